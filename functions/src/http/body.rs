@@ -1,0 +1,292 @@
+//! JSON bodies to typed members, with every fault found and not only the first.
+
+use std::fmt;
+
+use boxoffice_shared::model::Invalid;
+use http::header;
+use lambda_http::{Body, Request};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
+
+use super::{Problem, problem::Fault};
+
+/// The greatest body, in bytes. The largest valid one, two names of 200 four-byte characters escaped to 12 bytes each,
+/// has some 5 KiB.
+const MAX_BODY: usize = 16 * 1024;
+
+/// 2^53: the greatest integer that a JSON number, a double to many programs, has exactly.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The members of a JSON object, taken out one by one. What is left at the end is unknown.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    members: Vec<(String, Value)>,
+    faults: Vec<Fault>,
+}
+
+impl Fields {
+    /// Reads the body.
+    pub(crate) fn read(request: &Request) -> Result<Self, Problem> {
+        if !is_json(request) {
+            return Err(Problem::UnsupportedMediaType);
+        }
+        let bytes = match request.body() {
+            Body::Text(text) => text.as_bytes(),
+            Body::Binary(bytes) => bytes,
+            _ => &[],
+        };
+        if bytes.len() > MAX_BODY {
+            return Err(Problem::BodyTooLarge(MAX_BODY));
+        }
+        let Members(members) = serde_json::from_slice(bytes).map_err(|error| {
+            Problem::MalformedJson(format!("The body is not a JSON object: {error}."))
+        })?;
+        let mut fields = Self {
+            members: Vec::new(),
+            faults: Vec::new(),
+        };
+        for (name, value) in members {
+            if fields.members.iter().any(|(known, _)| *known == name) {
+                fields
+                    .faults
+                    .push(Fault::member(&name, "must be given once"));
+            } else {
+                fields.members.push((name, value));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// A member that must be there.
+    pub(crate) fn required<T: FromJson>(&mut self, name: &str) -> Option<T> {
+        match self.take(name) {
+            Some(value) => self.parse(name, &value),
+            None => self.fault(name, "is required"),
+        }
+    }
+
+    /// A member that may be left out.
+    pub(crate) fn optional<T: FromJson>(&mut self, name: &str, default: T) -> Option<T> {
+        match self.take(name) {
+            Some(value) => self.parse(name, &value),
+            None => Some(default),
+        }
+    }
+
+    /// All that is wrong with the body.
+    pub(crate) fn faults(mut self) -> Problem {
+        for (name, _) in std::mem::take(&mut self.members) {
+            self.faults.push(Fault::member(&name, "is not known"));
+        }
+        Problem::InvalidBody(self.faults)
+    }
+
+    /// Whether nothing is wrong and nothing is left.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.faults.is_empty() && self.members.is_empty()
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        let at = self.members.iter().position(|(known, _)| known == name)?;
+        Some(self.members.remove(at).1)
+    }
+
+    fn parse<T: FromJson>(&mut self, name: &str, value: &Value) -> Option<T> {
+        match T::from_json(value) {
+            Ok(value) => Some(value),
+            Err(invalid) => self.fault(name, invalid),
+        }
+    }
+
+    fn fault<T>(&mut self, name: &str, detail: impl ToString) -> Option<T> {
+        self.faults.push(Fault::member(name, detail));
+        None
+    }
+}
+
+/// A value that can be had from a JSON value.
+pub(crate) trait FromJson: Sized {
+    /// The value, or what is wrong with it.
+    fn from_json(value: &Value) -> Result<Self, Invalid>;
+}
+
+/// Types that are parsed from text.
+macro_rules! from_text {
+    ($($type:ty),*) => {$(
+        impl FromJson for $type {
+            fn from_json(value: &Value) -> Result<Self, Invalid> {
+                let text = value.as_str().ok_or_else(|| Invalid::new("must be a string"))?;
+                Self::try_from(text)
+            }
+        }
+    )*};
+}
+
+/// Types that are parsed from an integer.
+macro_rules! from_integer {
+    ($($type:ty),*) => {$(
+        impl FromJson for $type {
+            fn from_json(value: &Value) -> Result<Self, Invalid> {
+                // What is no integer, or beyond an i64, is out of any range: the range is the message.
+                Self::try_from(integer(value).unwrap_or(i64::MIN))
+            }
+        }
+    )*};
+}
+
+from_text!(
+    boxoffice_shared::model::UserName,
+    boxoffice_shared::model::ShowName
+);
+from_integer!(
+    boxoffice_shared::model::SeatCount,
+    boxoffice_shared::model::TotalSeats,
+    boxoffice_shared::model::Pools
+);
+
+impl FromJson for jiff::Timestamp {
+    fn from_json(value: &Value) -> Result<Self, Invalid> {
+        value
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Invalid::new("must be a time as in RFC 3339: 2030-12-31T20:00:00Z"))
+    }
+}
+
+/// An integer as JSON Schema has it: `2` and `2.0`.
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| {
+        let number = value
+            .as_f64()
+            .filter(|n| n.fract() == 0.0 && n.abs() <= MAX_EXACT)?;
+        // Exact: it is whole and within 2^53.
+        Some(number as i64)
+    })
+}
+
+/// `application/json`, with or without parameters, in any case.
+fn is_json(request: &Request) -> bool {
+    let value = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// The members of an object in their order, doubled ones too: serde_json's map would keep the last and say nothing.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use boxoffice_shared::model::{SeatCount, UserName};
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(body: &str) -> Request {
+        http::Request::post("/")
+            .header("content-type", "application/json")
+            .body(Body::from(body))
+            .unwrap()
+    }
+
+    fn errors(body: &str) -> Vec<String> {
+        let mut fields = Fields::read(&request(body)).unwrap();
+        let _: Option<UserName> = fields.required("user_name");
+        let _: Option<SeatCount> = fields.required("seats");
+        let document = fields.faults().document();
+        document["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["pointer"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        assert_eq!(
+            errors(r#"{"user_name": 7, "seats": "2", "seat": 2}"#),
+            ["/user_name", "/seats", "/seat"]
+        );
+        assert_eq!(errors("{}"), ["/user_name", "/seats"]);
+        assert_eq!(
+            errors(r#"{"user_name": "a", "seats": 1, "seats": 2}"#),
+            ["/seats"]
+        );
+    }
+
+    #[test]
+    fn an_integer_is_what_json_schema_says() {
+        for good in [json!(2), json!(2.0), json!(2e0)] {
+            assert_eq!(integer(&good), Some(2), "{good}");
+        }
+        for bad in [
+            json!(1.5),
+            json!("2"),
+            json!(null),
+            json!(true),
+            json!([2]),
+            json!(1e300),
+        ] {
+            assert_eq!(integer(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_malformed() {
+        for body in [
+            "",
+            "[]",
+            "7",
+            "null",
+            "{",
+            r#"{"a":1e400}"#,
+            r#"{"a":"\ud800"}"#,
+            &"[".repeat(10_000),
+        ] {
+            assert!(
+                matches!(Fields::read(&request(body)), Err(Problem::MalformedJson(_))),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_large_body_is_refused_before_it_is_parsed() {
+        let body = format!(r#"{{"user_name":"{}"}}"#, "a".repeat(MAX_BODY));
+        assert!(matches!(
+            Fields::read(&request(&body)),
+            Err(Problem::BodyTooLarge(MAX_BODY))
+        ));
+    }
+}

@@ -1,0 +1,259 @@
+//! Errors as problem documents (RFC 9457).
+
+use std::error::Error as _;
+
+use boxoffice_shared::{Error, model::Invalid};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// Where the types live. They are names, not pages; `openapi.yaml` describes each.
+const TYPES: &str = "https://boxoffice.example/problems/";
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// The operation said no.
+    Refused(Error),
+    /// Members of the body that are missing, wrong or unknown: all of them.
+    InvalidBody(Vec<Fault>),
+    /// A path, query or header value that is wrong.
+    InvalidRequest(Vec<Fault>),
+    /// The body is no JSON object.
+    MalformedJson(String),
+    /// The body is not said to be JSON.
+    UnsupportedMediaType,
+    /// The body is larger than this many bytes.
+    BodyTooLarge(usize),
+    /// No such route in this Lambda.
+    RouteNotFound,
+}
+
+/// What is wrong with one part of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// A sentence part: "must be an integer from 1 to 1000".
+    detail: String,
+    /// A JSON pointer into the body, or the name of a parameter or header.
+    pointer: String,
+}
+
+impl Fault {
+    /// A fault of a member of the body.
+    pub(crate) fn member(name: &str, detail: impl ToString) -> Self {
+        // RFC 6901: the two characters that mean something in a pointer.
+        let name = name.replace('~', "~0").replace('/', "~1");
+        Self {
+            detail: detail.to_string(),
+            pointer: format!("/{name}"),
+        }
+    }
+
+    /// A fault of a query parameter or header.
+    pub(crate) fn parameter(name: &str, invalid: &Invalid) -> Self {
+        Self {
+            detail: invalid.to_string(),
+            pointer: name.to_owned(),
+        }
+    }
+}
+
+/// A problem's status, the end of its type, and its title.
+type Kind = (StatusCode, &'static str, &'static str);
+
+impl Problem {
+    fn kind(&self) -> Kind {
+        const VALIDATION: Kind = (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation-failed",
+            "The request's body is not valid",
+        );
+        match self {
+            Self::Refused(error) => match error {
+                Error::ShowNotFound => (StatusCode::NOT_FOUND, "show-not-found", "Show not found"),
+                Error::BookingNotFound => (
+                    StatusCode::NOT_FOUND,
+                    "booking-not-found",
+                    "Booking not found",
+                ),
+                Error::SoldOut { .. } => (StatusCode::CONFLICT, "sold-out", "Not enough seats"),
+                Error::ShowStarted => {
+                    (StatusCode::CONFLICT, "show-started", "The show has started")
+                }
+                Error::ShowInPast | Error::TooManySeats { .. } => VALIDATION,
+                Error::IdempotencyKeyReused => (
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "idempotency-key-reused",
+                    "Idempotency key reused",
+                ),
+                Error::BookingExpired => (
+                    StatusCode::CONFLICT,
+                    "booking-expired",
+                    "The hold has expired",
+                ),
+                Error::BookingCancelled => (
+                    StatusCode::CONFLICT,
+                    "booking-cancelled",
+                    "The booking was cancelled",
+                ),
+                Error::BookingConfirmed => (
+                    StatusCode::CONFLICT,
+                    "booking-confirmed",
+                    "The booking is confirmed",
+                ),
+                Error::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy"),
+                Error::Unavailable(_) => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "Unavailable",
+                ),
+                Error::Internal(_) => (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "Internal error",
+                ),
+            },
+            Self::InvalidBody(_) => VALIDATION,
+            Self::InvalidRequest(_) => (
+                StatusCode::BAD_REQUEST,
+                "malformed-request",
+                "The request is not valid",
+            ),
+            Self::MalformedJson(_) => (
+                StatusCode::BAD_REQUEST,
+                "malformed-json",
+                "The body is not a JSON object",
+            ),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Unsupported media type",
+            ),
+            Self::BodyTooLarge(_) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "The body is too large",
+            ),
+            Self::RouteNotFound => (StatusCode::NOT_FOUND, "route-not-found", "Not found"),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Refused(error) => error.to_string(),
+            Self::InvalidBody(_) => {
+                "Some members of the body are missing, wrong or unknown.".into()
+            }
+            Self::InvalidRequest(_) => "Some parameters or headers are wrong.".into(),
+            Self::MalformedJson(detail) => detail.clone(),
+            Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
+            Self::BodyTooLarge(limit) => format!("The body may have {limit} bytes at most."),
+            Self::RouteNotFound => "There is nothing at this path and method.".into(),
+        }
+    }
+
+    fn faults(&self) -> Option<Vec<Fault>> {
+        match self {
+            Self::InvalidBody(faults) | Self::InvalidRequest(faults) => Some(
+                faults
+                    .iter()
+                    .map(|f| Fault {
+                        detail: f.detail.clone(),
+                        pointer: f.pointer.clone(),
+                    })
+                    .collect(),
+            ),
+            Self::Refused(error @ Error::TooManySeats { .. }) => {
+                Some(vec![Fault::member("seats", error)])
+            }
+            Self::Refused(error @ Error::ShowInPast) => {
+                Some(vec![Fault::member("start_time", error)])
+            }
+            _ => None,
+        }
+    }
+
+    /// The answer's status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind().0
+    }
+
+    /// Whole seconds after which the same request may succeed.
+    pub(crate) fn retry_after(&self) -> Option<u8> {
+        match self {
+            // A lock that was too slow is free a moment later; a database needs a little longer to come back.
+            Self::Refused(Error::Busy(_)) => Some(1),
+            Self::Refused(Error::Unavailable(_)) => Some(2),
+            _ => None,
+        }
+    }
+
+    /// The problem document.
+    pub(crate) fn document(&self) -> Value {
+        let (status, name, title) = self.kind();
+        let mut document = json!({
+            "type": format!("{TYPES}{name}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail(),
+        });
+        if let Some(faults) = self.faults() {
+            let errors = faults
+                .into_iter()
+                .map(|f| json!({"detail": f.detail, "pointer": f.pointer}));
+            document["errors"] = errors.collect();
+        }
+        if let Self::Refused(Error::SoldOut { available }) = self {
+            document["available_seats"] = json!(available);
+        }
+        document
+    }
+
+    /// Says once, in the log, what a client is not told.
+    pub(crate) fn log(&self) {
+        match self {
+            Self::Refused(error @ (Error::Busy(_) | Error::Unavailable(_))) => {
+                tracing::warn!(cause = ?error.source(), "a request was answered 503: {error}");
+            }
+            Self::Refused(error @ Error::Internal(_)) => {
+                tracing::error!(cause = ?error.source(), "a request was answered 500");
+            }
+            _ => tracing::debug!(problem = ?self, "a request was refused"),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_internal_error_tells_no_internals() {
+        let problem = Problem::from(Error::Internal(
+            "relation \"bookings\" does not exist".into(),
+        ));
+        assert_eq!(problem.status(), 500);
+        assert!(
+            !problem.document().to_string().contains("bookings"),
+            "{}",
+            problem.document()
+        );
+    }
+
+    #[test]
+    fn sold_out_says_how_many_are_left() {
+        let document = Problem::from(Error::SoldOut { available: 3 }).document();
+        assert_eq!(document["status"], 409);
+        assert_eq!(document["available_seats"], 3);
+    }
+
+    #[test]
+    fn a_pointer_escapes_what_means_something_in_it() {
+        assert_eq!(Fault::member("a/b~c", "is unknown").pointer, "/a~1b~0c");
+    }
+}

@@ -1,0 +1,16 @@
+//! The API's Lambdas. Each is a [`Handler`](serve::Handler) that turns a request into typed input, calls one operation
+//! of `boxoffice_shared::ops`, and turns its answer into a response.
+//!
+//! | Lambda | routes |
+//! |---|---|
+//! | [`list_shows`] | `GET /shows`, `GET /shows/{show_id}` |
+//! | [`book`] | `POST /shows/{show_id}/bookings` |
+//! | [`confirm`] | `GET` and `DELETE /bookings/{booking_id}`, `POST /bookings/{booking_id}/confirm` |
+//! | [`manage_shows`] | `POST /admin/shows` |
+
+pub mod book;
+pub mod confirm;
+mod http;
+pub mod list_shows;
+pub mod manage_shows;
+pub mod serve;

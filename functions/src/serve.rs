@@ -1,0 +1,71 @@
+//! From `main` to answers.
+
+use std::{future::Future, process::ExitCode};
+
+use boxoffice_shared::{
+    config::{Environment, Reader},
+    db::Db,
+    error::Cause,
+    metrics::Counter,
+    start::start,
+};
+use lambda_http::{Body, Request, Response, service_fn};
+
+use crate::http::{Problem, Reply};
+
+/// One Lambda: what it has at hand for every request. A clone serves each request, and shares connections.
+pub trait Handler: Clone + Send + Sync + Sized + 'static {
+    /// Reads the environment and opens connections.
+    ///
+    /// # Errors
+    /// The environment is not usable; the message names every fault.
+    fn start() -> impl Future<Output = Result<Self, Cause>> + Send;
+
+    /// Answers a request.
+    fn handle(&self, request: &Request) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Starts the handler and answers requests until the instance ends.
+///
+/// Where the platform sends several requests at once to one instance (`AWS_LAMBDA_MAX_CONCURRENCY`), they are answered
+/// side by side.
+pub async fn serve<H: Handler>() -> ExitCode {
+    lambda_http::tracing::init_default_subscriber();
+    let handler = match H::start().await {
+        Ok(handler) => handler,
+        Err(cause) => {
+            tracing::error!("cannot start: {cause}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let service = service_fn(move |request: Request| {
+        let handler = handler.clone();
+        // Always `Ok`: an `Err` would be an invocation error, and the client would not see the problem document.
+        async move { Ok::<_, lambda_http::Error>(handler.handle(&request).await) }
+    });
+    match lambda_http::run_concurrent(service).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Turns what a handler decided into a response, and logs and counts what is ours to mend.
+pub(crate) fn respond(result: Result<Reply, Problem>) -> Response<Body> {
+    let reply = result.unwrap_or_else(|problem| {
+        problem.log();
+        Counter::Unavailable.add(problem.retry_after().is_some().into());
+        Reply::problem(&problem)
+    });
+    reply.into_response()
+}
+
+/// Starts a Lambda that needs the database and nothing else.
+pub(crate) async fn start_with_database() -> Result<Db, Cause> {
+    let mut reader = Reader::new(&Environment);
+    let (database, connections) = (reader.database(), reader.concurrency());
+    let (database, connections) = reader.finish(database.zip(connections))?;
+    Ok(start(database, connections).await?.0)
+}

@@ -1,0 +1,312 @@
+//! The environment, read once at start. Every fault is reported, not only the first; secrets are in no message and in
+//! no `Debug`.
+
+use std::{
+    env, fmt,
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::model::Hold;
+
+/// Where the settings come from: the process's environment, or a table in a test.
+pub trait Source {
+    /// The value of a variable. An empty one counts as unset, since a template cannot leave one out.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The process's environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment;
+
+impl Source for Environment {
+    fn get(&self, name: &str) -> Option<String> {
+        env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Source for F {
+    fn get(&self, name: &str) -> Option<String> {
+        self(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// All that is wrong with the environment, a sentence for each variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The environment is not usable: {}", self.0.join(" "))
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// Reads settings and gathers what is wrong with them.
+#[derive(Debug)]
+pub struct Reader<'a, S> {
+    source: &'a S,
+    faults: Vec<String>,
+}
+
+impl<'a, S: Source> Reader<'a, S> {
+    /// A reader of this source.
+    pub fn new(source: &'a S) -> Self {
+        Self {
+            source,
+            faults: Vec::new(),
+        }
+    }
+
+    /// `DATABASE_URL` or `DATABASE_SECRET_ARN`, and `DATABASE_CA_FILE`.
+    pub fn database(&mut self) -> Option<DatabaseSource> {
+        let ca_file = self.source.get("DATABASE_CA_FILE").map(PathBuf::from);
+        match (
+            self.source.get("DATABASE_URL"),
+            self.source.get("DATABASE_SECRET_ARN"),
+        ) {
+            (Some(url), None) => match Database::from_url(&url, ca_file) {
+                Ok(database) => Some(DatabaseSource::Known(database)),
+                Err(fault) => self.fault(fault),
+            },
+            (None, Some(arn)) => Some(DatabaseSource::Secret { arn, ca_file }),
+            (None, None) => self.fault("DATABASE_URL or DATABASE_SECRET_ARN must be set.".into()),
+            (Some(_), Some(_)) => {
+                self.fault("DATABASE_URL and DATABASE_SECRET_ARN must not both be set.".into())
+            }
+        }
+    }
+
+    /// `HOLD_SECONDS`, 120 unless set.
+    pub fn hold(&mut self) -> Option<Hold> {
+        let Some(text) = self.source.get("HOLD_SECONDS") else {
+            return Some(Hold::DEFAULT);
+        };
+        match text.parse::<i64>().map(Hold::try_from) {
+            Ok(Ok(hold)) => Some(hold),
+            _ => self.fault("HOLD_SECONDS must be a whole number of seconds from 1 to 900.".into()),
+        }
+    }
+
+    /// `HOLD_QUEUE_URL`.
+    pub fn hold_queue_url(&mut self) -> Option<String> {
+        match self.source.get("HOLD_QUEUE_URL") {
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => Some(url),
+            Some(_) => self.fault("HOLD_QUEUE_URL must be an http or https URL.".into()),
+            None => self.fault("HOLD_QUEUE_URL must be set.".into()),
+        }
+    }
+
+    /// `AWS_LAMBDA_MAX_CONCURRENCY`: requests that one instance serves at once, and so its connections. Classic Lambda
+    /// does not set it: 1.
+    pub fn concurrency(&mut self) -> Option<NonZeroU16> {
+        let Some(text) = self.source.get("AWS_LAMBDA_MAX_CONCURRENCY") else {
+            return Some(NonZeroU16::MIN);
+        };
+        match text.parse() {
+            Ok(concurrency) => Some(concurrency),
+            Err(_) => {
+                self.fault("AWS_LAMBDA_MAX_CONCURRENCY must be an integer from 1 to 65535.".into())
+            }
+        }
+    }
+
+    /// Ends the reading, with what was read from it: `None` if a part of it could not be.
+    ///
+    /// # Errors
+    /// Something was wrong; it is all there.
+    pub fn finish<T>(self, settings: Option<T>) -> Result<T, Faults> {
+        match settings {
+            Some(settings) if self.faults.is_empty() => Ok(settings),
+            _ => Err(Faults(self.faults)),
+        }
+    }
+
+    fn fault<T>(&mut self, fault: String) -> Option<T> {
+        self.faults.push(fault);
+        None
+    }
+}
+
+/// Where the database's address and password are.
+#[derive(Clone, Debug)]
+pub enum DatabaseSource {
+    /// In the environment.
+    Known(Database),
+    /// In a secret of Secrets Manager.
+    Secret {
+        /// The secret's ARN.
+        arn: String,
+        /// Trusted certificates.
+        ca_file: Option<PathBuf>,
+    },
+}
+
+impl DatabaseSource {
+    /// Certificates to trust besides the system's.
+    pub fn ca_file(&self) -> Option<&Path> {
+        match self {
+            Self::Known(database) => database.ca_file(),
+            Self::Secret { ca_file, .. } => ca_file.as_deref(),
+        }
+    }
+}
+
+/// The database's address, password and trusted certificates. Its `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Database {
+    postgres: tokio_postgres::Config,
+    ca_file: Option<PathBuf>,
+}
+
+impl Database {
+    /// A `postgres://` URL. With `ca_file`, TLS is required whatever the URL says.
+    ///
+    /// # Errors
+    /// What is wrong, without the URL: it has a password in it.
+    pub fn from_url(url: &str, ca_file: Option<PathBuf>) -> Result<Self, String> {
+        let postgres = url.parse::<tokio_postgres::Config>().map_err(|_| {
+            "DATABASE_URL must have the form postgres://user:password@host:port/database."
+                .to_owned()
+        })?;
+        if postgres.get_hosts().is_empty()
+            || postgres.get_dbname().is_none()
+            || postgres.get_user().is_none()
+        {
+            return Err("DATABASE_URL must name a user, a host and a database.".into());
+        }
+        Ok(Self::new(postgres, ca_file))
+    }
+
+    /// The JSON that RDS keeps in Secrets Manager. TLS is required.
+    ///
+    /// # Errors
+    /// What is wrong, without the secret.
+    pub fn from_secret(json: &str, ca_file: Option<PathBuf>) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Secret {
+            username: String,
+            password: String,
+            host: String,
+            port: u16,
+            dbname: String,
+        }
+        let secret: Secret = serde_json::from_str(json)
+            .map_err(|_| "The database's secret must be JSON with username, password, host, port and dbname.")?;
+        let mut postgres = tokio_postgres::Config::new();
+        postgres
+            .user(secret.username)
+            .password(secret.password)
+            .host(secret.host)
+            .port(secret.port)
+            .dbname(secret.dbname)
+            .ssl_mode(tokio_postgres::config::SslMode::Require);
+        Ok(Self::new(postgres, ca_file))
+    }
+
+    fn new(mut postgres: tokio_postgres::Config, ca_file: Option<PathBuf>) -> Self {
+        if ca_file.is_some() {
+            postgres.ssl_mode(tokio_postgres::config::SslMode::Require);
+        }
+        Self { postgres, ca_file }
+    }
+
+    pub(crate) fn postgres(&self) -> &tokio_postgres::Config {
+        &self.postgres
+    }
+
+    pub(crate) fn ca_file(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<(), Faults> {
+        let source = |name: &str| {
+            pairs
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        let mut reader = Reader::new(&source);
+        let (database, hold) = (reader.database(), reader.hold());
+        let (queue, concurrency) = (reader.hold_queue_url(), reader.concurrency());
+        reader
+            .finish(database.zip(hold).zip(queue).zip(concurrency))
+            .map(drop)
+    }
+
+    const URL: (&str, &str) = (
+        "DATABASE_URL",
+        "postgres://app:s3cret@localhost:5432/boxoffice",
+    );
+    const QUEUE: (&str, &str) = ("HOLD_QUEUE_URL", "http://localhost:4566/1/holds");
+
+    #[test]
+    fn all_faults_are_reported_together() {
+        let faults = read(&[("HOLD_SECONDS", "901"), ("AWS_LAMBDA_MAX_CONCURRENCY", "0")])
+            .unwrap_err()
+            .to_string();
+        for name in [
+            "DATABASE_URL",
+            "HOLD_SECONDS",
+            "HOLD_QUEUE_URL",
+            "AWS_LAMBDA_MAX_CONCURRENCY",
+        ] {
+            assert!(faults.contains(name), "{name} is not in: {faults}");
+        }
+    }
+
+    #[test]
+    fn a_hold_is_1_to_900_whole_seconds() {
+        for good in ["1", "120", "900"] {
+            assert_eq!(
+                read(&[URL, QUEUE, ("HOLD_SECONDS", good)]),
+                Ok(()),
+                "{good}"
+            );
+        }
+        for bad in ["0", "901", "-1", "1.5", "2m", "99999999999999999999"] {
+            assert!(read(&[URL, QUEUE, ("HOLD_SECONDS", bad)]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_database_is_named_exactly_once() {
+        assert!(
+            read(&[
+                URL,
+                QUEUE,
+                ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:x")
+            ])
+            .is_err()
+        );
+        // A template cannot leave a variable out: it sets it to nothing.
+        assert_eq!(read(&[URL, QUEUE, ("DATABASE_SECRET_ARN", "")]), Ok(()));
+    }
+
+    #[test]
+    fn no_message_and_no_debug_shows_a_secret() {
+        let bad = read(&[
+            ("DATABASE_URL", "postgres://app:s3cret@/x?nonsense=1"),
+            QUEUE,
+        ])
+        .unwrap_err();
+        assert!(!bad.to_string().contains("s3cret"), "{bad}");
+        let database = Database::from_url(URL.1, None).unwrap();
+        assert!(!format!("{database:?}").contains("s3cret"));
+        let json = r#"{"username":"app","password":"s3cret","host":"db","port":5432,"dbname":"boxoffice"}"#;
+        assert!(!format!("{:?}", Database::from_secret(json, None).unwrap()).contains("s3cret"));
+        assert!(
+            !Database::from_secret(r#"{"password":"s3cret"}"#, None)
+                .unwrap_err()
+                .contains("s3cret")
+        );
+    }
+}

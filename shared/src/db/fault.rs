@@ -1,0 +1,111 @@
+//! What went wrong with a statement, as far as running it again is concerned.
+
+use std::fmt;
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+use crate::error::{Cause, Error};
+
+/// A failed attempt at a statement.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Another transaction was in the way and the server undid ours: a deadlock, a serialization failure, or two
+    /// inserts of one key. At once again, it is likely to pass.
+    Collision(Cause),
+    /// A lock or the statement took longer than the role's timeouts allow.
+    TooSlow(Cause),
+    /// There was no connection, so nothing was sent.
+    NotConnected(Cause),
+    /// The connection was lost, or silent for too long, with the statement on its way: it may have been committed.
+    Lost(Cause),
+    /// The server refused the statement: a defect.
+    Refused(Cause),
+}
+
+impl Fault {
+    /// A failure to get a connection out of the pool.
+    pub(super) fn from_pool(error: PoolError) -> Self {
+        match error {
+            // A statement that went wrong while connecting: a wrong password, a server that is starting up.
+            PoolError::Backend(error) => match error.code() {
+                Some(code) if !unreachable(code) => Self::Refused(error.into()),
+                _ => Self::NotConnected(error.into()),
+            },
+            error => Self::NotConnected(error.into()),
+        }
+    }
+
+    /// A failure of a statement that was sent.
+    pub(super) fn from_statement(error: tokio_postgres::Error) -> Self {
+        let Some(code) = error.code() else {
+            return Self::Lost(error.into());
+        };
+        if collided(code, error.as_db_error().and_then(|e| e.constraint())) {
+            Self::Collision(error.into())
+        } else if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED {
+            Self::TooSlow(error.into())
+        } else if unreachable(code) {
+            Self::Lost(error.into())
+        } else {
+            Self::Refused(error.into())
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Collision(cause) | Fault::TooSlow(cause) => Self::Busy(cause),
+            Fault::NotConnected(cause) | Fault::Lost(cause) => Self::Unavailable(cause),
+            Fault::Refused(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+/// The server undid the transaction because of another one.
+fn collided(code: &SqlState, constraint: Option<&str>) -> bool {
+    match *code {
+        SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE => true,
+        // Two requests with one key, or our own insert that was thought lost: the next attempt finds the booking.
+        SqlState::UNIQUE_VIOLATION => {
+            matches!(
+                constraint,
+                Some("bookings_idempotency_key" | "bookings_pkey")
+            )
+        }
+        _ => false,
+    }
+}
+
+/// The server ended the connection or takes none: a restart, a failover, too many connections.
+fn unreachable(code: &SqlState) -> bool {
+    // Class 08: connection exceptions.
+    code.code().starts_with("08")
+        || [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::TOO_MANY_CONNECTIONS,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+            // A writer that became a reader in a failover.
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+        ]
+        .contains(code)
+}
+
+/// The server said nothing for the whole of an attempt.
+#[derive(Debug)]
+pub(super) struct Silent;
+
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the database did not answer within {:?}",
+            super::run::ATTEMPT
+        )
+    }
+}
+
+impl std::error::Error for Silent {}

@@ -1,0 +1,10 @@
+//! Postgres: connections, TLS, and the one way in which statements run.
+
+mod fault;
+mod pool;
+mod run;
+mod tls;
+
+pub use pool::{Db, connect};
+pub(crate) use run::{Repeat, Statement};
+pub use tls::connector;

@@ -1,0 +1,94 @@
+//! The connection pool.
+
+use std::{num::NonZeroU16, time::Duration};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use native_tls::TlsConnector;
+use postgres_native_tls::MakeTlsConnector;
+use tokio_postgres::{Client, Config};
+
+use crate::{
+    config::Database,
+    error::{Cause, Error},
+};
+
+use super::{fault::Fault, tls};
+
+/// To connect, TLS and password included: within one availability zone it takes some 10 ms. A host that is gone answers
+/// nothing at all.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// To wait for a connection of the pool when all are in use: as long as a lock is waited for.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// Shared access to the database. Clones share one pool.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pub(super) pool: Pool,
+}
+
+impl Db {
+    /// Prepares a pool of at most `connections`; opens none.
+    ///
+    /// # Errors
+    /// None that is known: the pool's settings are constants.
+    pub fn new(
+        database: &Database,
+        tls: TlsConnector,
+        connections: NonZeroU16,
+    ) -> Result<Self, Cause> {
+        let manager = Manager::from_config(
+            bounded(database),
+            MakeTlsConnector::new(tls),
+            // `Fast` asks the connection, not the server, whether it is open: a booking costs one round trip. What it
+            // cannot see, a peer that fell silent, the time bound of each attempt does.
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(connections.get().into())
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(WAIT),
+                create: Some(CONNECT),
+                recycle: Some(CONNECT),
+            })
+            .build()?;
+        Ok(Self { pool })
+    }
+
+    /// Opens one connection, so that the first request finds it open.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], or [`Error::Internal`] if the server refuses the name or password.
+    pub async fn warm(&self) -> Result<(), Error> {
+        match self.pool.get().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Fault::from_pool(error).into()),
+        }
+    }
+}
+
+/// One connection outside a pool, for migrations and tools. It closes when the client is dropped.
+///
+/// # Errors
+/// The server cannot be reached, or refuses.
+pub async fn connect(database: &Database) -> Result<Client, Cause> {
+    let tls = MakeTlsConnector::new(tls::connector(database.ca_file())?);
+    let (client, connection) = bounded(database).connect(tls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The caller's configuration with bounds on silence.
+fn bounded(database: &Database) -> Config {
+    let mut config = database.postgres().clone();
+    config
+        .application_name("boxoffice")
+        .connect_timeout(CONNECT)
+        // A peer that vanished without a word is noticed by the kernel too: 5 s after data went unacknowledged.
+        .tcp_user_timeout(Duration::from_secs(5))
+        .keepalives_idle(Duration::from_secs(30));
+    config
+}

@@ -1,0 +1,122 @@
+//! What an operation can answer other than success.
+
+use std::{error::Error as StdError, fmt};
+
+/// The cause of a failure that is ours, for the log and never for a client.
+pub type Cause = Box<dyn StdError + Send + Sync>;
+
+/// Why an operation did not do what it was asked.
+///
+/// `Display` is fit for a client: it names no internals. The cause, where there is one, is the
+/// [`source`](StdError::source), for the log.
+#[derive(Debug)]
+pub enum Error {
+    /// No show has this id.
+    ShowNotFound,
+    /// No booking has this id.
+    BookingNotFound,
+    /// The show has fewer free seats than were asked for.
+    SoldOut {
+        /// Seats that were free when it was decided; they may be in several pools.
+        available: i64,
+    },
+    /// The show has begun; it is no longer sold.
+    ShowStarted,
+    /// A new show must start in the future.
+    ShowInPast,
+    /// More seats than one booking of this show may have.
+    TooManySeats {
+        /// The show's limit, in seats.
+        max: i32,
+    },
+    /// The key was used for another request on this show.
+    IdempotencyKeyReused,
+    /// The hold ended before this call.
+    BookingExpired,
+    /// The booking was cancelled before this call.
+    BookingCancelled,
+    /// The booking is confirmed, which this call does not undo.
+    BookingConfirmed,
+    /// A lock was not had in time, or transactions kept colliding. Nothing was changed; trying again helps.
+    Busy(Cause),
+    /// The database cannot be reached. Whether the call took effect may be unknown; repeating it is safe for every
+    /// operation but the creation of a show.
+    Unavailable(Cause),
+    /// A defect, ours or the schema's. Nothing was changed.
+    Internal(Cause),
+}
+
+impl Error {
+    /// Whether the same call may succeed a little later, unchanged.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Busy(_) | Self::Unavailable(_) => true,
+            Self::ShowNotFound
+            | Self::BookingNotFound
+            | Self::SoldOut { .. }
+            | Self::ShowStarted
+            | Self::ShowInPast
+            | Self::TooManySeats { .. }
+            | Self::IdempotencyKeyReused
+            | Self::BookingExpired
+            | Self::BookingCancelled
+            | Self::BookingConfirmed
+            | Self::Internal(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShowNotFound => f.write_str("There is no show with this id."),
+            Self::BookingNotFound => f.write_str("There is no booking with this id."),
+            Self::SoldOut { available: 0 } => f.write_str("The show is sold out."),
+            Self::SoldOut { available: 1 } => f.write_str("The show has only 1 seat left."),
+            Self::SoldOut { available } => write!(f, "The show has only {available} seats left."),
+            Self::ShowStarted => f.write_str("The show has started and is no longer sold."),
+            Self::ShowInPast => f.write_str("The show must start in the future."),
+            Self::TooManySeats { max: 1 } => {
+                f.write_str("One booking of this show may have 1 seat at most.")
+            }
+            Self::TooManySeats { max } => {
+                write!(f, "One booking of this show may have {max} seats at most.")
+            }
+            Self::IdempotencyKeyReused => {
+                f.write_str("This idempotency key was used for a different request.")
+            }
+            Self::BookingExpired => {
+                f.write_str("The hold has expired and its seats were given back.")
+            }
+            Self::BookingCancelled => {
+                f.write_str("The booking was cancelled and its seats were given back.")
+            }
+            Self::BookingConfirmed => {
+                f.write_str("The booking is confirmed and can no longer be cancelled.")
+            }
+            Self::Busy(_) => f.write_str("Too many bookings at once. Please try again."),
+            Self::Unavailable(_) => {
+                f.write_str("The service is unavailable for a moment. Please try again.")
+            }
+            Self::Internal(_) => f.write_str("Something went wrong on our side."),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Busy(cause) | Self::Unavailable(cause) | Self::Internal(cause) => Some(&**cause),
+            Self::ShowNotFound
+            | Self::BookingNotFound
+            | Self::SoldOut { .. }
+            | Self::ShowStarted
+            | Self::ShowInPast
+            | Self::TooManySeats { .. }
+            | Self::IdempotencyKeyReused
+            | Self::BookingExpired
+            | Self::BookingCancelled
+            | Self::BookingConfirmed => None,
+        }
+    }
+}

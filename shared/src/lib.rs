@@ -1,0 +1,43 @@
+//! The booking domain: shows, holds and bookings on Postgres, and the queue that times holds.
+//!
+//! There are no HTTP or Lambda types here. The way in is [`ops`]: one operation a file, its statement in a `.sql` file
+//! beside it. An operation takes types of [`model`], which are valid by construction, and a [`db::Db`].
+//!
+//! # Invariants
+//!
+//! 1. For every show, the free seats of its pools and the seats of its `PENDING` and `CONFIRMED` bookings add up to
+//!    its total. Both sides of that sum change in one statement, so no crash can part them.
+//! 2. A booking leaves `PENDING` exactly once, and its seats are given back at most once: each change locks the
+//!    booking's row first and is guarded by the status that it then reads.
+//! 3. A booking that a caller was told of is committed: operations answer after the server reports the transaction's
+//!    end, not after the statement's.
+//! 4. A confirmation never succeeds on seats that were given back. The database's clock decides, read after the lock
+//!    is held; no clock of a caller takes part.
+//!
+//! # Lock order
+//!
+//! Booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`.
+//!
+//! | operation | locks |
+//! |---|---|
+//! | [`ops::book`] | one pool; only when no single pool has the seats: all pools of the show |
+//! | [`ops::confirm`] | one booking |
+//! | [`ops::cancel`] | one booking, then one pool |
+//! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
+//! | [`ops::sweep`] | the same, but skips bookings that are locked |
+//! | reads | nothing |
+//!
+//! No lock is held across a network round trip: an operation is one statement, or a pipelined transaction that reaches
+//! the server as one message.
+
+pub mod aws;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod metrics;
+pub mod model;
+pub mod ops;
+pub mod queue;
+pub mod start;
+
+pub use error::Error;

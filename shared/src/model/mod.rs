@@ -1,0 +1,46 @@
+//! The domain's types. A value that exists is valid: each is parsed once, at the edge, and its fields are private.
+
+mod booking;
+mod booking_id;
+mod hold;
+mod idempotency_key;
+mod page;
+mod seats;
+mod show;
+mod text;
+
+pub use booking::{Booking, BookingStatus, FailureReason};
+pub use booking_id::BookingId;
+pub use hold::Hold;
+pub use idempotency_key::IdempotencyKey;
+pub use page::{Cursor, PageLimit};
+pub use seats::{Pools, SeatCount, TotalSeats};
+pub use show::{Show, ShowId};
+pub use text::{ShowName, UserName};
+
+use std::fmt;
+
+/// Why a value was refused, in a sentence part fit for a client: "must be an integer from 1 to 1000".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(String);
+
+impl Invalid {
+    /// With this sentence part.
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self(detail.into())
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// Decimal digits as a person would write them: no sign, no leading zero. So an id has one spelling.
+fn canonical_integer(text: &str) -> Option<i64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    if plain { text.parse().ok() } else { None }
+}

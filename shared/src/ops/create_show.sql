@@ -1,0 +1,18 @@
+-- Makes a show and its pools, with its seats spread evenly.
+--
+-- $1 name text, $2 start_time timestamptz, $3 total_seats integer, $4 max_seats_per_booking integer, $5 pools integer
+--
+-- Locks: none that anybody waits for.
+-- Outcomes: no row: $2 is not in the future. Else the show.
+WITH created AS (
+    INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
+    SELECT $1, $2, $3, $4, $5
+    WHERE $2 > clock_timestamp()
+    RETURNING *
+), pooled AS (
+    -- The remainder goes to the first pools, one seat each.
+    INSERT INTO seat_pools (show_id, pool_no, free)
+    SELECT id, pool_no, total_seats / pools + (pool_no < total_seats % pools)::integer
+    FROM created, generate_series(0, pools - 1) AS pool_no
+)
+SELECT *, total_seats AS available_seats FROM created

@@ -1,0 +1,7 @@
+-- One booking.
+--
+-- $1 show_id bigint, $2 id uuid
+--
+-- Locks: none.
+-- Outcomes: no row: no such booking. Else the booking.
+SELECT * FROM bookings WHERE show_id = $1 AND id = $2

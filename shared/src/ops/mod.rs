@@ -1,0 +1,26 @@
+//! The operations: one a file, with its statement in a `.sql` file beside it.
+//!
+//! Every operation may answer [`Error::Busy`](crate::Error::Busy) (a lock was not had within 2 s, or the statement took
+//! 4 s), [`Error::Unavailable`](crate::Error::Unavailable) and [`Error::Internal`](crate::Error::Internal) besides what
+//! its own documentation names.
+
+mod book;
+mod cancel;
+mod confirm;
+mod create_show;
+mod expire;
+mod get_booking;
+mod get_show;
+mod list_shows;
+mod row;
+mod sweep;
+
+pub use book::{Booked, Request as BookRequest, book};
+pub use cancel::cancel;
+pub use confirm::confirm;
+pub use create_show::{NewShow, create_show};
+pub use expire::{Outcome as ExpireOutcome, expire};
+pub use get_booking::get_booking;
+pub use get_show::get_show;
+pub use list_shows::{Page, list_shows};
+pub use sweep::{MAX_BATCH, sweep};

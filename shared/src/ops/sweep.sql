@@ -1,0 +1,20 @@
+-- Expires holds that are due and whose message did not come, the oldest first.
+--
+-- $1 limit bigint
+--
+-- Locks: at most $1 bookings that nobody else has locked, then the pools that their seats go to. A locked booking is
+-- being settled by somebody; it is skipped, so that one stuck transaction cannot hold up the sweep.
+-- Outcomes: one row: expired, the number of bookings.
+WITH due AS MATERIALIZED (
+    SELECT show_id, id
+    FROM bookings
+    WHERE status = 'PENDING' AND expires_at <= clock_timestamp()
+    ORDER BY expires_at
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+), released AS (
+    UPDATE bookings
+    SET status = 'FAILED', failure_reason = 'expired', settled_at = clock_timestamp()
+    FROM due
+    WHERE bookings.show_id = due.show_id AND bookings.id = due.id
+    RETURNING bookings.show_id, bookings.id, bookings.seats

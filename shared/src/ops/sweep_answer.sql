@@ -1,0 +1,1 @@
+SELECT (SELECT count(*) FROM released) AS expired FROM returned

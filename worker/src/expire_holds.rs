@@ -1,0 +1,109 @@
+//! Ends holds when their messages arrive.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use boxoffice_shared::{
+    Error,
+    config::{Environment, Reader},
+    db::Db,
+    error::Cause,
+    metrics::Counter,
+    model::BookingId,
+    ops::{self, ExpireOutcome},
+    queue::{HoldQueue, read_hold_message},
+    start::start,
+};
+
+use crate::run::Worker;
+
+/// The Lambda behind the hold queue.
+#[derive(Clone, Debug)]
+pub struct ExpireHolds {
+    db: Db,
+    queue: HoldQueue,
+}
+
+impl Worker for ExpireHolds {
+    type Event = SqsEvent;
+    type Report = SqsBatchResponse;
+
+    async fn start() -> Result<Self, Cause> {
+        let mut reader = Reader::new(&Environment);
+        let (database, connections, queue_url) = (
+            reader.database(),
+            reader.concurrency(),
+            reader.hold_queue_url(),
+        );
+        let settings = database.zip(connections).zip(queue_url);
+        let ((database, connections), queue_url) = reader.finish(settings)?;
+        let (db, aws) = start(database, connections).await?;
+        Ok(Self {
+            db,
+            queue: HoldQueue::new(&aws, queue_url),
+        })
+    }
+
+    /// Expires what is due, sends back what is not, and reports the messages that could not be dealt with: those alone
+    /// are delivered again, and in the end put into the dead-letter queue.
+    ///
+    /// If the database cannot be reached all messages fail.
+    async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, Error> {
+        let mut failed = Vec::new();
+        // Several messages may be about one booking: SQS delivers at least once.
+        let mut messages: BTreeMap<BookingId, Vec<String>> = BTreeMap::new();
+        for message in event.records {
+            match read(&message) {
+                Some(id) => messages
+                    .entry(id)
+                    .or_default()
+                    .push(message.message_id.unwrap_or_default()),
+                None => failed.push(poison(message)),
+            }
+        }
+        let outcomes = ops::expire(&self.db, &messages.keys().copied().collect()).await?;
+        for (id, outcome) in outcomes {
+            if let Err(cause) = self.follow_up(id, outcome).await {
+                tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent back; it will be redelivered");
+                failed.extend(messages.remove(&id).unwrap_or_default());
+            }
+        }
+        let mut response = SqsBatchResponse::default();
+        response.batch_item_failures = failed.into_iter().map(failure).collect();
+        Ok(response)
+    }
+}
+
+impl ExpireHolds {
+    /// What is left to do for a booking after the database was asked.
+    async fn follow_up(&self, id: BookingId, outcome: ExpireOutcome) -> Result<(), Cause> {
+        match outcome {
+            ExpireOutcome::NotDue(left) => {
+                self.queue.send(id, left.max(Duration::from_secs(1))).await
+            }
+            ExpireOutcome::Expired | ExpireOutcome::Settled => Ok(()),
+            ExpireOutcome::Unknown => {
+                tracing::info!(booking_id = %id, "a hold message has no booking: it was refused or never made");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn read(message: &SqsMessage) -> Option<BookingId> {
+    read_hold_message(message.body.as_deref()?)
+}
+
+/// Counts a message that is not one of ours and gives its id.
+fn poison(message: SqsMessage) -> String {
+    let message_id = message.message_id.unwrap_or_default();
+    tracing::warn!(message_id, "a message of the hold queue cannot be read");
+    Counter::PoisonMessage.add(1);
+    message_id
+}
+
+fn failure(message_id: String) -> BatchItemFailure {
+    let mut failure = BatchItemFailure::default();
+    failure.item_identifier = message_id;
+    failure
+}

@@ -1,0 +1,58 @@
+//! From `main` to the Lambda runtime.
+
+use std::{future::Future, process::ExitCode};
+
+use boxoffice_shared::error::Cause;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// One Lambda: what it has at hand for every event. A clone serves each event, and shares connections.
+pub trait Worker: Clone + Send + Sync + Sized + 'static {
+    /// What triggers it.
+    type Event: DeserializeOwned + Send + 'static;
+    /// What it reports.
+    type Report: Serialize + Send + 'static;
+
+    /// Reads the environment and opens connections.
+    ///
+    /// # Errors
+    /// The environment is not usable; the message names every fault.
+    fn start() -> impl Future<Output = Result<Self, Cause>> + Send;
+
+    /// Does the work of one event.
+    ///
+    /// # Errors
+    /// None of it could be done; the trigger may try again.
+    fn work(
+        &self,
+        event: Self::Event,
+    ) -> impl Future<Output = Result<Self::Report, boxoffice_shared::Error>> + Send;
+}
+
+/// Starts the worker and serves events until the instance ends.
+pub async fn run<W: Worker>() -> ExitCode {
+    lambda_runtime::tracing::init_default_subscriber();
+    let worker = match W::start().await {
+        Ok(worker) => worker,
+        Err(cause) => {
+            tracing::error!("cannot start: {cause}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let service = service_fn(move |event: LambdaEvent<W::Event>| {
+        let worker = worker.clone();
+        async move { worker.work(event.payload).await.map_err(logged) }
+    });
+    match lambda_runtime::run_concurrent(service).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn logged(error: boxoffice_shared::Error) -> Error {
+    tracing::error!(cause = ?std::error::Error::source(&error), "the event failed: {error}");
+    error.into()
+}
