@@ -41,11 +41,7 @@ impl Handler for Book {
         let settings = database.zip(connections).zip(hold.zip(queue_url));
         let ((database, connections), (hold, queue_url)) = reader.finish(settings)?;
         let (db, aws) = start(database, connections).await?;
-        Ok(Self {
-            db,
-            queue: HoldQueue::new(&aws, queue_url),
-            hold,
-        })
+        Ok(Self { db, queue: HoldQueue::new(&aws, queue_url), hold })
     }
 
     async fn handle(&self, request: &Request) -> Response<Body> {
@@ -64,8 +60,7 @@ impl Book {
         // message without a booking is dropped, and a booking without a message is swept.
         let (booked, sent) = tokio::join!(
             ops::book(&self.db, &request),
-            self.queue
-                .send(request.id, self.hold.duration() + MESSAGE_MARGIN),
+            self.queue.send(request.id, self.hold.duration() + MESSAGE_MARGIN),
         );
         if let Err(cause) = sent {
             tracing::warn!(booking_id = %request.id, ?cause, "a hold message was not sent; the sweep takes its place");
@@ -74,8 +69,7 @@ impl Book {
         match booked {
             Ok(booked) => Ok(reply(&booked)),
             Err(error) => {
-                Counter::SoldOut
-                    .add(matches!(error, boxoffice_shared::Error::SoldOut { .. }).into());
+                Counter::SoldOut.add(matches!(error, boxoffice_shared::Error::SoldOut { .. }).into());
                 Err(error.into())
             }
         }
@@ -86,23 +80,16 @@ impl Book {
         let idempotency_key = call.idempotency_key()?;
         let mut fields = Fields::read(call.request())?;
         match (fields.required("user_name"), fields.required("seats")) {
-            (Some(user_name), Some(seats)) if fields.is_clean() => Ok(BookRequest {
-                id: BookingId::generate(show_id),
-                user_name,
-                seats,
-                hold: self.hold,
-                idempotency_key,
-            }),
+            (Some(user_name), Some(seats)) if fields.is_clean() => {
+                Ok(BookRequest { id: BookingId::generate(show_id), user_name, seats, hold: self.hold, idempotency_key })
+            }
             _ => Err(fields.faults()),
         }
     }
 }
 
 fn reply(booked: &Booked) -> Reply {
-    let reply = Reply::created(
-        &format!("/bookings/{}", booked.booking.id()),
-        &booked.booking,
-    );
+    let reply = Reply::created(&format!("/bookings/{}", booked.booking.id()), &booked.booking);
     if booked.replayed {
         return reply.with(IDEMPOTENCY_REPLAYED, "true");
     }

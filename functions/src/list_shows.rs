@@ -17,9 +17,7 @@ pub struct ListShows {
 
 impl Handler for ListShows {
     async fn start() -> Result<Self, Cause> {
-        Ok(Self {
-            db: start_with_database().await?,
-        })
+        Ok(Self { db: start_with_database().await? })
     }
 
     async fn handle(&self, request: &Request) -> Response<Body> {
@@ -37,9 +35,7 @@ impl ListShows {
         let (limit, after) = call.page()?;
         let page = ops::list_shows(&self.db, limit, after).await?;
         let next_cursor = page.next.map(|cursor| cursor.to_string());
-        Ok(Reply::ok(
-            &json!({ "shows": page.shows, "next_cursor": next_cursor }),
-        ))
+        Ok(Reply::ok(&json!({ "shows": page.shows, "next_cursor": next_cursor })))
     }
 
     async fn get(&self, call: &Call<'_>) -> Result<Reply, Problem> {

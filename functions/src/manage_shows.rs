@@ -21,9 +21,7 @@ pub struct ManageShows {
 
 impl Handler for ManageShows {
     async fn start() -> Result<Self, Cause> {
-        Ok(Self {
-            db: start_with_database().await?,
-        })
+        Ok(Self { db: start_with_database().await? })
     }
 
     async fn handle(&self, request: &Request) -> Response<Body> {
@@ -50,19 +48,11 @@ fn read(call: &Call<'_>) -> Result<NewShow, Problem> {
     let max_seats_per_booking = fields.optional("max_seats_per_booking", SeatCount::DEFAULT_MAX);
     let pools = fields.optional("pools", Pools::ONE);
     match (name, start_time, total_seats, max_seats_per_booking, pools) {
-        (
-            Some(name),
-            Some(start_time),
-            Some(total_seats),
-            Some(max_seats_per_booking),
-            Some(pools),
-        ) if fields.is_clean() => Ok(NewShow {
-            name,
-            start_time,
-            total_seats,
-            max_seats_per_booking,
-            pools,
-        }),
+        (Some(name), Some(start_time), Some(total_seats), Some(max_seats_per_booking), Some(pools))
+            if fields.is_clean() =>
+        {
+            Ok(NewShow { name, start_time, total_seats, max_seats_per_booking, pools })
+        }
         _ => Err(fields.faults()),
     }
 }

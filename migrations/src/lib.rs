@@ -14,8 +14,7 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 const BOUND: Duration = Duration::from_secs(600);
 
 /// A number of our own, so that two runs at once wait for each other.
-const TAKE_TURNS: &str =
-    "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7204251)";
+const TAKE_TURNS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7204251)";
 
 mod embedded {
     #![allow(missing_docs, unreachable_pub)]
@@ -31,9 +30,5 @@ pub async fn apply(database: &Database) -> Result<Vec<String>, Error> {
     let mut client = db::connect(database).await?;
     client.batch_execute(TAKE_TURNS).await?;
     let report = timeout(BOUND, embedded::migrations::runner().run_async(&mut client)).await??;
-    Ok(report
-        .applied_migrations()
-        .iter()
-        .map(ToString::to_string)
-        .collect())
+    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }

@@ -6,9 +6,7 @@ use std::{fmt, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-    },
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
     runtime_components::RuntimeComponents,
@@ -38,10 +36,7 @@ const MAX_ANSWER: usize = 1 << 20;
 
 /// Region, credentials and endpoint from the environment, with our HTTP client.
 pub async fn load(tls: &TlsConnector) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(Http::new(tls.clone()))
-        .load()
-        .await
+    aws_config::defaults(BehaviorVersion::latest()).http_client(Http::new(tls.clone())).load().await
 }
 
 /// The database's settings, from where the environment says they are.
@@ -53,14 +48,8 @@ pub async fn resolve(source: DatabaseSource, aws: &SdkConfig) -> Result<Database
         DatabaseSource::Known(database) => return Ok(database),
         DatabaseSource::Secret { arn, ca_file } => (arn, ca_file),
     };
-    let answer = aws_sdk_secretsmanager::Client::new(aws)
-        .get_secret_value()
-        .secret_id(arn)
-        .send()
-        .await?;
-    let json = answer
-        .secret_string()
-        .ok_or("the database's secret is binary")?;
+    let answer = aws_sdk_secretsmanager::Client::new(aws).get_secret_value().secret_id(arn).send().await?;
+    let json = answer.secret_string().ok_or("the database's secret is binary")?;
     Ok(Database::from_secret(json, ca_file)?)
 }
 
@@ -75,28 +64,16 @@ impl Http {
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
         let https = HttpsConnector::from((tcp, tls.into()));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(https);
+        let client =
+            Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(https);
         Self(client)
     }
 
     async fn request(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let request = request
-            .try_into_http1x()
-            .map_err(|e| ConnectorError::user(e.into()))?;
-        let response = self
-            .0
-            .request(request)
-            .await
-            .map_err(|e| ConnectorError::io(e.into()))?;
+        let request = request.try_into_http1x().map_err(|e| ConnectorError::user(e.into()))?;
+        let response = self.0.request(request).await.map_err(|e| ConnectorError::io(e.into()))?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(ConnectorError::io)?
-            .to_bytes();
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(ConnectorError::io)?.to_bytes();
         let response = http::Response::from_parts(head, SdkBody::from(body));
         HttpResponse::try_from(response).map_err(|e| ConnectorError::other(e.into(), None))
     }
@@ -115,11 +92,7 @@ impl HttpConnector for Http {
 }
 
 impl HttpClient for Http {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }

@@ -55,28 +55,20 @@ pub struct Reader<'a, S> {
 impl<'a, S: Source> Reader<'a, S> {
     /// A reader of this source.
     pub fn new(source: &'a S) -> Self {
-        Self {
-            source,
-            faults: Vec::new(),
-        }
+        Self { source, faults: Vec::new() }
     }
 
     /// `DATABASE_URL` or `DATABASE_SECRET_ARN`, and `DATABASE_CA_FILE`.
     pub fn database(&mut self) -> Option<DatabaseSource> {
         let ca_file = self.source.get("DATABASE_CA_FILE").map(PathBuf::from);
-        match (
-            self.source.get("DATABASE_URL"),
-            self.source.get("DATABASE_SECRET_ARN"),
-        ) {
+        match (self.source.get("DATABASE_URL"), self.source.get("DATABASE_SECRET_ARN")) {
             (Some(url), None) => match Database::from_url(&url, ca_file) {
                 Ok(database) => Some(DatabaseSource::Known(database)),
                 Err(fault) => self.fault(fault),
             },
             (None, Some(arn)) => Some(DatabaseSource::Secret { arn, ca_file }),
             (None, None) => self.fault("DATABASE_URL or DATABASE_SECRET_ARN must be set.".into()),
-            (Some(_), Some(_)) => {
-                self.fault("DATABASE_URL and DATABASE_SECRET_ARN must not both be set.".into())
-            }
+            (Some(_), Some(_)) => self.fault("DATABASE_URL and DATABASE_SECRET_ARN must not both be set.".into()),
         }
     }
 
@@ -108,9 +100,7 @@ impl<'a, S: Source> Reader<'a, S> {
         };
         match text.parse() {
             Ok(concurrency) => Some(concurrency),
-            Err(_) => {
-                self.fault("AWS_LAMBDA_MAX_CONCURRENCY must be an integer from 1 to 65535.".into())
-            }
+            Err(_) => self.fault("AWS_LAMBDA_MAX_CONCURRENCY must be an integer from 1 to 65535.".into()),
         }
     }
 
@@ -168,14 +158,10 @@ impl Database {
     /// # Errors
     /// What is wrong, without the URL: it has a password in it.
     pub fn from_url(url: &str, ca_file: Option<PathBuf>) -> Result<Self, String> {
-        let postgres = url.parse::<tokio_postgres::Config>().map_err(|_| {
-            "DATABASE_URL must have the form postgres://user:password@host:port/database."
-                .to_owned()
-        })?;
-        if postgres.get_hosts().is_empty()
-            || postgres.get_dbname().is_none()
-            || postgres.get_user().is_none()
-        {
+        let postgres = url
+            .parse::<tokio_postgres::Config>()
+            .map_err(|_| "DATABASE_URL must have the form postgres://user:password@host:port/database.".to_owned())?;
+        if postgres.get_hosts().is_empty() || postgres.get_dbname().is_none() || postgres.get_user().is_none() {
             return Err("DATABASE_URL must name a user, a host and a database.".into());
         }
         Ok(Self::new(postgres, ca_file))
@@ -228,37 +214,20 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<(), Faults> {
-        let source = |name: &str| {
-            pairs
-                .iter()
-                .find(|(n, _)| *n == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let source = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         let mut reader = Reader::new(&source);
         let (database, hold) = (reader.database(), reader.hold());
         let (queue, concurrency) = (reader.hold_queue_url(), reader.concurrency());
-        reader
-            .finish(database.zip(hold).zip(queue).zip(concurrency))
-            .map(drop)
+        reader.finish(database.zip(hold).zip(queue).zip(concurrency)).map(drop)
     }
 
-    const URL: (&str, &str) = (
-        "DATABASE_URL",
-        "postgres://app:s3cret@localhost:5432/boxoffice",
-    );
+    const URL: (&str, &str) = ("DATABASE_URL", "postgres://app:s3cret@localhost:5432/boxoffice");
     const QUEUE: (&str, &str) = ("HOLD_QUEUE_URL", "http://localhost:4566/1/holds");
 
     #[test]
     fn all_faults_are_reported_together() {
-        let faults = read(&[("HOLD_SECONDS", "901"), ("AWS_LAMBDA_MAX_CONCURRENCY", "0")])
-            .unwrap_err()
-            .to_string();
-        for name in [
-            "DATABASE_URL",
-            "HOLD_SECONDS",
-            "HOLD_QUEUE_URL",
-            "AWS_LAMBDA_MAX_CONCURRENCY",
-        ] {
+        let faults = read(&[("HOLD_SECONDS", "901"), ("AWS_LAMBDA_MAX_CONCURRENCY", "0")]).unwrap_err().to_string();
+        for name in ["DATABASE_URL", "HOLD_SECONDS", "HOLD_QUEUE_URL", "AWS_LAMBDA_MAX_CONCURRENCY"] {
             assert!(faults.contains(name), "{name} is not in: {faults}");
         }
     }
@@ -266,11 +235,7 @@ mod tests {
     #[test]
     fn a_hold_is_1_to_900_whole_seconds() {
         for good in ["1", "120", "900"] {
-            assert_eq!(
-                read(&[URL, QUEUE, ("HOLD_SECONDS", good)]),
-                Ok(()),
-                "{good}"
-            );
+            assert_eq!(read(&[URL, QUEUE, ("HOLD_SECONDS", good)]), Ok(()), "{good}");
         }
         for bad in ["0", "901", "-1", "1.5", "2m", "99999999999999999999"] {
             assert!(read(&[URL, QUEUE, ("HOLD_SECONDS", bad)]).is_err(), "{bad}");
@@ -279,34 +244,19 @@ mod tests {
 
     #[test]
     fn the_database_is_named_exactly_once() {
-        assert!(
-            read(&[
-                URL,
-                QUEUE,
-                ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:x")
-            ])
-            .is_err()
-        );
+        assert!(read(&[URL, QUEUE, ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:x")]).is_err());
         // A template cannot leave a variable out: it sets it to nothing.
         assert_eq!(read(&[URL, QUEUE, ("DATABASE_SECRET_ARN", "")]), Ok(()));
     }
 
     #[test]
     fn no_message_and_no_debug_shows_a_secret() {
-        let bad = read(&[
-            ("DATABASE_URL", "postgres://app:s3cret@/x?nonsense=1"),
-            QUEUE,
-        ])
-        .unwrap_err();
+        let bad = read(&[("DATABASE_URL", "postgres://app:s3cret@/x?nonsense=1"), QUEUE]).unwrap_err();
         assert!(!bad.to_string().contains("s3cret"), "{bad}");
         let database = Database::from_url(URL.1, None).unwrap();
         assert!(!format!("{database:?}").contains("s3cret"));
         let json = r#"{"username":"app","password":"s3cret","host":"db","port":5432,"dbname":"boxoffice"}"#;
         assert!(!format!("{:?}", Database::from_secret(json, None).unwrap()).contains("s3cret"));
-        assert!(
-            !Database::from_secret(r#"{"password":"s3cret"}"#, None)
-                .unwrap_err()
-                .contains("s3cret")
-        );
+        assert!(!Database::from_secret(r#"{"password":"s3cret"}"#, None).unwrap_err().contains("s3cret"));
     }
 }

@@ -76,28 +76,16 @@ impl fmt::Display for Error {
             Self::SoldOut { available } => write!(f, "The show has only {available} seats left."),
             Self::ShowStarted => f.write_str("The show has started and is no longer sold."),
             Self::ShowInPast => f.write_str("The show must start in the future."),
-            Self::TooManySeats { max: 1 } => {
-                f.write_str("One booking of this show may have 1 seat at most.")
-            }
+            Self::TooManySeats { max: 1 } => f.write_str("One booking of this show may have 1 seat at most."),
             Self::TooManySeats { max } => {
                 write!(f, "One booking of this show may have {max} seats at most.")
             }
-            Self::IdempotencyKeyReused => {
-                f.write_str("This idempotency key was used for a different request.")
-            }
-            Self::BookingExpired => {
-                f.write_str("The hold has expired and its seats were given back.")
-            }
-            Self::BookingCancelled => {
-                f.write_str("The booking was cancelled and its seats were given back.")
-            }
-            Self::BookingConfirmed => {
-                f.write_str("The booking is confirmed and can no longer be cancelled.")
-            }
+            Self::IdempotencyKeyReused => f.write_str("This idempotency key was used for a different request."),
+            Self::BookingExpired => f.write_str("The hold has expired and its seats were given back."),
+            Self::BookingCancelled => f.write_str("The booking was cancelled and its seats were given back."),
+            Self::BookingConfirmed => f.write_str("The booking is confirmed and can no longer be cancelled."),
             Self::Busy(_) => f.write_str("Too many bookings at once. Please try again."),
-            Self::Unavailable(_) => {
-                f.write_str("The service is unavailable for a moment. Please try again.")
-            }
+            Self::Unavailable(_) => f.write_str("The service is unavailable for a moment. Please try again."),
             Self::Internal(_) => f.write_str("Something went wrong on our side."),
         }
     }

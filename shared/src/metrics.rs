@@ -48,9 +48,7 @@ impl Counter {
     }
 
     fn line(self, count: u64) -> Value {
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         json!({
             "_aws": {
                 "Timestamp": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
@@ -72,9 +70,7 @@ mod tests {
     #[test]
     fn a_line_has_the_value_that_its_metric_names() {
         let line = Counter::Booked.line(3);
-        let name = line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"]
-            .as_str()
-            .unwrap();
+        let name = line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"].as_str().unwrap();
         assert_eq!(line[name], 3);
     }
 }

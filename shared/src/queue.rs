@@ -31,11 +31,7 @@ struct Body {
 
 /// The booking that a message is about, or `None` if the message is not one of ours.
 pub fn read_hold_message(body: &str) -> Option<BookingId> {
-    serde_json::from_str::<Body>(body)
-        .ok()?
-        .booking_id
-        .parse()
-        .ok()
+    serde_json::from_str::<Body>(body).ok()?.booking_id.parse().ok()
 }
 
 /// The queue of hold messages. Clones share connections.
@@ -49,21 +45,12 @@ impl HoldQueue {
     /// The queue with this URL.
     pub fn new(aws: &SdkConfig, url: String) -> Self {
         let config = aws_sdk_sqs::config::Builder::from(aws)
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_attempt_timeout(ATTEMPT)
-                    .build(),
-            )
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build())
             .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(ATTEMPTS)
-                    .with_initial_backoff(Duration::from_millis(50)),
+                RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50)),
             )
             .build();
-        Self {
-            client: Client::from_conf(config),
-            url,
-        }
+        Self { client: Client::from_conf(config), url }
     }
 
     /// Sends the message that ends a hold, to arrive after `delay` (at most 900 s).
@@ -73,9 +60,7 @@ impl HoldQueue {
     /// # Errors
     /// The queue did not take it. The sweep expires the hold within a minute of its time.
     pub async fn send(&self, booking: BookingId, delay: Duration) -> Result<(), Cause> {
-        let body = serde_json::to_string(&Body {
-            booking_id: booking.to_string(),
-        })?;
+        let body = serde_json::to_string(&Body { booking_id: booking.to_string() })?;
         self.client
             .send_message()
             .queue_url(&self.url)
@@ -110,18 +95,8 @@ mod tests {
     fn only_our_messages_are_read() {
         let id = "42-019a5b7e-8f00-7abc-8def-0123456789ab";
         let read = |body: &str| read_hold_message(body).map(|id| id.to_string());
-        assert_eq!(
-            read(&format!(r#"{{"booking_id":"{id}"}}"#)).as_deref(),
-            Some(id)
-        );
-        for poison in [
-            "",
-            "null",
-            "not json",
-            "{}",
-            r#"{"booking_id":7}"#,
-            r#"{"booking_id":"42-x"}"#,
-        ] {
+        assert_eq!(read(&format!(r#"{{"booking_id":"{id}"}}"#)).as_deref(), Some(id));
+        for poison in ["", "null", "not json", "{}", r#"{"booking_id":7}"#, r#"{"booking_id":"42-x"}"#] {
             assert_eq!(read(poison), None, "{poison}");
         }
     }

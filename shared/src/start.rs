@@ -18,10 +18,7 @@ use crate::{
 ///
 /// # Errors
 /// A file of certificates or a secret cannot be read.
-pub async fn start(
-    database: DatabaseSource,
-    connections: NonZeroU16,
-) -> Result<(Db, SdkConfig), Cause> {
+pub async fn start(database: DatabaseSource, connections: NonZeroU16) -> Result<(Db, SdkConfig), Cause> {
     let tls = db::connector(database.ca_file())?;
     let aws = aws::load(&tls).await;
     let database = aws::resolve(database, &aws).await?;

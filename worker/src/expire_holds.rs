@@ -30,18 +30,11 @@ impl Worker for ExpireHolds {
 
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
-        let (database, connections, queue_url) = (
-            reader.database(),
-            reader.concurrency(),
-            reader.hold_queue_url(),
-        );
+        let (database, connections, queue_url) = (reader.database(), reader.concurrency(), reader.hold_queue_url());
         let settings = database.zip(connections).zip(queue_url);
         let ((database, connections), queue_url) = reader.finish(settings)?;
         let (db, aws) = start(database, connections).await?;
-        Ok(Self {
-            db,
-            queue: HoldQueue::new(&aws, queue_url),
-        })
+        Ok(Self { db, queue: HoldQueue::new(&aws, queue_url) })
     }
 
     /// Expires what is due, sends back what is not, and reports the messages that could not be dealt with: those alone
@@ -54,14 +47,13 @@ impl Worker for ExpireHolds {
         let mut messages: BTreeMap<BookingId, Vec<String>> = BTreeMap::new();
         for message in event.records {
             match read(&message) {
-                Some(id) => messages
-                    .entry(id)
-                    .or_default()
-                    .push(message.message_id.unwrap_or_default()),
+                Some(id) => messages.entry(id).or_default().push(message.message_id.unwrap_or_default()),
                 None => failed.push(poison(message)),
             }
         }
         let outcomes = ops::expire(&self.db, &messages.keys().copied().collect()).await?;
+        let expired = outcomes.values().filter(|outcome| **outcome == ExpireOutcome::Expired).count();
+        Counter::Expired.add(expired as u64);
         for (id, outcome) in outcomes {
             if let Err(cause) = self.follow_up(id, outcome).await {
                 tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent back; it will be redelivered");
@@ -78,9 +70,7 @@ impl ExpireHolds {
     /// What is left to do for a booking after the database was asked.
     async fn follow_up(&self, id: BookingId, outcome: ExpireOutcome) -> Result<(), Cause> {
         match outcome {
-            ExpireOutcome::NotDue(left) => {
-                self.queue.send(id, left.max(Duration::from_secs(1))).await
-            }
+            ExpireOutcome::NotDue(left) => self.queue.send(id, left.max(Duration::from_secs(1))).await,
             ExpireOutcome::Expired | ExpireOutcome::Settled => Ok(()),
             ExpireOutcome::Unknown => {
                 tracing::info!(booking_id = %id, "a hold message has no booking: it was refused or never made");

@@ -23,10 +23,7 @@ pub trait Worker: Clone + Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// None of it could be done; the trigger may try again.
-    fn work(
-        &self,
-        event: Self::Event,
-    ) -> impl Future<Output = Result<Self::Report, boxoffice_shared::Error>> + Send;
+    fn work(&self, event: Self::Event) -> impl Future<Output = Result<Self::Report, boxoffice_shared::Error>> + Send;
 }
 
 /// Starts the worker and serves events until the instance ends.

@@ -7,6 +7,7 @@ use boxoffice_shared::{
     config::{Environment, Reader},
     db::Db,
     error::Cause,
+    metrics::Counter,
     ops,
     start::start,
 };
@@ -49,9 +50,7 @@ impl Worker for SweepHolds {
         let mut reader = Reader::new(&Environment);
         let (database, connections) = (reader.database(), reader.concurrency());
         let (database, connections) = reader.finish(database.zip(connections))?;
-        Ok(Self {
-            db: start(database, connections).await?.0,
-        })
+        Ok(Self { db: start(database, connections).await?.0 })
     }
 
     /// Sweeps in batches until nothing is due or the time is up; what is left then is for the next minute.
@@ -60,16 +59,14 @@ impl Worker for SweepHolds {
         let mut swept = Swept { expired: 0 };
         loop {
             let batch = ops::sweep(&self.db).await?;
+            Counter::Expired.add(batch);
             swept.expired += batch;
             if batch < ops::MAX_BATCH.into() || begun.elapsed() > BUDGET {
                 break;
             }
         }
         if swept.expired > 0 {
-            tracing::info!(
-                expired = swept.expired,
-                "swept holds whose message had not come"
-            );
+            tracing::info!(expired = swept.expired, "swept holds whose message had not come");
         }
         Ok(swept)
     }

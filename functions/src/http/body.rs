@@ -41,18 +41,12 @@ impl Fields {
         if bytes.len() > MAX_BODY {
             return Err(Problem::BodyTooLarge(MAX_BODY));
         }
-        let Members(members) = serde_json::from_slice(bytes).map_err(|error| {
-            Problem::MalformedJson(format!("The body is not a JSON object: {error}."))
-        })?;
-        let mut fields = Self {
-            members: Vec::new(),
-            faults: Vec::new(),
-        };
+        let Members(members) = serde_json::from_slice(bytes)
+            .map_err(|error| Problem::MalformedJson(format!("The body is not a JSON object: {error}.")))?;
+        let mut fields = Self { members: Vec::new(), faults: Vec::new() };
         for (name, value) in members {
             if fields.members.iter().any(|(known, _)| *known == name) {
-                fields
-                    .faults
-                    .push(Fault::member(&name, "must be given once"));
+                fields.faults.push(Fault::member(&name, "must be given once"));
             } else {
                 fields.members.push((name, value));
             }
@@ -137,15 +131,8 @@ macro_rules! from_integer {
     )*};
 }
 
-from_text!(
-    boxoffice_shared::model::UserName,
-    boxoffice_shared::model::ShowName
-);
-from_integer!(
-    boxoffice_shared::model::SeatCount,
-    boxoffice_shared::model::TotalSeats,
-    boxoffice_shared::model::Pools
-);
+from_text!(boxoffice_shared::model::UserName, boxoffice_shared::model::ShowName);
+from_integer!(boxoffice_shared::model::SeatCount, boxoffice_shared::model::TotalSeats, boxoffice_shared::model::Pools);
 
 impl FromJson for jiff::Timestamp {
     fn from_json(value: &Value) -> Result<Self, Invalid> {
@@ -159,9 +146,7 @@ impl FromJson for jiff::Timestamp {
 /// An integer as JSON Schema has it: `2` and `2.0`.
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| {
-        let number = value
-            .as_f64()
-            .filter(|n| n.fract() == 0.0 && n.abs() <= MAX_EXACT)?;
+        let number = value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() <= MAX_EXACT)?;
         // Exact: it is whole and within 2^53.
         Some(number as i64)
     })
@@ -169,11 +154,7 @@ fn integer(value: &Value) -> Option<i64> {
 
 /// `application/json`, with or without parameters, in any case.
 fn is_json(request: &Request) -> bool {
-    let value = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
 }
@@ -213,10 +194,7 @@ mod tests {
     use super::*;
 
     fn request(body: &str) -> Request {
-        http::Request::post("/")
-            .header("content-type", "application/json")
-            .body(Body::from(body))
-            .unwrap()
+        http::Request::post("/").header("content-type", "application/json").body(Body::from(body)).unwrap()
     }
 
     fn errors(body: &str) -> Vec<String> {
@@ -224,25 +202,14 @@ mod tests {
         let _: Option<UserName> = fields.required("user_name");
         let _: Option<SeatCount> = fields.required("seats");
         let document = fields.faults().document();
-        document["errors"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|e| e["pointer"].as_str().unwrap().to_owned())
-            .collect()
+        document["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()
     }
 
     #[test]
     fn all_faults_are_told_at_once() {
-        assert_eq!(
-            errors(r#"{"user_name": 7, "seats": "2", "seat": 2}"#),
-            ["/user_name", "/seats", "/seat"]
-        );
+        assert_eq!(errors(r#"{"user_name": 7, "seats": "2", "seat": 2}"#), ["/user_name", "/seats", "/seat"]);
         assert_eq!(errors("{}"), ["/user_name", "/seats"]);
-        assert_eq!(
-            errors(r#"{"user_name": "a", "seats": 1, "seats": 2}"#),
-            ["/seats"]
-        );
+        assert_eq!(errors(r#"{"user_name": "a", "seats": 1, "seats": 2}"#), ["/seats"]);
     }
 
     #[test]
@@ -250,43 +217,21 @@ mod tests {
         for good in [json!(2), json!(2.0), json!(2e0)] {
             assert_eq!(integer(&good), Some(2), "{good}");
         }
-        for bad in [
-            json!(1.5),
-            json!("2"),
-            json!(null),
-            json!(true),
-            json!([2]),
-            json!(1e300),
-        ] {
+        for bad in [json!(1.5), json!("2"), json!(null), json!(true), json!([2]), json!(1e300)] {
             assert_eq!(integer(&bad), None, "{bad}");
         }
     }
 
     #[test]
     fn what_is_no_json_object_is_malformed() {
-        for body in [
-            "",
-            "[]",
-            "7",
-            "null",
-            "{",
-            r#"{"a":1e400}"#,
-            r#"{"a":"\ud800"}"#,
-            &"[".repeat(10_000),
-        ] {
-            assert!(
-                matches!(Fields::read(&request(body)), Err(Problem::MalformedJson(_))),
-                "{body}"
-            );
+        for body in ["", "[]", "7", "null", "{", r#"{"a":1e400}"#, r#"{"a":"\ud800"}"#, &"[".repeat(10_000)] {
+            assert!(matches!(Fields::read(&request(body)), Err(Problem::MalformedJson(_))), "{body}");
         }
     }
 
     #[test]
     fn a_large_body_is_refused_before_it_is_parsed() {
         let body = format!(r#"{{"user_name":"{}"}}"#, "a".repeat(MAX_BODY));
-        assert!(matches!(
-            Fields::read(&request(&body)),
-            Err(Problem::BodyTooLarge(MAX_BODY))
-        ));
+        assert!(matches!(Fields::read(&request(&body)), Err(Problem::BodyTooLarge(MAX_BODY))));
     }
 }

@@ -42,18 +42,12 @@ impl Fault {
     pub(crate) fn member(name: &str, detail: impl ToString) -> Self {
         // RFC 6901: the two characters that mean something in a pointer.
         let name = name.replace('~', "~0").replace('/', "~1");
-        Self {
-            detail: detail.to_string(),
-            pointer: format!("/{name}"),
-        }
+        Self { detail: detail.to_string(), pointer: format!("/{name}") }
     }
 
     /// A fault of a query parameter or header.
     pub(crate) fn parameter(name: &str, invalid: &Invalid) -> Self {
-        Self {
-            detail: invalid.to_string(),
-            pointer: name.to_owned(),
-        }
+        Self { detail: invalid.to_string(), pointer: name.to_owned() }
     }
 }
 
@@ -62,77 +56,32 @@ type Kind = (StatusCode, &'static str, &'static str);
 
 impl Problem {
     fn kind(&self) -> Kind {
-        const VALIDATION: Kind = (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "validation-failed",
-            "The request's body is not valid",
-        );
+        const VALIDATION: Kind =
+            (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "The request's body is not valid");
         match self {
             Self::Refused(error) => match error {
                 Error::ShowNotFound => (StatusCode::NOT_FOUND, "show-not-found", "Show not found"),
-                Error::BookingNotFound => (
-                    StatusCode::NOT_FOUND,
-                    "booking-not-found",
-                    "Booking not found",
-                ),
+                Error::BookingNotFound => (StatusCode::NOT_FOUND, "booking-not-found", "Booking not found"),
                 Error::SoldOut { .. } => (StatusCode::CONFLICT, "sold-out", "Not enough seats"),
-                Error::ShowStarted => {
-                    (StatusCode::CONFLICT, "show-started", "The show has started")
-                }
+                Error::ShowStarted => (StatusCode::CONFLICT, "show-started", "The show has started"),
                 Error::ShowInPast | Error::TooManySeats { .. } => VALIDATION,
-                Error::IdempotencyKeyReused => (
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "idempotency-key-reused",
-                    "Idempotency key reused",
-                ),
-                Error::BookingExpired => (
-                    StatusCode::CONFLICT,
-                    "booking-expired",
-                    "The hold has expired",
-                ),
-                Error::BookingCancelled => (
-                    StatusCode::CONFLICT,
-                    "booking-cancelled",
-                    "The booking was cancelled",
-                ),
-                Error::BookingConfirmed => (
-                    StatusCode::CONFLICT,
-                    "booking-confirmed",
-                    "The booking is confirmed",
-                ),
+                Error::IdempotencyKeyReused => {
+                    (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key reused")
+                }
+                Error::BookingExpired => (StatusCode::CONFLICT, "booking-expired", "The hold has expired"),
+                Error::BookingCancelled => (StatusCode::CONFLICT, "booking-cancelled", "The booking was cancelled"),
+                Error::BookingConfirmed => (StatusCode::CONFLICT, "booking-confirmed", "The booking is confirmed"),
                 Error::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy"),
-                Error::Unavailable(_) => (
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "unavailable",
-                    "Unavailable",
-                ),
-                Error::Internal(_) => (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "internal",
-                    "Internal error",
-                ),
+                Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
+                Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
             },
             Self::InvalidBody(_) => VALIDATION,
-            Self::InvalidRequest(_) => (
-                StatusCode::BAD_REQUEST,
-                "malformed-request",
-                "The request is not valid",
-            ),
-            Self::MalformedJson(_) => (
-                StatusCode::BAD_REQUEST,
-                "malformed-json",
-                "The body is not a JSON object",
-            ),
-            Self::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported-media-type",
-                "Unsupported media type",
-            ),
-            Self::BodyTooLarge(_) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body-too-large",
-                "The body is too large",
-            ),
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "malformed-request", "The request is not valid"),
+            Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed-json", "The body is not a JSON object"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
+            }
+            Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "route-not-found", "Not found"),
         }
     }
@@ -140,9 +89,7 @@ impl Problem {
     fn detail(&self) -> String {
         match self {
             Self::Refused(error) => error.to_string(),
-            Self::InvalidBody(_) => {
-                "Some members of the body are missing, wrong or unknown.".into()
-            }
+            Self::InvalidBody(_) => "Some members of the body are missing, wrong or unknown.".into(),
             Self::InvalidRequest(_) => "Some parameters or headers are wrong.".into(),
             Self::MalformedJson(detail) => detail.clone(),
             Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
@@ -153,21 +100,11 @@ impl Problem {
 
     fn faults(&self) -> Option<Vec<Fault>> {
         match self {
-            Self::InvalidBody(faults) | Self::InvalidRequest(faults) => Some(
-                faults
-                    .iter()
-                    .map(|f| Fault {
-                        detail: f.detail.clone(),
-                        pointer: f.pointer.clone(),
-                    })
-                    .collect(),
-            ),
-            Self::Refused(error @ Error::TooManySeats { .. }) => {
-                Some(vec![Fault::member("seats", error)])
+            Self::InvalidBody(faults) | Self::InvalidRequest(faults) => {
+                Some(faults.iter().map(|f| Fault { detail: f.detail.clone(), pointer: f.pointer.clone() }).collect())
             }
-            Self::Refused(error @ Error::ShowInPast) => {
-                Some(vec![Fault::member("start_time", error)])
-            }
+            Self::Refused(error @ Error::TooManySeats { .. }) => Some(vec![Fault::member("seats", error)]),
+            Self::Refused(error @ Error::ShowInPast) => Some(vec![Fault::member("start_time", error)]),
             _ => None,
         }
     }
@@ -197,9 +134,7 @@ impl Problem {
             "detail": self.detail(),
         });
         if let Some(faults) = self.faults() {
-            let errors = faults
-                .into_iter()
-                .map(|f| json!({"detail": f.detail, "pointer": f.pointer}));
+            let errors = faults.into_iter().map(|f| json!({"detail": f.detail, "pointer": f.pointer}));
             document["errors"] = errors.collect();
         }
         if let Self::Refused(Error::SoldOut { available }) = self {
@@ -234,15 +169,9 @@ mod tests {
 
     #[test]
     fn an_internal_error_tells_no_internals() {
-        let problem = Problem::from(Error::Internal(
-            "relation \"bookings\" does not exist".into(),
-        ));
+        let problem = Problem::from(Error::Internal("relation \"bookings\" does not exist".into()));
         assert_eq!(problem.status(), 500);
-        assert!(
-            !problem.document().to_string().contains("bookings"),
-            "{}",
-            problem.document()
-        );
+        assert!(!problem.document().to_string().contains("bookings"), "{}", problem.document());
     }
 
     #[test]

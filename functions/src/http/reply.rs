@@ -23,11 +23,7 @@ impl Reply {
 
     /// The problem's document.
     pub(crate) fn problem(problem: &Problem) -> Self {
-        let reply = Self::json(
-            problem.status(),
-            "application/problem+json",
-            &problem.document(),
-        );
+        let reply = Self::json(problem.status(), "application/problem+json", &problem.document());
         match problem.retry_after() {
             Some(seconds) => reply.with(header::RETRY_AFTER, &seconds.to_string()),
             None => reply,

@@ -6,9 +6,7 @@ use boxoffice_shared::{
     Error,
     model::{BookingId, Cursor, IdempotencyKey, Invalid, PageLimit, ShowId},
 };
-use lambda_http::{
-    Request, RequestExt, aws_lambda_events::query_map::QueryMap, request::RequestContext,
-};
+use lambda_http::{Request, RequestExt, aws_lambda_events::query_map::QueryMap, request::RequestContext};
 
 use super::{Problem, problem::Fault};
 
@@ -27,9 +25,7 @@ impl<'a> Call<'a> {
     /// The method and the route as the template names it: `("GET", "/shows/{show_id}")`.
     pub(crate) fn route(&self) -> (&str, &str) {
         let resource = match self.request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV1(context)) => {
-                context.resource_path.as_deref().unwrap_or_default()
-            }
+            Some(RequestContext::ApiGatewayV1(context)) => context.resource_path.as_deref().unwrap_or_default(),
             _ => "",
         };
         (self.request.method().as_str(), resource)
@@ -37,43 +33,32 @@ impl<'a> Call<'a> {
 
     /// The show in the path. What cannot be an id is no show's: 404, as any id that is not there.
     pub(crate) fn show_id(&self) -> Result<ShowId, Problem> {
-        self.path("show_id")
-            .ok_or(Problem::Refused(Error::ShowNotFound))
+        self.path("show_id").ok_or(Problem::Refused(Error::ShowNotFound))
     }
 
     /// The booking in the path. What cannot be an id is no booking's: 404.
     pub(crate) fn booking_id(&self) -> Result<BookingId, Problem> {
-        self.path("booking_id")
-            .ok_or(Problem::Refused(Error::BookingNotFound))
+        self.path("booking_id").ok_or(Problem::Refused(Error::BookingNotFound))
     }
 
     /// The query of a list: how many, and after what.
     pub(crate) fn page(&self) -> Result<(PageLimit, Option<Cursor>), Problem> {
         let mut faults = Vec::new();
-        let limit = self
-            .query("limit", &mut faults)
-            .unwrap_or(PageLimit::DEFAULT);
+        let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
         let cursor = self.query("cursor", &mut faults);
-        if faults.is_empty() {
-            Ok((limit, cursor))
-        } else {
-            Err(Problem::InvalidRequest(faults))
-        }
+        if faults.is_empty() { Ok((limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
     }
 
     /// The `Idempotency-Key`, if there is one.
     pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         const NAME: &str = "Idempotency-Key";
-        let invalid =
-            |invalid: &Invalid| Problem::InvalidRequest(vec![Fault::parameter(NAME, invalid)]);
+        let invalid = |invalid: &Invalid| Problem::InvalidRequest(vec![Fault::parameter(NAME, invalid)]);
         let mut values = self.request.headers().get_all(NAME).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
             (Some(value), None) => {
                 let text = value.to_str().unwrap_or_default();
-                IdempotencyKey::try_from(text)
-                    .map(Some)
-                    .map_err(|e| invalid(&e))
+                IdempotencyKey::try_from(text).map(Some).map_err(|e| invalid(&e))
             }
             (Some(_), Some(_)) => Err(invalid(&Invalid::new("must be sent once"))),
         }
@@ -85,24 +70,15 @@ impl<'a> Call<'a> {
     }
 
     fn path<T: FromStr>(&self, name: &str) -> Option<T> {
-        self.request
-            .path_parameters_ref()?
-            .first(name)?
-            .parse()
-            .ok()
+        self.request.path_parameters_ref()?.first(name)?.parse().ok()
     }
 
     fn query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
-        let values = self
-            .request
-            .query_string_parameters_ref()
-            .and_then(|map: &QueryMap| map.all(name))?;
+        let values = self.request.query_string_parameters_ref().and_then(|map: &QueryMap| map.all(name))?;
         let parsed = match values.as_slice() {
             [value] => value.parse(),
             _ => Err(Invalid::new("must be given once")),
         };
-        parsed
-            .map_err(|invalid| faults.push(Fault::parameter(name, &invalid)))
-            .ok()
+        parsed.map_err(|invalid| faults.push(Fault::parameter(name, &invalid))).ok()
     }
 }

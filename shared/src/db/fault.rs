@@ -69,10 +69,7 @@ fn collided(code: &SqlState, constraint: Option<&str>) -> bool {
         SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE => true,
         // Two requests with one key, or our own insert that was thought lost: the next attempt finds the booking.
         SqlState::UNIQUE_VIOLATION => {
-            matches!(
-                constraint,
-                Some("bookings_idempotency_key" | "bookings_pkey")
-            )
+            matches!(constraint, Some("bookings_idempotency_key" | "bookings_pkey"))
         }
         _ => false,
     }
@@ -100,11 +97,7 @@ pub(super) struct Silent;
 
 impl fmt::Display for Silent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the database did not answer within {:?}",
-            super::run::ATTEMPT
-        )
+        write!(f, "the database did not answer within {:?}", super::run::ATTEMPT)
     }
 }
 

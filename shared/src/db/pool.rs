@@ -32,28 +32,18 @@ impl Db {
     ///
     /// # Errors
     /// None that is known: the pool's settings are constants.
-    pub fn new(
-        database: &Database,
-        tls: TlsConnector,
-        connections: NonZeroU16,
-    ) -> Result<Self, Cause> {
+    pub fn new(database: &Database, tls: TlsConnector, connections: NonZeroU16) -> Result<Self, Cause> {
         let manager = Manager::from_config(
             bounded(database),
             MakeTlsConnector::new(tls),
             // `Fast` asks the connection, not the server, whether it is open: a booking costs one round trip. What it
             // cannot see, a peer that fell silent, the time bound of each attempt does.
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let pool = Pool::builder(manager)
             .max_size(connections.get().into())
             .runtime(Runtime::Tokio1)
-            .timeouts(Timeouts {
-                wait: Some(WAIT),
-                create: Some(CONNECT),
-                recycle: Some(CONNECT),
-            })
+            .timeouts(Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(CONNECT) })
             .build()?;
         Ok(Self { pool })
     }

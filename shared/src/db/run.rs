@@ -50,11 +50,7 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::Busy`], [`Error::Unavailable`] or [`Error::Internal`], after the attempts that are allowed.
-    pub(crate) async fn run(
-        &self,
-        statement: Statement<'_>,
-        repeat: Repeat,
-    ) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn run(&self, statement: Statement<'_>, repeat: Repeat) -> Result<Vec<Row>, Error> {
         self.run_all(&[statement], repeat).await
     }
 
@@ -63,11 +59,7 @@ impl Db {
     ///
     /// # Errors
     /// As for [`run`](Self::run).
-    pub(crate) async fn run_all(
-        &self,
-        statements: &[Statement<'_>],
-        repeat: Repeat,
-    ) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn run_all(&self, statements: &[Statement<'_>], repeat: Repeat) -> Result<Vec<Row>, Error> {
         let (mut attempts, mut silent) = (0, 0);
         loop {
             attempts += 1;
@@ -112,11 +104,7 @@ fn pause(attempts: u32) -> Duration {
 
 async fn execute(client: &Client, statements: &[Statement<'_>]) -> Result<Vec<Row>, PgError> {
     match statements {
-        [statement] => {
-            client
-                .query_typed(statement.sql, statement.parameters)
-                .await
-        }
+        [statement] => client.query_typed(statement.sql, statement.parameters).await,
         statements => pipeline(client, statements).await,
     }
 }

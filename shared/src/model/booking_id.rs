@@ -31,10 +31,7 @@ pub struct BookingId {
 impl BookingId {
     /// A new id for a booking of this show. `NoContext`: no counter takes bits from the random part.
     pub fn generate(show_id: ShowId) -> Self {
-        Self {
-            show_id,
-            uuid: Uuid::new_v7(Timestamp::now(NoContext)),
-        }
+        Self { show_id, uuid: Uuid::new_v7(Timestamp::now(NoContext)) }
     }
 
     /// The show that is booked.
@@ -59,15 +56,8 @@ impl FromStr for BookingId {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let invalid = || Invalid::new("must be a booking's id");
         let (show_id, uuid) = text.split_once('-').ok_or_else(invalid)?;
-        let id = Self {
-            show_id: show_id.parse().map_err(|_| invalid())?,
-            uuid: uuid.parse().map_err(|_| invalid())?,
-        };
-        if id.to_string() == text {
-            Ok(id)
-        } else {
-            Err(invalid())
-        }
+        let id = Self { show_id: show_id.parse().map_err(|_| invalid())?, uuid: uuid.parse().map_err(|_| invalid())? };
+        if id.to_string() == text { Ok(id) } else { Err(invalid()) }
     }
 }
 

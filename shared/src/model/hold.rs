@@ -31,9 +31,7 @@ impl TryFrom<i64> for Hold {
     fn try_from(seconds: i64) -> Result<Self, Invalid> {
         match u16::try_from(seconds) {
             Ok(seconds @ 1..=900) => Ok(Self(seconds)),
-            _ => Err(Invalid::new(
-                "must be a whole number of seconds from 1 to 900",
-            )),
+            _ => Err(Invalid::new("must be a whole number of seconds from 1 to 900")),
         }
     }
 }

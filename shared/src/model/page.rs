@@ -42,17 +42,11 @@ pub struct Cursor {
 
 impl Cursor {
     /// Before every show: 1970.
-    pub(crate) const START: Self = Self {
-        start_time: Timestamp::UNIX_EPOCH,
-        id: 0,
-    };
+    pub(crate) const START: Self = Self { start_time: Timestamp::UNIX_EPOCH, id: 0 };
 
     /// After the show with this start and id.
     pub(crate) fn after(start_time: Timestamp, id: ShowId) -> Self {
-        Self {
-            start_time,
-            id: id.get(),
-        }
+        Self { start_time, id: id.get() }
     }
 }
 
@@ -63,10 +57,7 @@ impl FromStr for Cursor {
         let parse = || {
             let (start_time, id) = text.split_once('.')?;
             let start_time = Timestamp::from_microsecond(canonical_integer(start_time)?).ok()?;
-            Some(Self {
-                start_time,
-                id: canonical_integer(id)?,
-            })
+            Some(Self { start_time, id: canonical_integer(id)? })
         };
         parse().ok_or_else(|| Invalid::new("must be a next_cursor of an earlier page"))
     }
@@ -85,27 +76,12 @@ mod tests {
     #[test]
     fn a_cursor_survives_its_text() {
         let text = "1785000000123456.42";
-        assert_eq!(
-            text.parse::<Cursor>()
-                .map(|cursor| cursor.to_string())
-                .as_deref(),
-            Ok(text)
-        );
+        assert_eq!(text.parse::<Cursor>().map(|cursor| cursor.to_string()).as_deref(), Ok(text));
     }
 
     #[test]
     fn what_is_no_cursor_is_refused() {
-        for text in [
-            "",
-            ".",
-            "1",
-            "1.",
-            ".1",
-            "-1.1",
-            "1.1.1",
-            "99999999999999999.1",
-            "1.99999999999999999999",
-        ] {
+        for text in ["", ".", "1", "1.", ".1", "-1.1", "1.1.1", "999999999999999999.1", "1.99999999999999999999"] {
             assert!(text.parse::<Cursor>().is_err(), "{text:?}");
         }
     }

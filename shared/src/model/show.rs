@@ -37,9 +37,7 @@ impl FromStr for ShowId {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        canonical_integer(text)
-            .map(Self)
-            .ok_or_else(|| Invalid::new("must be a show's id"))
+        canonical_integer(text).map(Self).ok_or_else(|| Invalid::new("must be a show's id"))
     }
 }
 

@@ -44,9 +44,7 @@ name! {
 
 fn checked(text: &str) -> Result<String, Invalid> {
     if text.trim().is_empty() || text.chars().nth(MAX_CHARS).is_some() {
-        return Err(Invalid::new(format!(
-            "must be text of 1 to {MAX_CHARS} characters and not blank"
-        )));
+        return Err(Invalid::new(format!("must be text of 1 to {MAX_CHARS} characters and not blank")));
     }
     // Postgres cannot store NUL, and no control character belongs in a name that is printed on a ticket.
     if text.chars().any(char::is_control) {
@@ -75,11 +73,6 @@ mod tests {
     #[test]
     fn text_is_kept_as_it_was_typed() {
         let text = " O'Brien; DROP TABLE bookings; -- 🎟️ ";
-        assert_eq!(
-            UserName::try_from(text)
-                .map(|name| name.as_str().to_owned())
-                .as_deref(),
-            Ok(text)
-        );
+        assert_eq!(UserName::try_from(text).map(|name| name.as_str().to_owned()).as_deref(), Ok(text));
     }
 }

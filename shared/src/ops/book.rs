@@ -79,10 +79,7 @@ async fn book_in_one_pool(db: &Db, request: &Request) -> Result<Look, Error> {
                     (&request.user_name.as_str(), Type::TEXT),
                     (&request.seats.get(), Type::INT4),
                     (&request.hold.duration().as_secs_f64(), Type::FLOAT8),
-                    (
-                        &request.idempotency_key.as_ref().map(IdempotencyKey::as_str),
-                        Type::TEXT,
-                    ),
+                    (&request.idempotency_key.as_ref().map(IdempotencyKey::as_str), Type::TEXT),
                     (&rand::random::<f64>(), Type::FLOAT8),
                 ],
             },
@@ -97,10 +94,7 @@ async fn book_across_pools(db: &Db, request: &Request) -> Result<Booked, Error> 
     let rows = db
         .run_all(
             &[
-                Statement {
-                    sql: include_str!("lock_pools.sql"),
-                    parameters: &[(&show_id, Type::INT8)],
-                },
+                Statement { sql: include_str!("lock_pools.sql"), parameters: &[(&show_id, Type::INT8)] },
                 Statement {
                     sql: include_str!("book_across.sql"),
                     parameters: &[
@@ -109,10 +103,7 @@ async fn book_across_pools(db: &Db, request: &Request) -> Result<Booked, Error> 
                         (&request.user_name.as_str(), Type::TEXT),
                         (&request.seats.get(), Type::INT4),
                         (&request.hold.duration().as_secs_f64(), Type::FLOAT8),
-                        (
-                            &request.idempotency_key.as_ref().map(IdempotencyKey::as_str),
-                            Type::TEXT,
-                        ),
+                        (&request.idempotency_key.as_ref().map(IdempotencyKey::as_str), Type::TEXT),
                     ],
                 },
             ],
@@ -121,9 +112,9 @@ async fn book_across_pools(db: &Db, request: &Request) -> Result<Booked, Error> 
         .await?;
     match read(&rows, request)? {
         Look::Booked(booked) => Ok(booked),
-        Look::RanDry | Look::Scattered => Err(Error::Internal(
-            "seats were neither taken nor missing under a lock of all pools".into(),
-        )),
+        Look::RanDry | Look::Scattered => {
+            Err(Error::Internal("seats were neither taken nor missing under a lock of all pools".into()))
+        }
     }
 }
 
@@ -145,11 +136,7 @@ fn read(rows: &[Row], request: &Request) -> Result<Look, Error> {
     if available < request.seats.get().into() {
         return Err(Error::SoldOut { available });
     }
-    Ok(if row::get(first, "was_there")? {
-        Look::RanDry
-    } else {
-        Look::Scattered
-    })
+    Ok(if row::get(first, "was_there")? { Look::RanDry } else { Look::Scattered })
 }
 
 fn booked(row: &Row, request: &Request) -> Result<Booked, Error> {

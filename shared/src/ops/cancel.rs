@@ -2,19 +2,14 @@
 
 use tokio_postgres::types::Type;
 
-use super::row;
+use super::{Settled, row};
 use crate::{
     Error,
     db::{Db, Repeat, Statement},
-    metrics::Counter,
-    model::{Booking, BookingId, BookingStatus, FailureReason},
+    model::{BookingId, BookingStatus, FailureReason},
 };
 
-const SQL: &str = concat!(
-    include_str!("cancel.sql"),
-    include_str!("release.sql"),
-    include_str!("cancel_answer.sql")
-);
+const SQL: &str = concat!(include_str!("cancel.sql"), include_str!("release.sql"), include_str!("cancel_answer.sql"));
 
 /// Cancels a pending booking and gives its seats back. Repeating it is the same answer.
 ///
@@ -22,31 +17,15 @@ const SQL: &str = concat!(
 ///
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`]
-pub async fn cancel(db: &Db, id: BookingId) -> Result<Booking, Error> {
-    let parameters = &[
-        (&id.show_id().get() as _, Type::INT8),
-        (&id.uuid() as _, Type::UUID),
-    ];
-    let rows = db
-        .run(
-            Statement {
-                sql: SQL,
-                parameters,
-            },
-            Repeat::Safe,
-        )
-        .await?;
+pub async fn cancel(db: &Db, id: BookingId) -> Result<Settled, Error> {
+    let parameters = &[(&id.show_id().get() as _, Type::INT8), (&id.uuid() as _, Type::UUID)];
+    let rows = db.run(Statement { sql: SQL, parameters }, Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = row::booking(row)?;
     match booking.status() {
-        BookingStatus::Failed(FailureReason::Cancelled) => {
-            Counter::Cancelled.add(row::get::<bool>(row, "changed")?.into());
-            Ok(booking)
-        }
+        BookingStatus::Failed(FailureReason::Cancelled) => Ok(Settled { booking, changed: row::get(row, "changed")? }),
         BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Confirmed => Err(Error::BookingConfirmed),
-        BookingStatus::Pending => Err(Error::Internal(
-            "a pending booking was not cancelled".into(),
-        )),
+        BookingStatus::Pending => Err(Error::Internal("a pending booking was not cancelled".into())),
     }
 }

@@ -2,12 +2,11 @@
 
 use tokio_postgres::types::Type;
 
-use super::row;
+use super::{Settled, row};
 use crate::{
     Error,
     db::{Db, Repeat, Statement},
-    metrics::Counter,
-    model::{Booking, BookingId, BookingStatus, FailureReason},
+    model::{BookingId, BookingStatus, FailureReason},
 };
 
 /// Confirms a pending booking whose time is not over. Repeating it is the same answer.
@@ -16,31 +15,15 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`]
-pub async fn confirm(db: &Db, id: BookingId) -> Result<Booking, Error> {
-    let parameters = &[
-        (&id.show_id().get() as _, Type::INT8),
-        (&id.uuid() as _, Type::UUID),
-    ];
-    let rows = db
-        .run(
-            Statement {
-                sql: include_str!("confirm.sql"),
-                parameters,
-            },
-            Repeat::Safe,
-        )
-        .await?;
+pub async fn confirm(db: &Db, id: BookingId) -> Result<Settled, Error> {
+    let parameters = &[(&id.show_id().get() as _, Type::INT8), (&id.uuid() as _, Type::UUID)];
+    let rows = db.run(Statement { sql: include_str!("confirm.sql"), parameters }, Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = row::booking(row)?;
     match booking.status() {
-        BookingStatus::Confirmed => {
-            Counter::Confirmed.add(row::get::<bool>(row, "changed")?.into());
-            Ok(booking)
-        }
+        BookingStatus::Confirmed => Ok(Settled { booking, changed: row::get(row, "changed")? }),
         // Its time is over; who gives its seats back is the expiry, a moment later.
-        BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => {
-            Err(Error::BookingExpired)
-        }
+        BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Failed(FailureReason::Cancelled) => Err(Error::BookingCancelled),
     }
 }

@@ -11,15 +11,10 @@ use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement},
-    metrics::Counter,
     model::{BookingId, ShowId},
 };
 
-const SQL: &str = concat!(
-    include_str!("expire.sql"),
-    include_str!("release.sql"),
-    include_str!("expire_answer.sql")
-);
+const SQL: &str = concat!(include_str!("expire.sql"), include_str!("release.sql"), include_str!("expire_answer.sql"));
 
 /// What became of a booking that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,51 +35,26 @@ pub enum Outcome {
 ///
 /// # Errors
 /// Only those that every operation has; then none of the batch was changed.
-pub async fn expire(
-    db: &Db,
-    ids: &BTreeSet<BookingId>,
-) -> Result<BTreeMap<BookingId, Outcome>, Error> {
+pub async fn expire(db: &Db, ids: &BTreeSet<BookingId>) -> Result<BTreeMap<BookingId, Outcome>, Error> {
     let show_ids: Vec<i64> = ids.iter().map(|id| id.show_id().get()).collect();
     let uuids: Vec<uuid::Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    let parameters = &[
-        (&show_ids as _, Type::INT8_ARRAY),
-        (&uuids as _, Type::UUID_ARRAY),
-    ];
-    let rows = db
-        .run(
-            Statement {
-                sql: SQL,
-                parameters,
-            },
-            Repeat::Safe,
-        )
-        .await?;
+    let parameters = &[(&show_ids as _, Type::INT8_ARRAY), (&uuids as _, Type::UUID_ARRAY)];
+    let rows = db.run(Statement { sql: SQL, parameters }, Repeat::Safe).await?;
     let mut outcomes: BTreeMap<_, _> = ids.iter().map(|id| (*id, Outcome::Unknown)).collect();
     for row in &rows {
         let (id, outcome) = read(row)?;
         outcomes.insert(id, outcome);
     }
-    let expired = outcomes
-        .values()
-        .filter(|outcome| **outcome == Outcome::Expired)
-        .count();
-    Counter::Expired.add(expired as u64);
     Ok(outcomes)
 }
 
 fn read(row: &Row) -> Result<(BookingId, Outcome), Error> {
-    let id = BookingId::from_row(
-        ShowId::from_row(row::get(row, "show_id")?),
-        row::get(row, "id")?,
-    );
-    let outcome = match (
-        row::get(row, "expired")?,
-        row::get::<Option<f64>>(row, "due_in")?,
-    ) {
+    let id = BookingId::from_row(ShowId::from_row(row::get(row, "show_id")?), row::get(row, "id")?);
+    let outcome = match (row::get(row, "expired")?, row::get::<Option<f64>>(row, "due_in")?) {
         (true, _) => Outcome::Expired,
-        (false, Some(seconds)) => Outcome::NotDue(
-            Duration::try_from_secs_f64(seconds).map_err(|e| Error::Internal(e.into()))?,
-        ),
+        (false, Some(seconds)) => {
+            Outcome::NotDue(Duration::try_from_secs_f64(seconds).map_err(|e| Error::Internal(e.into()))?)
+        }
         (false, None) => Outcome::Settled,
     };
     Ok((id, outcome))

@@ -14,18 +14,7 @@ use crate::{
 /// # Errors
 /// [`Error::BookingNotFound`]
 pub async fn get_booking(db: &Db, id: BookingId) -> Result<Booking, Error> {
-    let parameters = &[
-        (&id.show_id().get() as _, Type::INT8),
-        (&id.uuid() as _, Type::UUID),
-    ];
-    let rows = db
-        .run(
-            Statement {
-                sql: include_str!("get_booking.sql"),
-                parameters,
-            },
-            Repeat::Safe,
-        )
-        .await?;
+    let parameters = &[(&id.show_id().get() as _, Type::INT8), (&id.uuid() as _, Type::UUID)];
+    let rows = db.run(Statement { sql: include_str!("get_booking.sql"), parameters }, Repeat::Safe).await?;
     row::booking(rows.first().ok_or(Error::BookingNotFound)?)
 }

@@ -15,14 +15,6 @@ use crate::{
 /// [`Error::ShowNotFound`]
 pub async fn get_show(db: &Db, id: ShowId) -> Result<Show, Error> {
     let parameters = &[(&id.get() as _, Type::INT8)];
-    let rows = db
-        .run(
-            Statement {
-                sql: include_str!("get_show.sql"),
-                parameters,
-            },
-            Repeat::Safe,
-        )
-        .await?;
+    let rows = db.run(Statement { sql: include_str!("get_show.sql"), parameters }, Repeat::Safe).await?;
     row::show(rows.first().ok_or(Error::ShowNotFound)?)
 }

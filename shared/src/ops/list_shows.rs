@@ -40,9 +40,7 @@ pub async fn list_shows(db: &Db, limit: PageLimit, after: Option<Cursor>) -> Res
     let mut shows = rows.iter().map(row::show).collect::<Result<Vec<_>, _>>()?;
     let next = if rows.len() as i64 > limit.get() {
         shows.pop();
-        shows
-            .last()
-            .map(|show| Cursor::after(show.start_time, show.id))
+        shows.last().map(|show| Cursor::after(show.start_time, show.id))
     } else {
         None
     };

@@ -24,3 +24,14 @@ pub use get_booking::get_booking;
 pub use get_show::get_show;
 pub use list_shows::{Page, list_shows};
 pub use sweep::{MAX_BATCH, sweep};
+
+use crate::model::Booking;
+
+/// A booking that is as the call asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The booking.
+    pub booking: Booking,
+    /// This call made it so. Else an earlier one did, and this was a repetition.
+    pub changed: bool,
+}

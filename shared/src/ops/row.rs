@@ -19,9 +19,7 @@ pub(super) fn get<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<T, E
 pub(super) fn only(rows: &[Row]) -> Result<&Row, Error> {
     match rows {
         [row] => Ok(row),
-        rows => Err(Error::Internal(
-            format!("a statement gave {} rows instead of one", rows.len()).into(),
-        )),
+        rows => Err(Error::Internal(format!("a statement gave {} rows instead of one", rows.len()).into())),
     }
 }
 
