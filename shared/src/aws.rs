@@ -44,13 +44,13 @@ pub async fn load(tls: &TlsConnector) -> SdkConfig {
 /// # Errors
 /// The secret cannot be read, or is not as RDS writes it. The message does not show it.
 pub async fn resolve(source: DatabaseSource, aws: &SdkConfig) -> Result<Database, Cause> {
-    let (arn, ca_file) = match source {
+    let (arn, ca_file, naming) = match source {
         DatabaseSource::Known(database) => return Ok(database),
-        DatabaseSource::Secret { arn, ca_file } => (arn, ca_file),
+        DatabaseSource::Secret { arn, ca_file, naming } => (arn, ca_file, naming),
     };
     let answer = aws_sdk_secretsmanager::Client::new(aws).get_secret_value().secret_id(arn).send().await?;
     let json = answer.secret_string().ok_or("the database's secret is binary")?;
-    Ok(Database::from_secret(json, ca_file)?)
+    Ok(Database::from_secret(json, ca_file)?.with_naming(naming))
 }
 
 /// An HTTP client of the SDK, over hyper and native-tls.

@@ -58,15 +58,30 @@ impl<'a, S: Source> Reader<'a, S> {
         Self { source, faults: Vec::new() }
     }
 
-    /// `DATABASE_URL` or `DATABASE_SECRET_ARN`, and `DATABASE_CA_FILE`.
+    /// `DATABASE_URL` or `DATABASE_SECRET_ARN`, and `DATABASE_CA_FILE` and `DATABASE_STATEMENTS`.
     pub fn database(&mut self) -> Option<DatabaseSource> {
+        let naming = self.naming();
+        let source = self.address();
+        Some(source?.with_naming(naming?))
+    }
+
+    /// `DATABASE_STATEMENTS`: `prepared` unless set.
+    fn naming(&mut self) -> Option<StatementNaming> {
+        match self.source.get("DATABASE_STATEMENTS").as_deref() {
+            None | Some("prepared") => Some(StatementNaming::Prepared),
+            Some("unnamed") => Some(StatementNaming::Unnamed),
+            Some(_) => self.fault("DATABASE_STATEMENTS must be prepared or unnamed.".into()),
+        }
+    }
+
+    fn address(&mut self) -> Option<DatabaseSource> {
         let ca_file = self.source.get("DATABASE_CA_FILE").map(PathBuf::from);
         match (self.source.get("DATABASE_URL"), self.source.get("DATABASE_SECRET_ARN")) {
             (Some(url), None) => match Database::from_url(&url, ca_file) {
                 Ok(database) => Some(DatabaseSource::Known(database)),
                 Err(fault) => self.fault(fault),
             },
-            (None, Some(arn)) => Some(DatabaseSource::Secret { arn, ca_file }),
+            (None, Some(arn)) => Some(DatabaseSource::Secret { arn, ca_file, naming: StatementNaming::Prepared }),
             (None, None) => self.fault("DATABASE_URL or DATABASE_SECRET_ARN must be set.".into()),
             (Some(_), Some(_)) => self.fault("DATABASE_URL and DATABASE_SECRET_ARN must not both be set.".into()),
         }
@@ -132,10 +147,29 @@ pub enum DatabaseSource {
         arn: String,
         /// Trusted certificates.
         ca_file: Option<PathBuf>,
+        /// How statements are sent.
+        naming: StatementNaming,
     },
 }
 
+/// How statements are sent to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatementNaming {
+    /// Prepared once in a connection's life, under a name: the server plans it once. To plan a booking takes it longer
+    /// than to run it.
+    Prepared,
+    /// Without a name, planned each time: for poolers that pin a session which prepares statements, as RDS Proxy does.
+    Unnamed,
+}
+
 impl DatabaseSource {
+    fn with_naming(self, naming: StatementNaming) -> Self {
+        match self {
+            Self::Known(database) => Self::Known(database.with_naming(naming)),
+            Self::Secret { arn, ca_file, .. } => Self::Secret { arn, ca_file, naming },
+        }
+    }
+
     /// Certificates to trust besides the system's.
     pub fn ca_file(&self) -> Option<&Path> {
         match self {
@@ -150,6 +184,7 @@ impl DatabaseSource {
 pub struct Database {
     postgres: tokio_postgres::Config,
     ca_file: Option<PathBuf>,
+    naming: StatementNaming,
 }
 
 impl Database {
@@ -197,7 +232,16 @@ impl Database {
         if ca_file.is_some() {
             postgres.ssl_mode(tokio_postgres::config::SslMode::Require);
         }
-        Self { postgres, ca_file }
+        Self { postgres, ca_file, naming: StatementNaming::Prepared }
+    }
+
+    /// With statements sent in this way. Prepared unless it is said otherwise.
+    pub fn with_naming(self, naming: StatementNaming) -> Self {
+        Self { naming, ..self }
+    }
+
+    pub(crate) fn naming(&self) -> StatementNaming {
+        self.naming
     }
 
     pub(crate) fn postgres(&self) -> &tokio_postgres::Config {

@@ -17,6 +17,9 @@ pub(super) enum Fault {
     TooSlow(Cause),
     /// There was no connection, so nothing was sent.
     NotConnected(Cause),
+    /// The connection's prepared statement is gone or out of date, after a migration or behind another pooler. Nothing
+    /// was done.
+    Stale(Cause),
     /// The connection was lost, or silent for too long, with the statement on its way: it may have been committed.
     Lost(Cause),
     /// The server refused the statement: a defect.
@@ -45,6 +48,9 @@ impl Fault {
             Self::Collision(error.into())
         } else if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED {
             Self::TooSlow(error.into())
+        } else if *code == SqlState::FEATURE_NOT_SUPPORTED || *code == SqlState::INVALID_SQL_STATEMENT_NAME {
+            // "cached plan must not change result type"; "prepared statement does not exist".
+            Self::Stale(error.into())
         } else if unreachable(code) {
             Self::Lost(error.into())
         } else {
@@ -58,7 +64,7 @@ impl From<Fault> for Error {
         match fault {
             Fault::Collision(cause) | Fault::TooSlow(cause) => Self::Busy(cause),
             Fault::NotConnected(cause) | Fault::Lost(cause) => Self::Unavailable(cause),
-            Fault::Refused(cause) => Self::Internal(cause),
+            Fault::Stale(cause) | Fault::Refused(cause) => Self::Internal(cause),
         }
     }
 }

@@ -8,7 +8,7 @@ use postgres_native_tls::MakeTlsConnector;
 use tokio_postgres::{Client, Config};
 
 use crate::{
-    config::Database,
+    config::{Database, StatementNaming},
     error::{Cause, Error},
 };
 
@@ -25,6 +25,7 @@ const WAIT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(super) pool: Pool,
+    pub(super) naming: StatementNaming,
 }
 
 impl Db {
@@ -45,7 +46,7 @@ impl Db {
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(CONNECT) })
             .build()?;
-        Ok(Self { pool })
+        Ok(Self { pool, naming: database.naming() })
     }
 
     /// Opens one connection, so that the first request finds it open.

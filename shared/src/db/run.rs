@@ -1,16 +1,16 @@
 //! Runs statements: in one round trip, within a bounded time, and again where that is safe and helps.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{ClientWrapper, Object};
 use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{
-    Client, Error as PgError, Row,
+    Error as PgError, Row,
     types::{ToSql, Type},
 };
 
-use crate::error::Error;
+use crate::{config::StatementNaming, error::Error};
 
 use super::{
     Db,
@@ -45,6 +45,14 @@ pub(crate) struct Statement<'a> {
     pub(crate) parameters: &'a [(&'a (dyn ToSql + Sync), Type)],
 }
 
+impl Statement<'_> {
+    /// The statement as the connection has it prepared. Unless it has, one round trip, once in a connection's life.
+    async fn prepare(&self, client: &ClientWrapper) -> Result<tokio_postgres::Statement, PgError> {
+        let types: Vec<Type> = self.parameters.iter().map(|(_, r#type)| r#type.clone()).collect();
+        client.prepare_typed_cached(self.sql, &types).await
+    }
+}
+
 impl Db {
     /// Runs one statement in a transaction of its own: one round trip.
     ///
@@ -68,7 +76,7 @@ impl Db {
                 Err(fault) => fault,
             };
             let again = match &fault {
-                Fault::Collision(_) | Fault::NotConnected(_) => true,
+                Fault::Collision(_) | Fault::NotConnected(_) | Fault::Stale(_) => true,
                 Fault::Lost(cause) => {
                     silent += u32::from(cause.is::<Silent>());
                     repeat == Repeat::Safe && silent < SILENT_ATTEMPTS
@@ -85,12 +93,38 @@ impl Db {
 
     async fn attempt(&self, statements: &[Statement<'_>]) -> Result<Vec<Row>, Fault> {
         let client = self.pool.get().await.map_err(Fault::from_pool)?;
-        match timeout(ATTEMPT, execute(&client, statements)).await {
+        let result = match timeout(ATTEMPT, self.execute(&client, statements)).await {
             Ok(result) => result.map_err(Fault::from_statement),
-            Err(_) => {
-                // Out of the pool with it: dropping it closes the socket.
-                drop(Object::take(client));
-                Err(Fault::Lost(Silent.into()))
+            Err(_) => Err(Fault::Lost(Silent.into())),
+        };
+        if matches!(result, Err(Fault::Lost(_) | Fault::Stale(_))) {
+            // Out of the pool with it: dropping it closes the socket.
+            drop(Object::take(client));
+        }
+        result
+    }
+
+    async fn execute(&self, client: &ClientWrapper, statements: &[Statement<'_>]) -> Result<Vec<Row>, PgError> {
+        if self.naming == StatementNaming::Prepared {
+            // Before a transaction begins, so that nothing is locked meanwhile.
+            for statement in statements {
+                statement.prepare(client).await?;
+            }
+        }
+        match statements {
+            [statement] => self.query(client, statement).await,
+            statements => pipeline(client, statements.iter().map(|s| self.query(client, s))).await,
+        }
+    }
+
+    async fn query(&self, client: &ClientWrapper, statement: &Statement<'_>) -> Result<Vec<Row>, PgError> {
+        match self.naming {
+            StatementNaming::Unnamed => client.query_typed(statement.sql, statement.parameters).await,
+            StatementNaming::Prepared => {
+                let prepared = statement.prepare(client).await?;
+                let parameters: Vec<&(dyn ToSql + Sync)> =
+                    statement.parameters.iter().map(|(value, _)| *value).collect();
+                client.query(&prepared, &parameters).await
             }
         }
     }
@@ -102,22 +136,14 @@ fn pause(attempts: u32) -> Duration {
     Duration::from_millis(5 << attempts.min(6)).mul_f64(rand::random_range(0.5..1.0))
 }
 
-async fn execute(client: &Client, statements: &[Statement<'_>]) -> Result<Vec<Row>, PgError> {
-    match statements {
-        [statement] => client.query_typed(statement.sql, statement.parameters).await,
-        statements => pipeline(client, statements).await,
-    }
-}
-
 /// Sends `BEGIN`, the statements and `COMMIT` without waiting between them. If one fails, the server passes over
 /// the rest and `COMMIT` ends the transaction as a rollback.
-async fn pipeline(client: &Client, statements: &[Statement<'_>]) -> Result<Vec<Row>, PgError> {
-    let (begin, results, commit) = tokio::join!(
-        biased;
-        client.batch_execute("BEGIN"),
-        join_all(statements.iter().map(|s| client.query_typed(s.sql, s.parameters))),
-        client.batch_execute("COMMIT"),
-    );
+async fn pipeline(
+    client: &ClientWrapper,
+    queries: impl Iterator<Item = impl Future<Output = Result<Vec<Row>, PgError>>>,
+) -> Result<Vec<Row>, PgError> {
+    let (begin, results, commit) =
+        tokio::join!(biased; client.batch_execute("BEGIN"), join_all(queries), client.batch_execute("COMMIT"));
     begin?;
     let mut rows = Vec::new();
     for result in results {

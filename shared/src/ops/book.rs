@@ -29,6 +29,12 @@ pub struct Request {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
+impl Request {
+    fn key(&self) -> Option<&str> {
+        self.idempotency_key.as_ref().map(IdempotencyKey::as_str)
+    }
+}
+
 /// A booking that holds its seats, or that an earlier request with this key made.
 #[derive(Clone, Debug)]
 pub struct Booked {
@@ -42,7 +48,8 @@ pub struct Booked {
 ///
 /// The same id or the same key again gives back the same booking, so a lost answer may be asked for again.
 ///
-/// Locks one pool of the show, and all of them only if no single pool has the seats. One round trip.
+/// Locks one pool of the show, and all of them only if no single pool has the seats. One round trip for a booking; one
+/// more, a read, for a refusal.
 ///
 /// # Errors
 /// - [`Error::ShowNotFound`], [`Error::ShowStarted`], [`Error::TooManySeats`]
@@ -50,96 +57,107 @@ pub struct Booked {
 /// - [`Error::IdempotencyKeyReused`]: the key made a booking with another name or number of seats
 pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
     for _ in 0..LOOKS {
-        match book_in_one_pool(db, request).await? {
-            Look::Booked(booked) => return Ok(booked),
-            Look::RanDry => {}
-            Look::Scattered => break,
+        if let Some(booked) = take_from_one_pool(db, request).await? {
+            return Ok(booked);
+        }
+        match refused(db, request).await? {
+            Refusal::Replayed(booked) => return Ok(booked),
+            Refusal::TooFewSeats(available) => return Err(Error::SoldOut { available }),
+            Refusal::RanDry => {}
+            Refusal::Scattered => break,
         }
     }
-    book_across_pools(db, request).await
+    if let Some(booked) = take_from_all_pools(db, request).await? {
+        return Ok(booked);
+    }
+    match refused(db, request).await? {
+        Refusal::Replayed(booked) => Ok(booked),
+        Refusal::TooFewSeats(available) => Err(Error::SoldOut { available }),
+        // It had too few under the lock; seats came back since. Rare, and the client may try again.
+        Refusal::RanDry | Refusal::Scattered => Err(Error::Busy("seats came back while they were counted".into())),
+    }
 }
 
-/// What a look at the pools found, when nothing is wrong with the request.
-enum Look {
-    Booked(Booked),
+async fn take_from_one_pool(db: &Db, request: &Request) -> Result<Option<Booked>, Error> {
+    let statement = Statement {
+        sql: include_str!("book.sql"),
+        parameters: &[
+            (&request.id.show_id().get(), Type::INT8),
+            (&request.id.uuid(), Type::UUID),
+            (&request.user_name.as_str(), Type::TEXT),
+            (&request.seats.get(), Type::INT4),
+            (&request.hold.duration().as_secs_f64(), Type::FLOAT8),
+            (&request.key(), Type::TEXT),
+            (&rand::random::<f64>(), Type::FLOAT8),
+        ],
+    };
+    made(&db.run(statement, Repeat::Safe).await?)
+}
+
+async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Option<Booked>, Error> {
+    let show_id = request.id.show_id().get();
+    let lock = Statement { sql: include_str!("lock_pools.sql"), parameters: &[(&show_id, Type::INT8)] };
+    let take = Statement {
+        sql: include_str!("book_across.sql"),
+        parameters: &[
+            (&show_id, Type::INT8),
+            (&request.id.uuid(), Type::UUID),
+            (&request.user_name.as_str(), Type::TEXT),
+            (&request.seats.get(), Type::INT4),
+            (&request.hold.duration().as_secs_f64(), Type::FLOAT8),
+            (&request.key(), Type::TEXT),
+        ],
+    };
+    made(&db.run_all(&[lock, take], Repeat::Safe).await?)
+}
+
+/// The booking that a statement made, if it did.
+fn made(rows: &[Row]) -> Result<Option<Booked>, Error> {
+    rows.first().map(|row| Ok(Booked { booking: row::booking(row)?, replayed: false })).transpose()
+}
+
+/// Why no booking was made, when nothing is wrong with the request.
+enum Refusal {
+    /// An earlier request made it.
+    Replayed(Booked),
+    /// All pools together have only so many seats.
+    TooFewSeats(i64),
     /// A pool had the seats, and others took them while we waited for its lock.
     RanDry,
     /// The show has the seats, but no pool alone does.
     Scattered,
 }
 
-async fn book_in_one_pool(db: &Db, request: &Request) -> Result<Look, Error> {
-    let rows = db
-        .run(
-            Statement {
-                sql: include_str!("book.sql"),
-                parameters: &[
-                    (&request.id.show_id().get(), Type::INT8),
-                    (&request.id.uuid(), Type::UUID),
-                    (&request.user_name.as_str(), Type::TEXT),
-                    (&request.seats.get(), Type::INT4),
-                    (&request.hold.duration().as_secs_f64(), Type::FLOAT8),
-                    (&request.idempotency_key.as_ref().map(IdempotencyKey::as_str), Type::TEXT),
-                    (&rand::random::<f64>(), Type::FLOAT8),
-                ],
-            },
-            Repeat::Safe,
-        )
-        .await?;
-    read(&rows, request)
-}
-
-async fn book_across_pools(db: &Db, request: &Request) -> Result<Booked, Error> {
-    let show_id = request.id.show_id().get();
-    let rows = db
-        .run_all(
-            &[
-                Statement { sql: include_str!("lock_pools.sql"), parameters: &[(&show_id, Type::INT8)] },
-                Statement {
-                    sql: include_str!("book_across.sql"),
-                    parameters: &[
-                        (&show_id, Type::INT8),
-                        (&request.id.uuid(), Type::UUID),
-                        (&request.user_name.as_str(), Type::TEXT),
-                        (&request.seats.get(), Type::INT4),
-                        (&request.hold.duration().as_secs_f64(), Type::FLOAT8),
-                        (&request.idempotency_key.as_ref().map(IdempotencyKey::as_str), Type::TEXT),
-                    ],
-                },
-            ],
-            Repeat::Safe,
-        )
-        .await?;
-    match read(&rows, request)? {
-        Look::Booked(booked) => Ok(booked),
-        Look::RanDry | Look::Scattered => {
-            Err(Error::Internal("seats were neither taken nor missing under a lock of all pools".into()))
-        }
-    }
-}
-
-fn read(rows: &[Row], request: &Request) -> Result<Look, Error> {
-    let Some(first) = rows.first() else {
-        return Err(Error::ShowNotFound);
+async fn refused(db: &Db, request: &Request) -> Result<Refusal, Error> {
+    let statement = Statement {
+        sql: include_str!("book_refused.sql"),
+        parameters: &[
+            (&request.id.show_id().get(), Type::INT8),
+            (&request.id.uuid(), Type::UUID),
+            (&request.seats.get(), Type::INT4),
+            (&request.key(), Type::TEXT),
+        ],
     };
-    if row::get::<Option<uuid::Uuid>>(first, "id")?.is_some() {
-        return booked(first, request).map(Look::Booked);
+    let rows = db.run(statement, Repeat::Safe).await?;
+    let row = rows.first().ok_or(Error::ShowNotFound)?;
+    if row::get::<Option<uuid::Uuid>>(row, "id")?.is_some() {
+        return replayed(row, request).map(Refusal::Replayed);
     }
-    if row::get(first, "started")? {
+    if row::get(row, "started")? {
         return Err(Error::ShowStarted);
     }
-    let max: i32 = row::get(first, "max_seats")?;
+    let max: i32 = row::get(row, "max_seats")?;
     if request.seats.get() > max {
         return Err(Error::TooManySeats { max });
     }
-    let available: i64 = row::get(first, "available_seats")?;
+    let available: i64 = row::get(row, "available_seats")?;
     if available < request.seats.get().into() {
-        return Err(Error::SoldOut { available });
+        return Ok(Refusal::TooFewSeats(available));
     }
-    Ok(if row::get(first, "was_there")? { Look::RanDry } else { Look::Scattered })
+    Ok(if row::get(row, "one_pool_has_them")? { Refusal::RanDry } else { Refusal::Scattered })
 }
 
-fn booked(row: &Row, request: &Request) -> Result<Booked, Error> {
+fn replayed(row: &Row, request: &Request) -> Result<Booked, Error> {
     let booking = row::booking(row)?;
     if !booking.is_for(&request.user_name, request.seats) {
         return Err(Error::IdempotencyKeyReused);

@@ -1,3 +1,6 @@
-SELECT released.*, true AS changed FROM released, returned
+SELECT show_id, id, user_name, released.seats, status, failure_reason, created_at, expires_at, settled_at, true AS changed
+FROM released, returned
 UNION ALL
-SELECT locked.*, false FROM locked WHERE NOT EXISTS (SELECT FROM released)
+SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, false
+FROM locked
+WHERE NOT EXISTS (SELECT FROM released)

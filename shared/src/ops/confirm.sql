@@ -20,6 +20,9 @@ WITH locked AS MATERIALIZED (
         AND clocked.status = 'PENDING' AND clocked.expires_at > clocked.now
     RETURNING bookings.*
 )
-SELECT confirmed.*, true AS changed FROM confirmed
+SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, true AS changed
+FROM confirmed
 UNION ALL
-SELECT locked.*, false FROM locked WHERE NOT EXISTS (SELECT FROM confirmed)
+SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, false
+FROM locked
+WHERE NOT EXISTS (SELECT FROM confirmed)

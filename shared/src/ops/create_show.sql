@@ -15,4 +15,5 @@ WITH created AS (
     SELECT id, pool_no, total_seats / pools + (pool_no < total_seats % pools)::integer
     FROM created, generate_series(0, pools - 1) AS pool_no
 )
-SELECT *, total_seats AS available_seats FROM created
+SELECT id, name, start_time, total_seats, max_seats_per_booking, pools, total_seats AS available_seats
+FROM created

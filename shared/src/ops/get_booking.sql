@@ -4,4 +4,6 @@
 --
 -- Locks: none.
 -- Outcomes: no row: no such booking. Else the booking.
-SELECT * FROM bookings WHERE show_id = $1 AND id = $2
+SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at
+FROM bookings
+WHERE show_id = $1 AND id = $2

@@ -4,6 +4,7 @@
 --
 -- Locks: none.
 -- Outcomes: no row: no such show. Else the show.
-SELECT shows.*, (SELECT sum(free) FROM seat_pools WHERE show_id = shows.id)::integer AS available_seats
+SELECT id, name, start_time, total_seats, max_seats_per_booking, pools,
+    (SELECT sum(free) FROM seat_pools WHERE show_id = shows.id)::integer AS available_seats
 FROM shows
 WHERE id = $1

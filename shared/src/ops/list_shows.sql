@@ -4,7 +4,8 @@
 --
 -- Locks: none.
 -- Outcomes: at most $3 shows.
-SELECT shows.*, (SELECT sum(free) FROM seat_pools WHERE show_id = shows.id)::integer AS available_seats
+SELECT id, name, start_time, total_seats, max_seats_per_booking, pools,
+    (SELECT sum(free) FROM seat_pools WHERE show_id = shows.id)::integer AS available_seats
 FROM shows
 WHERE (start_time, id) > ($1, $2) AND start_time > now()
 ORDER BY start_time, id

@@ -1,6 +1,9 @@
 //! What the tests of the operations share.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+pub mod broken;
+pub mod wait;
+
 use std::num::NonZeroU16;
 
 use boxoffice_shared::{
@@ -20,6 +23,20 @@ pub fn db(database: &Database, connections: u16) -> Db {
 pub fn db_at(url: &str, connections: u16) -> Db {
     let settings = config::Database::from_url(url, None).unwrap();
     Db::new(&settings, connector(None).unwrap(), NonZeroU16::new(connections).unwrap()).unwrap()
+}
+
+/// As many instances of a Lambda would have it: this many pools of one connection each, all of them open.
+pub async fn instances(url: &str, count: usize) -> Vec<Db> {
+    let settings = config::Database::from_url(url, None).unwrap();
+    let tls = connector(None).unwrap();
+    let mut all = Vec::new();
+    for _ in 0..count {
+        let db = Db::new(&settings, tls.clone(), NonZeroU16::MIN).unwrap();
+        // One after the other: a server that starts 200 backends at once is a test of something else.
+        db.warm().await.unwrap();
+        all.push(db);
+    }
+    all
 }
 
 /// A show that starts in a day.
@@ -61,4 +78,29 @@ pub async fn age(client: &tokio_postgres::Client, id: BookingId, seconds: f64) {
         .await
         .unwrap();
     assert_eq!(aged, 1);
+}
+
+/// Ages all holds that are pending.
+pub async fn age_all(client: &tokio_postgres::Client, seconds: f64) -> u64 {
+    let sql = "UPDATE bookings SET created_at = created_at - make_interval(secs => $1), \
+               expires_at = expires_at - make_interval(secs => $1) WHERE status = 'PENDING'";
+    client.execute(sql, &[&seconds]).await.unwrap()
+}
+
+/// The free seats of each pool of a show, in the order of `pool_no`.
+pub async fn free(client: &tokio_postgres::Client, show: ShowId) -> Vec<i32> {
+    let sql = "SELECT free FROM seat_pools WHERE show_id = $1 ORDER BY pool_no";
+    client.query(sql, &[&show.get()]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Puts this many seats into a pool.
+pub async fn set_free(client: &tokio_postgres::Client, show: ShowId, pool: i32, seats: i32) {
+    let sql = "UPDATE seat_pools SET free = $3 WHERE show_id = $1 AND pool_no = $2";
+    assert_eq!(client.execute(sql, &[&show.get(), &pool, &seats]).await.unwrap(), 1);
+}
+
+/// How many bookings there are in a status.
+pub async fn count(client: &tokio_postgres::Client, status: &str) -> i64 {
+    let sql = "SELECT count(*) FROM bookings WHERE status = $1";
+    client.query_one(sql, &[&status]).await.unwrap().get(0)
 }

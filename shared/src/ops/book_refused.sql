@@ -1,0 +1,30 @@
+-- Says why a booking was not made: a read.
+--
+-- $1 show_id bigint, $2 id uuid, $3 seats integer, $4 idempotency_key text or NULL
+--
+-- Locks: none.
+-- Outcomes: no row: no such show. Else one row:
+--   id not NULL        the booking that an earlier request with this id or key made
+--   started, max_seats the show's state
+--   available_seats    the show's free seats, all pools together
+--   one_pool_has_them  a pool has the seats by itself: look again
+SELECT
+    earlier.show_id, earlier.id, earlier.user_name, earlier.seats, earlier.status, earlier.failure_reason,
+    earlier.created_at, earlier.expires_at, earlier.settled_at,
+    shows.start_time <= clock_timestamp() AS started,
+    shows.max_seats_per_booking AS max_seats,
+    pools.available_seats,
+    pools.fullest >= $3 AS one_pool_has_them
+FROM shows
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(free), 0) AS available_seats, coalesce(max(free), 0) AS fullest
+    FROM seat_pools
+    WHERE show_id = shows.id
+) AS pools
+LEFT JOIN LATERAL (
+    SELECT * FROM bookings WHERE show_id = shows.id AND id = $2
+    UNION ALL
+    SELECT * FROM bookings WHERE show_id = shows.id AND idempotency_key = $4
+    LIMIT 1
+) AS earlier ON true
+WHERE shows.id = $1

@@ -1,0 +1,114 @@
+//! What the triggers send: API Gateway REST API requests, SQS batches, EventBridge schedules.
+
+use md5::{Digest as _, Md5};
+use serde_json::{Map, Value, json};
+
+/// An API Gateway REST API proxy event of stage `v1`.
+///
+/// `resource` is the route, such as `/shows/{show_id}`; each pair of `path_params` fills the `{name}` of it. A header
+/// or a query parameter that comes twice is two values, the last of which counts where only one can be said.
+///
+/// ```
+/// use boxoffice_testkit::events::api_event;
+/// let event = api_event("GET", "/shows/{show_id}", &[("show_id", "7")], &[], &[], None);
+/// assert_eq!(event["path"], "/shows/7");
+/// ```
+pub fn api_event(
+    method: &str,
+    resource: &str,
+    path_params: &[(&str, &str)],
+    query: &[(&str, &str)],
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+) -> Value {
+    let path =
+        path_params.iter().fold(resource.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
+    json!({
+        "resource": resource,
+        "path": path,
+        "httpMethod": method,
+        "headers": single(headers),
+        "multiValueHeaders": multi(headers),
+        "queryStringParameters": single(query),
+        "multiValueQueryStringParameters": multi(query),
+        "pathParameters": single(path_params),
+        "stageVariables": null,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "boxoffice0",
+            "domainName": "boxoffice0.execute-api.us-east-1.amazonaws.com",
+            "domainPrefix": "boxoffice0",
+            "extendedRequestId": "JKJaXmPLvHcESHA=",
+            "httpMethod": method,
+            "identity": { "sourceIp": "192.0.2.1", "userAgent": "boxoffice-testkit" },
+            "path": format!("/v1{path}"),
+            "protocol": "HTTP/1.1",
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "requestTime": "09/Apr/2026:12:34:56 +0000",
+            "requestTimeEpoch": 1_775_738_096_000_u64,
+            "resourceId": "123456",
+            "resourcePath": resource,
+            "stage": "v1"
+        },
+        "body": body,
+        "isBase64Encoded": false
+    })
+}
+
+/// An SQS batch of `(message id, body)`.
+pub fn sqs_event(messages: &[(&str, &str)]) -> Value {
+    let record = |(id, body): &(&str, &str)| {
+        json!({
+            "messageId": id,
+            "receiptHandle": format!("handle-of-{id}"),
+            "body": body,
+            "attributes": {
+                "ApproximateReceiveCount": "1",
+                "SentTimestamp": "1775738096000",
+                "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+                "ApproximateFirstReceiveTimestamp": "1775738217000"
+            },
+            "messageAttributes": {},
+            "md5OfBody": md5_hex(body),
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:holds",
+            "awsRegion": "us-east-1"
+        })
+    };
+    json!({ "Records": messages.iter().map(record).collect::<Vec<_>>() })
+}
+
+/// What an EventBridge rule with a schedule sends.
+pub fn schedule_event() -> Value {
+    json!({
+        "version": "0",
+        "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "000000000000",
+        "time": "2026-04-09T12:34:56Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:events:us-east-1:000000000000:rule/sweep-holds"],
+        "detail": {}
+    })
+}
+
+/// As API Gateway says nothing: null, not an empty object.
+fn single(pairs: &[(&str, &str)]) -> Value {
+    let map: Map<String, Value> = pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    if map.is_empty() { Value::Null } else { Value::Object(map) }
+}
+
+fn multi(pairs: &[(&str, &str)]) -> Value {
+    let mut map = Map::new();
+    for (name, value) in pairs {
+        let values = map.entry((*name).to_owned()).or_insert_with(|| json!([]));
+        values.as_array_mut().unwrap().push(json!(value));
+    }
+    if map.is_empty() { Value::Null } else { Value::Object(map) }
+}
+
+/// MD5 in lower-case hex, as SQS says it of a message.
+pub(crate) fn md5_hex(text: &str) -> String {
+    Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,22 @@
+//! Test support for Boxoffice, and the parts that its benchmark is made of. Dev-only: no Lambda depends on it.
+//!
+//! - [`postgres`]: a private Postgres server, and a fresh migrated database for each test;
+//! - [`invariants`]: the seat arithmetic that must hold after every test;
+//! - [`lambda`] and [`events`]: a Lambda Runtime API that real binaries run under, and the events to send them;
+//! - [`sqs`]: a local SQS, and queues that are slow, silent or closed;
+//! - [`proxy`]: a TCP proxy that adds delay, freezes and cuts;
+//! - [`rng`]: random numbers that can be had again from a seed.
+//!
+//! Every helper process that is started here ends with the process that started it, however that ends.
+// A helper that cannot do its work has one good answer in a test: end it, loudly, where it happened.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod events;
+mod http;
+pub mod invariants;
+pub mod lambda;
+pub mod postgres;
+pub mod proxy;
+pub mod rng;
+pub mod sqs;
+mod watcher;

@@ -1,0 +1,24 @@
+//! A private Postgres server, and a fresh database for each test.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use boxoffice_testkit::postgres::Database;
+//! let database = Database::create().await; // migrated, empty, this test's alone
+//! let client = database.client().await;
+//! client.execute("SELECT 1", &[]).await.unwrap();
+//! # }
+//! ```
+//!
+//! It listens on a loopback port and lives in a temporary directory. When the test process ends, in whatever way, it is
+//! stopped and its directory is removed.
+
+mod database;
+mod options;
+mod server;
+mod tls;
+mod tools;
+
+pub use database::Database;
+pub use options::Options;
+pub(crate) use server::free_port;
+pub use server::{PausedBackend, Server, Stop};

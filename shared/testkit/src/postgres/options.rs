@@ -1,0 +1,80 @@
+//! How a private server is set up.
+
+/// How a private server is set up. [`Options::fast`] for tests, [`Options::durable`] for figures.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(super) durable: bool,
+    pub(super) max_connections: u16,
+    pub(super) password: bool,
+    pub(super) tls: bool,
+    pub(super) settings: Vec<(String, String)>,
+}
+
+impl Options {
+    /// Survives a crash of the server, not of the machine: `fsync=off`. 400 connections, no password, no TLS.
+    pub fn fast() -> Self {
+        Self { durable: false, max_connections: 400, password: false, tls: false, settings: Vec::new() }
+    }
+
+    /// As in production: `fsync=on`, `full_page_writes=on`, `synchronous_commit=on`.
+    pub fn durable() -> Self {
+        Self { durable: true, ..Self::fast() }
+    }
+
+    /// The most connections at once.
+    pub fn max_connections(mut self, connections: u16) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Asks the owner role for its password (SCRAM-SHA-256), as a real server does: some milliseconds a connection.
+    pub fn password(mut self) -> Self {
+        self.password = true;
+        self
+    }
+
+    /// Offers TLS, with a certificate for `localhost` and 127.0.0.1 by an authority made for this server. Needs the
+    /// `openssl` command.
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// One more line of `postgresql.conf`; the last of a name counts.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The lines for `postgresql.conf`.
+    pub(super) fn conf(&self, port: u16) -> String {
+        let on_off = |on| if on { "on" } else { "off" };
+        let mut lines = vec![
+            "listen_addresses = '127.0.0.1'".to_owned(),
+            "unix_socket_directories = ''".to_owned(),
+            format!("port = {port}"),
+            format!("max_connections = {}", self.max_connections),
+            format!("fsync = {}", on_off(self.durable)),
+            format!("full_page_writes = {}", on_off(self.durable)),
+            format!("ssl = {}", on_off(self.tls)),
+            // Far apart, so that a checkpoint does not fall into one test or one measured run and not into the next.
+            "max_wal_size = '4GB'".to_owned(),
+            "checkpoint_timeout = '30min'".to_owned(),
+            "log_line_prefix = '%m [%p] %u@%d '".to_owned(),
+        ];
+        lines.extend(self.settings.iter().map(|(name, value)| format!("{name} = '{}'", value.replace('\'', "''"))));
+        lines.join("\n") + "\n"
+    }
+
+    /// The lines of `pg_hba.conf`: the superuser needs no password, for it is only for the tests themselves.
+    pub(super) fn hba(&self) -> String {
+        let method = if self.password { "scram-sha-256" } else { "trust" };
+        format!("host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 {method}\n")
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::fast()
+    }
+}

@@ -1,0 +1,262 @@
+//! The server: start, stop, restart, and backends that stand still.
+
+use std::ffi::{OsStr, OsString};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rand::RngExt as _;
+
+use super::database::{Database, connect};
+use super::tools::Tools;
+use super::{Options, tls};
+use crate::watcher::Watcher;
+
+/// The role that owns the databases; not a superuser.
+const OWNER: &str = "boxoffice";
+const TEMPLATE: &str = "boxoffice_template";
+/// Seconds that a start or a stop may take.
+const WAIT_S: &str = "60";
+/// Below the range from which Linux takes the ports of outgoing connections (32768 and up): while the server is
+/// stopped, a client that tries its port again and again must not be given that very port.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
+const PORT_ATTEMPTS: usize = 20;
+/// $1 is the directory, and the rest is how to call `pg_ctl`. The second rm is for an initdb that was still writing.
+const CLEAN_UP: &str = r#"dir=$1; shift; "$@" stop -D "$dir/data" -m immediate -w -t 20
+rm -rf "$dir" || { sleep 2; rm -rf "$dir"; }"#;
+
+/// A private Postgres server. Dropped: stopped at once (`immediate`), its directory removed.
+pub struct Server {
+    tools: Tools,
+    dir: PathBuf,
+    port: u16,
+    template: tokio::sync::OnceCell<()>,
+    clones: AtomicU32,
+    /// Last: it stops the server and removes the directory.
+    _watcher: Watcher,
+}
+
+/// How the server is stopped: `pg_ctl stop -m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Sessions are ended, and the data is written out.
+    Fast,
+    /// As in a crash: the next start recovers from the log.
+    Immediate,
+}
+
+impl Server {
+    /// Starts a server of its own; about two seconds. Blocks the thread.
+    pub fn start(options: &Options) -> Self {
+        let tools = Tools::find();
+        // The watcher alone removes it: it must not go away under a running server.
+        let dir = tempfile::Builder::new().prefix("boxoffice-pg-").tempdir().expect("a temporary directory").keep();
+        tools.give(&dir);
+        let watcher = watch(&tools, &dir);
+        run(tools.command("initdb").args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=trust"]).args([
+            OsStr::new("--username=postgres"),
+            OsStr::new("--pgdata"),
+            dir.join("data").as_os_str(),
+        ]));
+        std::fs::write(dir.join("data/pg_hba.conf"), options.hba()).unwrap();
+        if options.tls {
+            install_certificates(&tools, &dir);
+        }
+        let port = start_on_free_port(&tools, &dir, options);
+        Self { tools, dir, port, template: tokio::sync::OnceCell::new(), clones: AtomicU32::new(0), _watcher: watcher }
+    }
+
+    /// The one server of this process, with [`Options::fast`], started at the first call. It holds nothing of any
+    /// tokio runtime: tests with a runtime each share it.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(&Options::fast()))
+    }
+
+    /// The loopback port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The path of another program of the same installation, such as `pgbench`; it may not be there.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.tools.path(name)
+    }
+
+    /// The certificate (PEM) that signs the server's, with [`Options::tls`].
+    pub fn ca_file(&self) -> PathBuf {
+        self.dir.join("ca.crt")
+    }
+
+    /// Everything the server has logged since it was made.
+    pub fn log(&self) -> String {
+        let log = std::fs::read(self.dir.join("data/server.log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Where the superuser connects to, without a password.
+    pub fn admin_url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+
+    /// A superuser's connection to the database `postgres`.
+    pub async fn admin_client(&self) -> tokio_postgres::Client {
+        connect(&self.admin_url("postgres")).await
+    }
+
+    /// A fresh migrated database, cloned from a template; the first call on a server makes the template.
+    ///
+    /// It is not dropped before the server: it takes 8 MB, and tests that failed can be looked into meanwhile.
+    pub async fn create_database(&self) -> Database {
+        self.template.get_or_init(|| self.make_template()).await;
+        let name = format!("test_{}", self.clones.fetch_add(1, Ordering::Relaxed));
+        let admin = self.admin_client().await;
+        // From Postgres 15 a clone is by WAL_LOG unless told otherwise, which unlike FILE_COPY makes no checkpoint:
+        // clones that are made at once hardly wait for each other.
+        let create = format!("CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {TEMPLATE}");
+        admin.batch_execute(&create).await.expect("the template should be cloned");
+        Database::new(self, name)
+    }
+
+    /// An empty database without the schema, owned by the same role: for tests of the migrations themselves.
+    pub async fn create_empty_database(&self) -> Database {
+        let name = format!("empty_{}", self.clones.fetch_add(1, Ordering::Relaxed));
+        let admin = self.admin_client().await;
+        self.make_owner(&admin).await;
+        let create = format!("CREATE DATABASE {name} OWNER {OWNER}");
+        admin.batch_execute(&create).await.expect("a database should be created");
+        Database::new(self, name)
+    }
+
+    /// Stops the server. Does not block the thread.
+    pub async fn stop(&self, how: Stop) {
+        let mode = if how == Stop::Fast { "fast" } else { "immediate" };
+        let mut command = self.pg_ctl("stop");
+        command.args(["-m", mode]);
+        run_aside(command).await;
+    }
+
+    /// Starts a stopped server, on the same port with the same data. Does not block the thread.
+    pub async fn start_again(&self) {
+        let mut command = self.pg_ctl("start");
+        command.arg("-l").arg(self.dir.join("data/server.log"));
+        run_aside(command).await;
+    }
+
+    /// Stops the server and starts it again. Does not block the thread.
+    pub async fn restart(&self, how: Stop) {
+        self.stop(how).await;
+        self.start_again().await;
+    }
+
+    /// Stops a backend's process where it stands (`SIGSTOP`), with its locks and its connection, until the guard is
+    /// dropped. `pid` is what `pg_backend_pid()` says in that session.
+    pub fn pause_backend(&self, pid: i32) -> PausedBackend {
+        signal(pid, "STOP").expect("the backend should be there to be stopped");
+        PausedBackend { pid }
+    }
+
+    fn pg_ctl(&self, action: &str) -> Command {
+        let mut command = self.tools.command("pg_ctl");
+        command.args([action, "-w", "-t", WAIT_S, "-D"]).arg(self.dir.join("data"));
+        command
+    }
+
+    /// Roles belong to the server, not to a database: what the migration sets on the owner's counts for all clones.
+    async fn make_template(&self) {
+        let admin = self.admin_client().await;
+        self.make_owner(&admin).await;
+        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {TEMPLATE}")).await.unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER {OWNER}")).await.unwrap();
+        let url = Database::new(self, TEMPLATE.to_owned()).url();
+        let target = boxoffice_shared::config::Database::from_url(&url, None).expect("a URL of our own");
+        boxoffice_migrations::apply(&target).await.expect("the migrations should apply");
+        // Nobody may be connected to a database that is being cloned.
+        let close = format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false");
+        admin.batch_execute(&close).await.unwrap();
+    }
+
+    async fn make_owner(&self, admin: &tokio_postgres::Client) {
+        let create = format!(
+            "DO $$ BEGIN CREATE ROLE {OWNER} LOGIN PASSWORD '{OWNER}'; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        );
+        admin.batch_execute(&create).await.unwrap();
+    }
+}
+
+/// A backend that stands still. Dropped: it goes on (`SIGCONT`).
+#[must_use = "the backend goes on when this is dropped"]
+pub struct PausedBackend {
+    pid: i32,
+}
+
+impl Drop for PausedBackend {
+    fn drop(&mut self) {
+        // It may be gone by now: a server that stops kills it.
+        let _ = signal(self.pid, "CONT");
+    }
+}
+
+fn signal(pid: i32, name: &str) -> Result<(), std::io::Error> {
+    // The shell's own `kill`: the command of that name is not on every machine.
+    let script = format!("kill -{name} {pid}");
+    let status = Command::new("sh").args(["-c", &script]).status()?;
+    if status.success() { Ok(()) } else { Err(std::io::Error::other(script)) }
+}
+
+fn watch(tools: &Tools, dir: &Path) -> Watcher {
+    let pg_ctl = tools.path("pg_ctl");
+    let prefix = tools.prefix();
+    let mut arguments = vec![dir.as_os_str()];
+    arguments.extend(prefix.iter().map(OsString::as_os_str));
+    arguments.push(pg_ctl.as_os_str());
+    Watcher::new("", CLEAN_UP, &arguments)
+}
+
+fn install_certificates(tools: &Tools, dir: &Path) {
+    tls::make_certificates(dir);
+    for name in ["server.crt", "server.key"] {
+        let target = dir.join("data").join(name);
+        std::fs::copy(dir.join(name), &target).unwrap();
+        // Postgres refuses a key that others may read.
+        std::fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        tools.give(&target);
+    }
+}
+
+/// Another process may take the port between our look and the server's: then the next one is tried.
+fn start_on_free_port(tools: &Tools, dir: &Path, options: &Options) -> u16 {
+    let conf = dir.join("data/postgresql.conf");
+    let original = std::fs::read_to_string(&conf).expect("initdb should have written postgresql.conf");
+    let log = dir.join("data/server.log");
+    for _ in 0..3 {
+        let port = free_port();
+        std::fs::write(&conf, format!("{original}\n{}", options.conf(port))).unwrap();
+        let mut start = tools.command("pg_ctl");
+        start.args(["start", "-w", "-t", WAIT_S, "-D"]).arg(dir.join("data")).arg("-l").arg(&log);
+        if start.output().expect("pg_ctl should run").status.success() {
+            return port;
+        }
+    }
+    panic!("Postgres does not start; its log:\n{}", std::fs::read_to_string(&log).unwrap_or_default());
+}
+
+/// A loopback port that nobody listens on now, outside of the range of outgoing connections.
+pub(crate) fn free_port() -> u16 {
+    (0..PORT_ATTEMPTS)
+        .map(|_| rand::rng().random_range(PORTS))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("one of twenty random ports should be free")
+}
+
+async fn run_aside(mut command: Command) {
+    tokio::task::spawn_blocking(move || run(&mut command)).await.unwrap();
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{command:?}: {}\n{}", text(&output.stdout), text(&output.stderr));
+}

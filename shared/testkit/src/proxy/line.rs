@@ -1,0 +1,76 @@
+//! One direction of one connection.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::Switches;
+use super::release::Releaser;
+
+/// The most that is read at once.
+const CHUNK_BYTES: usize = 16 * 1024;
+/// The most chunks on their way: then the reader waits, as before a full window of TCP. 16 MiB at most.
+const CHUNKS: usize = 1024;
+
+/// One direction of one connection: read, delayed, written.
+pub(super) struct Line {
+    releaser: Releaser,
+    switches: watch::Receiver<Switches>,
+    frozen: fn(&Switches) -> bool,
+}
+
+impl Line {
+    pub(super) fn new(releaser: Releaser, switches: watch::Receiver<Switches>, frozen: fn(&Switches) -> bool) -> Self {
+        Self { releaser, switches, frozen }
+    }
+
+    /// Forwards until the end of `from`, which is forwarded too, or an error.
+    pub(super) async fn carry(self, from: OwnedReadHalf, to: OwnedWriteHalf) -> io::Result<()> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let room = Semaphore::new(CHUNKS);
+        let read = read(from, &self.releaser, sender, &room);
+        let write = write(receiver, to, self.switches, self.frozen, &room);
+        tokio::try_join!(read, write).map(drop)
+    }
+}
+
+/// An empty chunk is the end.
+async fn read(
+    mut from: OwnedReadHalf,
+    releaser: &Releaser,
+    sender: mpsc::UnboundedSender<Bytes>,
+    room: &Semaphore,
+) -> io::Result<()> {
+    loop {
+        room.acquire().await.expect("never closed").forget();
+        let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
+        let count = from.read_buf(&mut chunk).await?;
+        releaser.release_later(chunk.freeze(), &sender);
+        if count == 0 {
+            return Ok(());
+        }
+    }
+}
+
+async fn write(
+    mut chunks: mpsc::UnboundedReceiver<Bytes>,
+    mut to: OwnedWriteHalf,
+    mut switches: watch::Receiver<Switches>,
+    frozen: fn(&Switches) -> bool,
+    room: &Semaphore,
+) -> io::Result<()> {
+    while let Some(chunk) = chunks.recv().await {
+        if switches.wait_for(|switches| !frozen(switches)).await.is_err() {
+            return Ok(()); // the proxy is gone
+        }
+        if chunk.is_empty() {
+            return to.shutdown().await;
+        }
+        to.write_all(&chunk).await?;
+        room.add_permits(1);
+    }
+    Ok(())
+}
