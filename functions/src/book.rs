@@ -79,12 +79,9 @@ impl Book {
         let show_id = call.show_id()?;
         let idempotency_key = call.idempotency_key()?;
         let mut fields = Fields::read(call.request())?;
-        match (fields.required("user_name"), fields.required("seats")) {
-            (Some(user_name), Some(seats)) if fields.is_clean() => {
-                Ok(BookRequest { id: BookingId::generate(show_id), user_name, seats, hold: self.hold, idempotency_key })
-            }
-            _ => Err(fields.faults()),
-        }
+        let (user_name, seats) = (fields.required("user_name"), fields.required("seats"));
+        let (user_name, seats) = fields.finish(user_name.zip(seats))?;
+        Ok(BookRequest { id: BookingId::generate(show_id), user_name, seats, hold: self.hold, idempotency_key })
     }
 }
 

@@ -34,8 +34,12 @@ impl Confirm {
     async fn answer(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let booking = match call.route() {
             ("GET", "/bookings/{booking_id}") => ops::get_booking(&self.db, call.booking_id()?).await?,
-            ("DELETE", "/bookings/{booking_id}") => count(Counter::Cancelled, ops::cancel(&self.db, call.booking_id()?).await?),
-            ("POST", "/bookings/{booking_id}/confirm") => count(Counter::Confirmed, ops::confirm(&self.db, call.booking_id()?).await?),
+            ("DELETE", "/bookings/{booking_id}") => {
+                count(Counter::Cancelled, ops::cancel(&self.db, call.booking_id()?).await?)
+            }
+            ("POST", "/bookings/{booking_id}/confirm") => {
+                count(Counter::Confirmed, ops::confirm(&self.db, call.booking_id()?).await?)
+            }
             _ => return Err(Problem::RouteNotFound),
         };
         Ok(Reply::ok(&booking))

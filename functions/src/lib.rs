@@ -6,7 +6,7 @@
 //! | [`list_shows`] | `GET /shows`, `GET /shows/{show_id}` |
 //! | [`book`] | `POST /shows/{show_id}/bookings` |
 //! | [`confirm`] | `GET` and `DELETE /bookings/{booking_id}`, `POST /bookings/{booking_id}/confirm` |
-//! | [`manage_shows`] | `POST /admin/shows` |
+//! | [`manage_shows`] | `POST /admin/shows`, `PATCH /admin/shows/{show_id}` |
 
 pub mod book;
 pub mod confirm;

@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::model::Hold;
+use crate::model::{Hold, Pools};
 
 /// Where the settings come from: the process's environment, or a table in a test.
 pub trait Source {
@@ -104,6 +104,15 @@ impl<'a, S: Source> Reader<'a, S> {
             Some(url) if url.starts_with("https://") || url.starts_with("http://") => Some(url),
             Some(_) => self.fault("HOLD_QUEUE_URL must be an http or https URL.".into()),
             None => self.fault("HOLD_QUEUE_URL must be set.".into()),
+        }
+    }
+
+    /// `EXPECTED_WRITERS`: bookings of one show at once that a new show's pools are made for, 1 to 256, 256 unless set.
+    pub fn expected_writers(&mut self) -> Option<Pools> {
+        let text = self.source.get("EXPECTED_WRITERS").unwrap_or_else(|| Pools::MAX.to_string());
+        match text.parse::<i64>().map(Pools::try_from) {
+            Ok(Ok(writers)) => Some(writers),
+            _ => self.fault("EXPECTED_WRITERS must be an integer from 1 to 256.".into()),
         }
     }
 

@@ -16,7 +16,8 @@
 //!
 //! # Lock order
 //!
-//! Booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`.
+//! Booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`. A show's own row, which only
+//! [`ops::set_pools`] locks, comes before its pools.
 //!
 //! | operation | locks |
 //! |---|---|
@@ -24,6 +25,7 @@
 //! | [`ops::confirm`] | one booking |
 //! | [`ops::cancel`] | one booking, then one pool |
 //! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
+//! | [`ops::set_pools`] | the show, then all of its pools |
 //! | [`ops::sweep`] | the same, but skips bookings that are locked |
 //! | reads | nothing |
 //!

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use boxoffice_shared::{
     Error,
-    model::{BookingId, BookingStatus, FailureReason, SeatCount, UserName},
+    model::{BookingId, BookingStatus, FailureReason, Pools, SeatCount, UserName},
     ops::{self, ExpireOutcome},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
@@ -213,4 +213,26 @@ async fn text_comes_back_as_it_went_in() {
     let booked = ops::book(&db, &request).await.unwrap().booking;
     assert_eq!(serde_json::to_value(&booked).unwrap()["user_name"], name);
     assert_eq!(booked.seats(), SeatCount::try_from(1).unwrap().get());
+}
+
+#[tokio::test]
+async fn the_number_of_pools_changes_and_every_seat_stays() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let client = database.client().await;
+    let show = show(&db, 100, 4).await;
+    ops::book(&db, &request(show.id(), 7)).await.unwrap();
+    for pools in [16, 256, 1, 3] {
+        let changed = ops::set_pools(&db, show.id(), Pools::try_from(pools).unwrap()).await.unwrap();
+        assert_eq!((i64::from(changed.pools()), changed.available_seats()), (pools, 93));
+        let uneven: bool = client
+            .query_one("SELECT max(free) - min(free) > 1 FROM seat_pools WHERE pool_no < $1::bigint", &[&pools])
+            .await
+            .unwrap()
+            .get(0);
+        assert!(!uneven, "{pools} pools differ by more than a seat");
+        assert_invariants(&client).await;
+    }
+    let unknown = "999999".parse().unwrap();
+    assert!(matches!(ops::set_pools(&db, unknown, Pools::ONE).await, Err(Error::ShowNotFound)));
 }

@@ -70,17 +70,17 @@ impl Fields {
         }
     }
 
-    /// All that is wrong with the body.
-    pub(crate) fn faults(mut self) -> Problem {
-        for (name, _) in std::mem::take(&mut self.members) {
-            self.faults.push(Fault::member(&name, "is not known"));
+    /// Ends the reading, with what was read from the body: `None` if a part of it could not be.
+    ///
+    /// # Errors
+    /// All that is wrong with the body. A member that is left is unknown.
+    pub(crate) fn finish<T>(mut self, input: Option<T>) -> Result<T, Problem> {
+        let unknown = self.members.iter().map(|(name, _)| Fault::member(name, "is not known"));
+        self.faults.extend(unknown);
+        match input {
+            Some(input) if self.faults.is_empty() => Ok(input),
+            _ => Err(Problem::InvalidBody(self.faults)),
         }
-        Problem::InvalidBody(self.faults)
-    }
-
-    /// Whether nothing is wrong and nothing is left.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.faults.is_empty() && self.members.is_empty()
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {
@@ -199,9 +199,8 @@ mod tests {
 
     fn errors(body: &str) -> Vec<String> {
         let mut fields = Fields::read(&request(body)).unwrap();
-        let _: Option<UserName> = fields.required("user_name");
-        let _: Option<SeatCount> = fields.required("seats");
-        let document = fields.faults().document();
+        let (user_name, seats) = (fields.required::<UserName>("user_name"), fields.required::<SeatCount>("seats"));
+        let document = fields.finish(user_name.zip(seats)).unwrap_err().document();
         document["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()
     }
 

@@ -67,7 +67,28 @@ impl SeatCount {
     pub const DEFAULT_MAX: Self = Self(10);
 }
 
+/// Seats that a pool begins with at least, unless an operator says otherwise: 16. With fewer, bookings of several seats
+/// would soon find no pool that has them all, and would lock every pool.
+const SEATS_PER_POOL: i32 = 16;
+
 impl Pools {
     /// One pool: a plain row lock.
     pub const ONE: Self = Self(1);
+
+    /// The number of pools for a show of this size and this many bookings at once: one for each, as far as 16 seats
+    /// remain for each pool.
+    ///
+    /// ```
+    /// use boxoffice_shared::model::{Pools, TotalSeats};
+    /// let pools = |seats, writers| Ok::<_, boxoffice_shared::model::Invalid>(
+    ///     Pools::for_show(TotalSeats::try_from(seats)?, Pools::try_from(writers)?).get());
+    /// assert_eq!(pools(10, 256)?, 1);
+    /// assert_eq!(pools(1_000, 256)?, 62);
+    /// assert_eq!(pools(20_000, 256)?, 256);
+    /// assert_eq!(pools(20_000, 50)?, 50);
+    /// # Ok::<(), boxoffice_shared::model::Invalid>(())
+    /// ```
+    pub fn for_show(total_seats: TotalSeats, writers: Self) -> Self {
+        Self((total_seats.get() / SEATS_PER_POOL).clamp(Self::MIN, writers.get()))
+    }
 }

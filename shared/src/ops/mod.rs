@@ -13,6 +13,7 @@ mod get_booking;
 mod get_show;
 mod list_shows;
 mod row;
+mod set_pools;
 mod sweep;
 
 pub use book::{Booked, Request as BookRequest, book};
@@ -23,6 +24,7 @@ pub use expire::{Outcome as ExpireOutcome, expire};
 pub use get_booking::get_booking;
 pub use get_show::get_show;
 pub use list_shows::{Page, list_shows};
+pub use set_pools::set_pools;
 pub use sweep::{MAX_BATCH, sweep};
 
 use crate::model::Booking;

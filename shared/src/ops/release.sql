@@ -1,14 +1,21 @@
 -- (The end of cancel.sql, expire.sql and sweep.sql, which begin with a CTE `released`: the bookings that they failed.)
 --
--- Gives the seats of `released` back. Each booking's seats go to a random pool in use, so that they do not queue behind
--- one row; then a pool is changed once for all that goes to it.
+-- Gives the seats of `released` back, to 8 neighbouring pools of a show from a random one on: a random pool of them for
+-- each booking. So seats do not queue behind one row, and a batch of a thousand bookings does not lock all 256 pools
+-- of a show that is being sold. A pool is changed once for all that goes to it.
 --
 -- Locks: those pool rows, in the order of (show_id, pool_no), after the locks of the bookings.
 -- Outcomes: the CTE `returned`, one row: seats, those given back. If they are not those that were released the
 -- statement fails with division_by_zero, and nothing was changed.
+), start AS MATERIALIZED (
+    SELECT random() AS at
 ), homes AS MATERIALIZED (
-    SELECT released.show_id, floor(random() * shows.pools)::integer AS pool_no, released.seats
+    SELECT
+        released.show_id,
+        (floor(start.at * shows.pools)::integer + floor(random() * 8)::integer) % shows.pools AS pool_no,
+        released.seats
     FROM released
+    CROSS JOIN start
     JOIN shows ON shows.id = released.show_id
 ), sums AS MATERIALIZED (
     SELECT show_id, pool_no, sum(seats) AS seats FROM homes GROUP BY show_id, pool_no

@@ -1,0 +1,111 @@
+//! The sweep: bounded, patient with nobody, and never twice.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use boxoffice_shared::{
+    model::{BookingId, ShowId},
+    ops::{self, ExpireOutcome, MAX_BATCH},
+};
+use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
+use common::{age, count, db, free, instances, request, show};
+use tokio_postgres::Client;
+
+/// Makes this many holds of one seat that are due, the first of them for longest, with seats of pool 0.
+async fn due(client: &Client, show: ShowId, holds: i32) {
+    let make = "INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at) \
+                SELECT $1, gen_random_uuid(), 'number ' || number, 1, 'PENDING', \
+                       now() - interval '2 hours', now() - interval '1 hour' + make_interval(secs => number) \
+                FROM generate_series(1, $2) AS number";
+    client.execute(make, &[&show.get(), &holds]).await.unwrap();
+    let take = "UPDATE seat_pools SET free = free - $2 WHERE show_id = $1 AND pool_no = 0";
+    client.execute(take, &[&show.get(), &holds]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sweep_is_bounded_and_takes_the_oldest_first() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let db = db(&database, 1);
+    let show = show(&db, 20_000, 2).await.id();
+    let batch = i32::from(MAX_BATCH);
+    due(&client, show, 2 * batch + 500).await;
+    let left = async || {
+        let sql = "SELECT min(substr(user_name, 8)::integer), count(*)::integer FROM bookings WHERE status = 'PENDING'";
+        let row = client.query_one(sql, &[]).await.unwrap();
+        (row.get::<_, Option<i32>>(0), row.get::<_, i32>(1))
+    };
+    assert_eq!(ops::sweep(&db).await.unwrap(), u64::from(MAX_BATCH));
+    assert_eq!(left().await, (Some(batch + 1), batch + 500));
+    assert_invariants(&client).await;
+    assert_eq!(ops::sweep(&db).await.unwrap(), u64::from(MAX_BATCH));
+    assert_eq!(left().await, (Some(2 * batch + 1), 500));
+    assert_eq!(ops::sweep(&db).await.unwrap(), 500);
+    assert_eq!(ops::sweep(&db).await.unwrap(), 0);
+    assert_eq!(free(&client, show).await.iter().sum::<i32>(), 20_000);
+    assert_invariants(&client).await;
+}
+
+#[tokio::test]
+async fn a_hold_that_is_locked_is_skipped_and_swept_later() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let db = db(&database, 1);
+    let show = show(&db, 100, 4).await.id();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+        age(&client, id, 121.0).await;
+        ids.push(id);
+    }
+    let holder = database.admin_client().await;
+    holder.batch_execute("BEGIN").await.unwrap();
+    let stuck: BookingId = ids[0];
+    let lock = "SELECT FROM bookings WHERE show_id = $1 AND id = $2 FOR UPDATE";
+    holder.execute(lock, &[&show.get(), &stuck.uuid()]).await.unwrap();
+    assert_eq!(ops::sweep(&db).await.unwrap(), 4, "the one that is locked holds up nothing");
+    assert_eq!(count(&client, "PENDING").await, 1);
+    assert_invariants(&client).await;
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(ops::sweep(&db).await.unwrap(), 1);
+    assert_eq!(ops::get_show(&db, show).await.unwrap().available_seats(), 100);
+    assert_invariants(&client).await;
+}
+
+/// Sweeps and batches of messages at once: together they expire each hold once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sweeps_and_batches_at_once_expire_each_hold_once() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 5).await;
+    let show = show(&counters[0], 10_000, 8).await.id();
+    for round in 0..15 {
+        due(&client, show, 250).await;
+        let sql = "SELECT id FROM bookings WHERE status = 'PENDING'";
+        let uuids = client.query(sql, &[]).await.unwrap();
+        let ids: Vec<BookingId> =
+            uuids.iter().map(|row| format!("{show}-{}", row.get::<_, uuid::Uuid>(0)).parse().unwrap()).collect();
+        // Batches that overlap: each hold is in two of them.
+        let batch = |ids: &[BookingId]| ids.iter().copied().collect::<BTreeSet<_>>();
+        let (one, two, three) = (batch(&ids[..150]), batch(&ids[100..]), batch(&[&ids[..100], &ids[150..]].concat()));
+        let (a, b, c, d, e) = tokio::join!(
+            ops::sweep(&counters[0]),
+            ops::expire(&counters[1], &one),
+            ops::expire(&counters[2], &two),
+            ops::expire(&counters[3], &three),
+            ops::sweep(&counters[4]),
+        );
+        let mut expired = a.unwrap() + e.unwrap();
+        for outcomes in [b, c, d] {
+            expired += outcomes.unwrap().values().filter(|outcome| **outcome == ExpireOutcome::Expired).count() as u64;
+        }
+        assert_eq!(expired, 250, "round {round}");
+        assert_invariants(&client).await;
+        // Their seats are somewhere among the pools now; the next round takes from pool 0.
+        let gather = "UPDATE seat_pools SET free = CASE pool_no WHEN 0 THEN 10000 ELSE 0 END WHERE show_id = $1";
+        client.execute(gather, &[&show.get()]).await.unwrap();
+    }
+    assert_eq!(count(&client, "PENDING").await, 0);
+}
