@@ -41,6 +41,9 @@ impl Handler for Book {
         let settings = database.zip(connections).zip(hold.zip(queue_url));
         let ((database, connections), (hold, queue_url)) = reader.finish(settings)?;
         let (db, aws) = start(database, connections).await?;
+        if let Err(error) = ops::prepare_book(&db).await {
+            tracing::warn!(cause = ?std::error::Error::source(&error), "the first booking will prepare its statement");
+        }
         Ok(Self { db, queue: HoldQueue::new(&aws, queue_url), hold })
     }
 

@@ -6,5 +6,5 @@ mod run;
 mod tls;
 
 pub use pool::{Db, connect};
-pub(crate) use run::{Repeat, Statement};
+pub(crate) use run::{Repeat, Statement, Values};
 pub use tls::connector;

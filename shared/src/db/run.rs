@@ -36,20 +36,23 @@ pub(crate) enum Repeat {
     Unsafe,
 }
 
-/// A statement and its parameters, each with its type: so the server needs no second round trip to be asked for them.
-#[derive(Clone, Copy)]
-pub(crate) struct Statement<'a> {
-    /// The statement's text, of a `.sql` file.
-    pub(crate) sql: &'a str,
-    /// `$1`, `$2` and so on.
-    pub(crate) parameters: &'a [(&'a (dyn ToSql + Sync), Type)],
+/// A statement of a `.sql` file with the types of its parameters: so the server needs no second round trip to be asked
+/// for them.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    /// The statement's text.
+    pub(crate) sql: &'static str,
+    /// The types of `$1`, `$2` and so on.
+    pub(crate) types: &'static [Type],
 }
 
-impl Statement<'_> {
+/// The values of `$1`, `$2` and so on.
+pub(crate) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Statement {
     /// The statement as the connection has it prepared. Unless it has, one round trip, once in a connection's life.
     async fn prepare(&self, client: &ClientWrapper) -> Result<tokio_postgres::Statement, PgError> {
-        let types: Vec<Type> = self.parameters.iter().map(|(_, r#type)| r#type.clone()).collect();
-        client.prepare_typed_cached(self.sql, &types).await
+        client.prepare_typed_cached(self.sql, self.types).await
     }
 }
 
@@ -58,8 +61,13 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::Busy`], [`Error::Unavailable`] or [`Error::Internal`], after the attempts that are allowed.
-    pub(crate) async fn run(&self, statement: Statement<'_>, repeat: Repeat) -> Result<Vec<Row>, Error> {
-        self.run_all(&[statement], repeat).await
+    pub(crate) async fn run(
+        &self,
+        statement: &'static Statement,
+        values: Values<'_>,
+        repeat: Repeat,
+    ) -> Result<Vec<Row>, Error> {
+        self.run_all(&[(statement, values)], repeat).await
     }
 
     /// Runs statements in one transaction and gives the rows of the last. They are pipelined: still one round trip, so
@@ -67,7 +75,11 @@ impl Db {
     ///
     /// # Errors
     /// As for [`run`](Self::run).
-    pub(crate) async fn run_all(&self, statements: &[Statement<'_>], repeat: Repeat) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn run_all(
+        &self,
+        statements: &[(&'static Statement, Values<'_>)],
+        repeat: Repeat,
+    ) -> Result<Vec<Row>, Error> {
         let (mut attempts, mut silent) = (0, 0);
         loop {
             attempts += 1;
@@ -91,7 +103,27 @@ impl Db {
         }
     }
 
-    async fn attempt(&self, statements: &[Statement<'_>]) -> Result<Vec<Row>, Fault> {
+    /// Has a connection prepare a statement ahead of its first use. A connection that sends statements without a name
+    /// has nothing to prepare.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run), after one attempt.
+    pub(crate) async fn prepare(&self, statement: &'static Statement) -> Result<(), Error> {
+        if self.naming == StatementNaming::Unnamed {
+            return Ok(());
+        }
+        let client = self.pool.get().await.map_err(Fault::from_pool)?;
+        match timeout(ATTEMPT, statement.prepare(&client)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Fault::from_statement(error).into()),
+            Err(_) => {
+                drop(Object::take(client));
+                Err(Fault::Lost(Silent.into()).into())
+            }
+        }
+    }
+
+    async fn attempt(&self, statements: &[(&'static Statement, Values<'_>)]) -> Result<Vec<Row>, Fault> {
         let client = self.pool.get().await.map_err(Fault::from_pool)?;
         let result = match timeout(ATTEMPT, self.execute(&client, statements)).await {
             Ok(result) => result.map_err(Fault::from_statement),
@@ -104,27 +136,34 @@ impl Db {
         result
     }
 
-    async fn execute(&self, client: &ClientWrapper, statements: &[Statement<'_>]) -> Result<Vec<Row>, PgError> {
+    async fn execute(
+        &self,
+        client: &ClientWrapper,
+        statements: &[(&'static Statement, Values<'_>)],
+    ) -> Result<Vec<Row>, PgError> {
         if self.naming == StatementNaming::Prepared {
             // Before a transaction begins, so that nothing is locked meanwhile.
-            for statement in statements {
+            for (statement, _) in statements {
                 statement.prepare(client).await?;
             }
         }
         match statements {
-            [statement] => self.query(client, statement).await,
-            statements => pipeline(client, statements.iter().map(|s| self.query(client, s))).await,
+            [(statement, values)] => self.query(client, statement, values).await,
+            statements => pipeline(client, statements.iter().map(|(s, values)| self.query(client, s, values))).await,
         }
     }
 
-    async fn query(&self, client: &ClientWrapper, statement: &Statement<'_>) -> Result<Vec<Row>, PgError> {
+    async fn query(
+        &self,
+        client: &ClientWrapper,
+        statement: &Statement,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, PgError> {
         match self.naming {
-            StatementNaming::Unnamed => client.query_typed(statement.sql, statement.parameters).await,
-            StatementNaming::Prepared => {
-                let prepared = statement.prepare(client).await?;
-                let parameters: Vec<&(dyn ToSql + Sync)> =
-                    statement.parameters.iter().map(|(value, _)| *value).collect();
-                client.query(&prepared, &parameters).await
+            StatementNaming::Prepared => client.query(&statement.prepare(client).await?, values).await,
+            StatementNaming::Unnamed => {
+                let typed: Vec<_> = values.iter().copied().zip(statement.types.iter().cloned()).collect();
+                client.query_typed(statement.sql, &typed).await
             }
         }
     }

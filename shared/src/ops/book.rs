@@ -1,12 +1,31 @@
 //! Hold seats.
 
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+use uuid::Uuid;
 
 use super::row;
 use crate::{
     Error,
-    db::{Db, Repeat, Statement},
+    db::{Db, Repeat, Statement, Values},
     model::{Booking, BookingId, Hold, IdempotencyKey, SeatCount, UserName},
+};
+
+static BOOK: Statement = Statement {
+    sql: include_str!("book.sql"),
+    types: &[Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT, Type::FLOAT8],
+};
+
+static BOOK_REFUSED: Statement =
+    Statement { sql: include_str!("book_refused.sql"), types: &[Type::INT8, Type::UUID, Type::INT4, Type::TEXT] };
+
+pub(super) static LOCK_POOLS: Statement = Statement { sql: include_str!("lock_pools.sql"), types: &[Type::INT8] };
+
+static BOOK_ACROSS: Statement = Statement {
+    sql: include_str!("book_across.sql"),
+    types: &[Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT],
 };
 
 /// Looks for a pool before all of them are locked. Each further look means that a pool with seats ran dry while we
@@ -30,8 +49,32 @@ pub struct Request {
 }
 
 impl Request {
-    fn key(&self) -> Option<&str> {
-        self.idempotency_key.as_ref().map(IdempotencyKey::as_str)
+    /// The request as the statements take it.
+    fn row(&self) -> RequestRow<'_> {
+        RequestRow {
+            show_id: self.id.show_id().get(),
+            id: self.id.uuid(),
+            user_name: self.user_name.as_str(),
+            seats: self.seats.get(),
+            hold_seconds: self.hold.duration().as_secs_f64(),
+            key: self.idempotency_key.as_ref().map(IdempotencyKey::as_str),
+        }
+    }
+}
+
+struct RequestRow<'a> {
+    show_id: i64,
+    id: Uuid,
+    user_name: &'a str,
+    seats: i32,
+    hold_seconds: f64,
+    key: Option<&'a str>,
+}
+
+impl RequestRow<'_> {
+    /// `$1` to `$6` of the statements that make a booking.
+    fn values(&self) -> [&(dyn ToSql + Sync); 6] {
+        [&self.show_id, &self.id, &self.user_name, &self.seats, &self.hold_seconds, &self.key]
     }
 }
 
@@ -42,6 +85,14 @@ pub struct Booked {
     pub booking: Booking,
     /// An earlier request with this key made it; the request's own id was not used.
     pub replayed: bool,
+}
+
+/// Has the connection prepare the statement that bookings are made with, so that the first one need not. One round trip.
+///
+/// # Errors
+/// Only those that every operation has.
+pub async fn prepare_book(db: &Db) -> Result<(), Error> {
+    db.prepare(&BOOK).await
 }
 
 /// Holds seats for a while: takes them from the show's pools and makes a `PENDING` booking, in one transaction.
@@ -79,36 +130,17 @@ pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
 }
 
 async fn take_from_one_pool(db: &Db, request: &Request) -> Result<Option<Booked>, Error> {
-    let statement = Statement {
-        sql: include_str!("book.sql"),
-        parameters: &[
-            (&request.id.show_id().get(), Type::INT8),
-            (&request.id.uuid(), Type::UUID),
-            (&request.user_name.as_str(), Type::TEXT),
-            (&request.seats.get(), Type::INT4),
-            (&request.hold.duration().as_secs_f64(), Type::FLOAT8),
-            (&request.key(), Type::TEXT),
-            (&rand::random::<f64>(), Type::FLOAT8),
-        ],
-    };
-    made(&db.run(statement, Repeat::Safe).await?)
+    let row = request.row();
+    let start_at: f64 = rand::random();
+    let [show_id, id, user_name, seats, hold, key] = row.values();
+    let values: Values<'_> = &[show_id, id, user_name, seats, hold, key, &start_at];
+    made(&db.run(&BOOK, values, Repeat::Safe).await?)
 }
 
 async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Option<Booked>, Error> {
-    let show_id = request.id.show_id().get();
-    let lock = Statement { sql: include_str!("lock_pools.sql"), parameters: &[(&show_id, Type::INT8)] };
-    let take = Statement {
-        sql: include_str!("book_across.sql"),
-        parameters: &[
-            (&show_id, Type::INT8),
-            (&request.id.uuid(), Type::UUID),
-            (&request.user_name.as_str(), Type::TEXT),
-            (&request.seats.get(), Type::INT4),
-            (&request.hold.duration().as_secs_f64(), Type::FLOAT8),
-            (&request.key(), Type::TEXT),
-        ],
-    };
-    made(&db.run_all(&[lock, take], Repeat::Safe).await?)
+    let row = request.row();
+    let statements: &[(_, Values<'_>)] = &[(&LOCK_POOLS, &[&row.show_id]), (&BOOK_ACROSS, &row.values())];
+    made(&db.run_all(statements, Repeat::Safe).await?)
 }
 
 /// The booking that a statement made, if it did.
@@ -129,18 +161,11 @@ enum Refusal {
 }
 
 async fn refused(db: &Db, request: &Request) -> Result<Refusal, Error> {
-    let statement = Statement {
-        sql: include_str!("book_refused.sql"),
-        parameters: &[
-            (&request.id.show_id().get(), Type::INT8),
-            (&request.id.uuid(), Type::UUID),
-            (&request.seats.get(), Type::INT4),
-            (&request.key(), Type::TEXT),
-        ],
-    };
-    let rows = db.run(statement, Repeat::Safe).await?;
+    let row = request.row();
+    let values: Values<'_> = &[&row.show_id, &row.id, &row.seats, &row.key];
+    let rows = db.run(&BOOK_REFUSED, values, Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::ShowNotFound)?;
-    if row::get::<Option<uuid::Uuid>>(row, "id")?.is_some() {
+    if row::get::<Option<Uuid>>(row, "id")?.is_some() {
         return replayed(row, request).map(Refusal::Replayed);
     }
     if row::get(row, "started")? {

@@ -9,7 +9,10 @@ use crate::{
     model::{BookingId, BookingStatus, FailureReason},
 };
 
-const SQL: &str = concat!(include_str!("cancel.sql"), include_str!("release.sql"), include_str!("cancel_answer.sql"));
+static CANCEL: Statement = Statement {
+    sql: concat!(include_str!("cancel.sql"), include_str!("release.sql"), include_str!("cancel_answer.sql")),
+    types: &[Type::INT8, Type::UUID],
+};
 
 /// Cancels a pending booking and gives its seats back. Repeating it is the same answer.
 ///
@@ -18,8 +21,7 @@ const SQL: &str = concat!(include_str!("cancel.sql"), include_str!("release.sql"
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`]
 pub async fn cancel(db: &Db, id: BookingId) -> Result<Settled, Error> {
-    let parameters = &[(&id.show_id().get() as _, Type::INT8), (&id.uuid() as _, Type::UUID)];
-    let rows = db.run(Statement { sql: SQL, parameters }, Repeat::Safe).await?;
+    let rows = db.run(&CANCEL, &[&id.show_id().get(), &id.uuid()], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = row::booking(row)?;
     match booking.status() {

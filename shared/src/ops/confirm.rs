@@ -9,6 +9,8 @@ use crate::{
     model::{BookingId, BookingStatus, FailureReason},
 };
 
+static CONFIRM: Statement = Statement { sql: include_str!("confirm.sql"), types: &[Type::INT8, Type::UUID] };
+
 /// Confirms a pending booking whose time is not over. Repeating it is the same answer.
 ///
 /// Locks the booking. The database's clock decides, read after the lock is held. One round trip.
@@ -16,8 +18,7 @@ use crate::{
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`]
 pub async fn confirm(db: &Db, id: BookingId) -> Result<Settled, Error> {
-    let parameters = &[(&id.show_id().get() as _, Type::INT8), (&id.uuid() as _, Type::UUID)];
-    let rows = db.run(Statement { sql: include_str!("confirm.sql"), parameters }, Repeat::Safe).await?;
+    let rows = db.run(&CONFIRM, &[&id.show_id().get(), &id.uuid()], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = row::booking(row)?;
     match booking.status() {

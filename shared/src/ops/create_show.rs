@@ -6,8 +6,13 @@ use tokio_postgres::types::Type;
 use super::row;
 use crate::{
     Error,
-    db::{Db, Repeat, Statement},
+    db::{Db, Repeat, Statement, Values},
     model::{Pools, SeatCount, Show, ShowName, TotalSeats},
+};
+
+static CREATE_SHOW: Statement = Statement {
+    sql: include_str!("create_show.sql"),
+    types: &[Type::TEXT, Type::TIMESTAMPTZ, Type::INT4, Type::INT4, Type::INT4],
 };
 
 /// A show to be made.
@@ -33,16 +38,9 @@ pub struct NewShow {
 /// # Errors
 /// [`Error::ShowInPast`]
 pub async fn create_show(db: &Db, new: &NewShow) -> Result<Show, Error> {
-    let statement = Statement {
-        sql: include_str!("create_show.sql"),
-        parameters: &[
-            (&new.name.as_str(), Type::TEXT),
-            (&new.start_time, Type::TIMESTAMPTZ),
-            (&new.total_seats.get(), Type::INT4),
-            (&new.max_seats_per_booking.get(), Type::INT4),
-            (&new.pools.get(), Type::INT4),
-        ],
-    };
-    let rows = db.run(statement, Repeat::Unsafe).await?;
+    let (name, start_time, pools) = (new.name.as_str(), new.start_time, new.pools.get());
+    let (total_seats, max_seats) = (new.total_seats.get(), new.max_seats_per_booking.get());
+    let values: Values<'_> = &[&name, &start_time, &total_seats, &max_seats, &pools];
+    let rows = db.run(&CREATE_SHOW, values, Repeat::Unsafe).await?;
     row::show(rows.first().ok_or(Error::ShowInPast)?)
 }

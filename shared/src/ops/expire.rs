@@ -14,7 +14,10 @@ use crate::{
     model::{BookingId, ShowId},
 };
 
-const SQL: &str = concat!(include_str!("expire.sql"), include_str!("release.sql"), include_str!("expire_answer.sql"));
+static EXPIRE: Statement = Statement {
+    sql: concat!(include_str!("expire.sql"), include_str!("release.sql"), include_str!("expire_answer.sql")),
+    types: &[Type::INT8_ARRAY, Type::UUID_ARRAY],
+};
 
 /// What became of a booking that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +41,7 @@ pub enum Outcome {
 pub async fn expire(db: &Db, ids: &BTreeSet<BookingId>) -> Result<BTreeMap<BookingId, Outcome>, Error> {
     let show_ids: Vec<i64> = ids.iter().map(|id| id.show_id().get()).collect();
     let uuids: Vec<uuid::Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    let parameters = &[(&show_ids as _, Type::INT8_ARRAY), (&uuids as _, Type::UUID_ARRAY)];
-    let rows = db.run(Statement { sql: SQL, parameters }, Repeat::Safe).await?;
+    let rows = db.run(&EXPIRE, &[&show_ids, &uuids], Repeat::Safe).await?;
     let mut outcomes: BTreeMap<_, _> = ids.iter().map(|id| (*id, Outcome::Unknown)).collect();
     for row in &rows {
         let (id, outcome) = read(row)?;

@@ -9,12 +9,13 @@ use crate::{
     model::{Show, ShowId},
 };
 
+pub(super) static GET_SHOW: Statement = Statement { sql: include_str!("get_show.sql"), types: &[Type::INT8] };
+
 /// The show and its seats at this moment. Locks nothing; one round trip.
 ///
 /// # Errors
 /// [`Error::ShowNotFound`]
 pub async fn get_show(db: &Db, id: ShowId) -> Result<Show, Error> {
-    let parameters = &[(&id.get() as _, Type::INT8)];
-    let rows = db.run(Statement { sql: include_str!("get_show.sql"), parameters }, Repeat::Safe).await?;
+    let rows = db.run(&GET_SHOW, &[&id.get()], Repeat::Safe).await?;
     row::show(rows.first().ok_or(Error::ShowNotFound)?)
 }

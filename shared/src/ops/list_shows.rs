@@ -9,6 +9,9 @@ use crate::{
     model::{Cursor, PageLimit, Show},
 };
 
+static LIST_SHOWS: Statement =
+    Statement { sql: include_str!("list_shows.sql"), types: &[Type::TIMESTAMPTZ, Type::INT8, Type::INT8] };
+
 /// Some of the upcoming shows, the soonest first.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -27,16 +30,8 @@ pub struct Page {
 /// Only those that every operation has.
 pub async fn list_shows(db: &Db, limit: PageLimit, after: Option<Cursor>) -> Result<Page, Error> {
     let after = after.unwrap_or(Cursor::START);
-    let statement = Statement {
-        sql: include_str!("list_shows.sql"),
-        parameters: &[
-            (&after.start_time, Type::TIMESTAMPTZ),
-            (&after.id, Type::INT8),
-            // One more than is asked for tells whether there is a next page.
-            (&(limit.get() + 1), Type::INT8),
-        ],
-    };
-    let rows = db.run(statement, Repeat::Safe).await?;
+    // One more than is asked for tells whether there is a next page.
+    let rows = db.run(&LIST_SHOWS, &[&after.start_time, &after.id, &(limit.get() + 1)], Repeat::Safe).await?;
     let mut shows = rows.iter().map(row::show).collect::<Result<Vec<_>, _>>()?;
     let next = if rows.len() as i64 > limit.get() {
         shows.pop();

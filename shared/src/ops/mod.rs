@@ -16,7 +16,7 @@ mod row;
 mod set_pools;
 mod sweep;
 
-pub use book::{Booked, Request as BookRequest, book};
+pub use book::{Booked, Request as BookRequest, book, prepare_book};
 pub use cancel::cancel;
 pub use confirm::confirm;
 pub use create_show::{NewShow, create_show};

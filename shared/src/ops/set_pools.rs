@@ -2,12 +2,16 @@
 
 use tokio_postgres::types::Type;
 
-use super::row;
+use super::{book::LOCK_POOLS, get_show::GET_SHOW, row};
 use crate::{
     Error,
-    db::{Db, Repeat, Statement},
+    db::{Db, Repeat, Statement, Values},
     model::{Pools, Show, ShowId},
 };
+
+static SET_POOLS: Statement = Statement { sql: include_str!("set_pools.sql"), types: &[Type::INT8, Type::INT4] };
+
+static SPREAD_SEATS: Statement = Statement { sql: include_str!("spread_seats.sql"), types: &[Type::INT8, Type::INT4] };
 
 /// Sets how many pools a show's free seats are spread over, and spreads them anew, while it is sold. Repeating it is the
 /// same answer.
@@ -19,18 +23,8 @@ use crate::{
 /// [`Error::ShowNotFound`]
 pub async fn set_pools(db: &Db, id: ShowId, pools: Pools) -> Result<Show, Error> {
     let (id, pools) = (id.get(), pools.get());
-    let one = &[(&id as _, Type::INT8)];
-    let both = &[(&id as _, Type::INT8), (&pools as _, Type::INT4)];
-    let rows = db
-        .run_all(
-            &[
-                Statement { sql: include_str!("set_pools.sql"), parameters: both },
-                Statement { sql: include_str!("lock_pools.sql"), parameters: one },
-                Statement { sql: include_str!("spread_seats.sql"), parameters: both },
-                Statement { sql: include_str!("get_show.sql"), parameters: one },
-            ],
-            Repeat::Safe,
-        )
-        .await?;
+    let statements: &[(_, Values<'_>)] =
+        &[(&SET_POOLS, &[&id, &pools]), (&LOCK_POOLS, &[&id]), (&SPREAD_SEATS, &[&id, &pools]), (&GET_SHOW, &[&id])];
+    let rows = db.run_all(statements, Repeat::Safe).await?;
     row::show(rows.first().ok_or(Error::ShowNotFound)?)
 }

@@ -8,7 +8,10 @@ use crate::{
     db::{Db, Repeat, Statement},
 };
 
-const SQL: &str = concat!(include_str!("sweep.sql"), include_str!("release.sql"), include_str!("sweep_answer.sql"));
+static SWEEP: Statement = Statement {
+    sql: concat!(include_str!("sweep.sql"), include_str!("release.sql"), include_str!("sweep_answer.sql")),
+    types: &[Type::INT8],
+};
 
 /// Bookings of one sweep at most. 1,000 take some tens of milliseconds, for which their pools are locked.
 pub const MAX_BATCH: u16 = 1_000;
@@ -21,8 +24,7 @@ pub const MAX_BATCH: u16 = 1_000;
 /// # Errors
 /// Only those that every operation has; then none was changed.
 pub async fn sweep(db: &Db) -> Result<u64, Error> {
-    let parameters = &[(&i64::from(MAX_BATCH) as _, Type::INT8)];
-    let rows = db.run(Statement { sql: SQL, parameters }, Repeat::Safe).await?;
+    let rows = db.run(&SWEEP, &[&i64::from(MAX_BATCH)], Repeat::Safe).await?;
     let expired: i64 = row::get(row::only(&rows)?, "expired")?;
     u64::try_from(expired).map_err(|e| Error::Internal(e.into()))
 }
