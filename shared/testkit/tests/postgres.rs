@@ -1,9 +1,9 @@
 //! The private server: databases side by side, stops, restarts, and an end with its process.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+mod common;
+
+use std::time::Duration;
 
 use boxoffice_testkit::postgres::{Database, Options, Server, Stop};
 
@@ -100,37 +100,7 @@ async fn tls_and_a_password_when_asked_for() {
     assert!(std::fs::read_to_string(server.ca_file()).unwrap().contains("BEGIN CERTIFICATE"));
 }
 
-/// Not a test of its own: the process that the next test kills.
-#[test]
-#[ignore = "runs inside of another test"]
-fn holds_a_server_until_killed() {
-    let server = Server::start(&Options::fast());
-    println!("port {}", server.port());
-    std::thread::sleep(PATIENCE);
-}
-
 #[test]
 fn the_server_dies_with_its_process() {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "holds_a_server_until_killed", "--nocapture"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let port = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        // The test runner may have written on the same line before.
-        .find_map(|line| line.unwrap().split_once("port ").and_then(|(_, port)| port.trim().parse::<u16>().ok()))
-        .expect("the child should say its port");
-    assert!(listens(port));
-    child.kill().unwrap(); // SIGKILL: nothing of its own can run any more
-    child.wait().unwrap();
-    let since = Instant::now();
-    while listens(port) {
-        assert!(since.elapsed() < PATIENCE, "the server outlives its process");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn listens(port: u16) -> bool {
-    std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    common::assert_dies_with_its_process("postgres");
 }

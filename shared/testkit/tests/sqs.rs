@@ -1,8 +1,8 @@
 //! The queues: one that is real, and those that are not.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+mod common;
+
 use std::time::{Duration, Instant};
 
 use boxoffice_testkit::sqs::{BlackHole, Counts, FixedDelayQueue, Refusing, Sqs};
@@ -72,33 +72,7 @@ async fn one_endpoint_is_silent_and_one_is_closed() {
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
-/// Not a test of its own: the process that the next test kills.
-#[test]
-#[ignore = "runs inside of another test"]
-fn holds_an_endpoint_until_killed() {
-    let sqs = Sqs::start();
-    println!("endpoint {}", sqs.endpoint());
-    std::thread::sleep(Duration::from_secs(30));
-}
-
 #[test]
 fn the_endpoint_dies_with_its_process() {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "holds_an_endpoint_until_killed", "--nocapture"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let address = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .find_map(|line| line.unwrap().split_once("endpoint http://").map(|(_, address)| address.to_owned()))
-        .unwrap();
-    let listens = || std::net::TcpStream::connect(&address).is_ok();
-    assert!(listens());
-    child.kill().unwrap(); // SIGKILL: nothing of its own can run any more
-    child.wait().unwrap();
-    let since = Instant::now();
-    while listens() {
-        assert!(since.elapsed() < Duration::from_secs(30), "the endpoint outlives its process");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    common::assert_dies_with_its_process("sqs");
 }

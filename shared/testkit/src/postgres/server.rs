@@ -180,7 +180,7 @@ impl Server {
 
     async fn make_owner(&self, admin: &tokio_postgres::Client) {
         let create = format!(
-            "DO $$ BEGIN CREATE ROLE {OWNER} LOGIN PASSWORD '{OWNER}'; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+            "DO $$ BEGIN CREATE ROLE {OWNER} LOGIN PASSWORD '{OWNER}'; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         );
         admin.batch_execute(&create).await.unwrap();
     }

@@ -1,0 +1,52 @@
+# Boxoffice. `make` lists the targets.
+
+.DEFAULT_GOAL := help
+STATE = $(or $(BOXOFFICE_STATE),.local)
+
+.PHONY: help up demo down url dsn logs test lint bench tools check-prereqs clean distclean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+up: ## bring the local cloud up, or up to date; says its URL and what to try
+	@local/up.sh
+
+demo: ## tell the main story on the local cloud: book, pay, let a hold expire
+	@local/is-up.sh || local/up.sh >/dev/null
+	@python3 local/demo.py "$$(cat $(STATE)/url)"
+
+down: ## stop exactly what make up started; the data stays
+	@local/down.sh
+
+url: ## print the local API's URL
+	@local/is-up.sh --or-say && cat $(STATE)/url
+
+dsn: ## print the local database's URL
+	@local/is-up.sh --or-say && cat $(STATE)/dsn
+
+logs: ## follow the functions' logs in the local cloud
+	@local/logs.sh $(FUNCTION)
+
+test: ## run everything that must hold: lint, unit, database and end-to-end tests
+	@local/test.sh
+
+lint: ## check form: rustfmt, clippy, docs, template, licences, scripts
+	@local/lint.sh
+
+bench: ## measure: sizes, start-up, round trips
+	@local/tools.sh lambda ministack
+	@local/build.sh
+	@cargo run --release --package boxoffice-bench
+
+tools: ## install the pinned tools into .tools (make up does it by itself)
+	@local/tools.sh lambda ministack sam schemathesis lint
+
+check-prereqs: ## say what this machine lacks, and the command that installs it
+	@local/prereqs.sh && echo "nothing is missing"
+
+clean: down ## stop the local cloud and delete its data
+	@local/postgres.sh remove
+	@rm -rf $(STATE)
+
+distclean: clean ## delete the builds and the tools as well
+	@rm -rf target .tools .aws-sam

@@ -1,0 +1,2 @@
+//! Boxoffice.
+fn main() {}

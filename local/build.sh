@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Builds the functions and the migrate command for this machine's architecture: target/lambda/<name>/bootstrap.
+#
+# `sam build` could do it alone, one function after the other and without a word; done here first it shows its progress
+# and uses every core, and what `sam build` then finds is ready. Both build the same packages with the same features, so
+# each dependency is compiled once. zig links, so that a newer glibc than that of Amazon Linux 2023 here does no harm.
+set -euo pipefail
+# shellcheck source=local/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+cd "$BOXOFFICE_ROOT"
+bins=()
+for name in list-shows book confirm manage-shows expire-holds sweep-holds migrate; do bins+=(--bin "$name"); done
+say "building the functions (the first time: some minutes; later: seconds)"
+cargo lambda build --release "${bins[@]}" 9>&- >&2

@@ -1,0 +1,196 @@
+//! The API as a client sees it. Every answer, in every test, is held to the contract.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request};
+use serde_json::{Value, json};
+
+use crate::{
+    contract::{Contract, Exchange},
+    http::{Client, Response},
+    setting, unique,
+};
+
+/// A request to be.
+#[derive(Clone, Debug)]
+pub struct Call {
+    method: String,
+    path: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Bytes,
+}
+
+impl Call {
+    /// A request without a body; `path` is below the stage.
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// Adds a header; any bytes.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Sends these bytes.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends these bytes as `application/json`.
+    pub fn json(self, body: impl Into<Bytes>) -> Self {
+        self.header("content-type", "application/json").body(body)
+    }
+}
+
+/// An answer that keeps the contract.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    what: String,
+    response: Response,
+    /// The body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.response.status
+    }
+
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.header(name)
+    }
+
+    /// The body of an answer with this status.
+    ///
+    /// # Panics
+    /// It has another.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> &Value {
+        assert_eq!(self.status(), status, "{}: {}", self.what, self.body);
+        &self.body
+    }
+
+    /// The body of a problem with this status and the end of this type.
+    ///
+    /// # Panics
+    /// It is something else.
+    #[track_caller]
+    pub fn problem(&self, status: u16, slug: &str) -> &Value {
+        assert_eq!(self.slug(), Some(slug), "{}: {} {}", self.what, self.status(), self.body);
+        self.expect(status)
+    }
+
+    /// The end of a problem's type, or `None` for a success.
+    pub fn slug(&self) -> Option<&str> {
+        self.body["type"].as_str()?.rsplit('/').next()
+    }
+
+    /// The pointers of a problem's errors, sorted.
+    pub fn pointers(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array();
+        let mut pointers: Vec<_> = errors.into_iter().flatten().map(|e| e["pointer"].as_str().unwrap()).collect();
+        pointers.sort_unstable();
+        pointers
+    }
+}
+
+/// The running API.
+#[derive(Clone, Debug)]
+pub struct Api {
+    base: String,
+    client: Client,
+}
+
+impl Api {
+    /// The API of the local cloud.
+    pub fn connect() -> Self {
+        Self { base: setting::api_url(), client: Client::new() }
+    }
+
+    /// Sends a request and holds the answer to the contract.
+    ///
+    /// # Panics
+    /// The answer does not keep the contract, or there is none.
+    pub async fn send(&self, call: Call) -> Answer {
+        let mut request = Request::new(call.body.clone());
+        *request.method_mut() = Method::from_bytes(call.method.as_bytes()).unwrap();
+        *request.uri_mut() = format!("{}{}", self.base, call.path).parse().unwrap();
+        for (name, value) in &call.headers {
+            let name: HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, HeaderValue::from_bytes(value).unwrap());
+        }
+        let response = self.client.send(request).await;
+        let exchange = Exchange { method: &call.method, path: &call.path, sent: &call.body, response: &response };
+        let breaches = Contract::get().breaches(exchange);
+        let what = format!("{} {} {}", call.method, call.path, excerpt(&call.body));
+        assert!(
+            breaches.is_empty(),
+            "{what} was answered {} {}\nwhich breaks openapi.yaml: {breaches:#?}",
+            response.status,
+            excerpt(&response.body)
+        );
+        let body = serde_json::from_slice(&response.body).unwrap_or_else(|e| panic!("{what}: {e}"));
+        Answer { what, response, body }
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Call::new("GET", path)).await
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Call::new("DELETE", path)).await
+    }
+
+    /// `POST` without a body.
+    pub async fn post(&self, path: &str) -> Answer {
+        self.send(Call::new("POST", path)).await
+    }
+
+    /// `POST` with a JSON body.
+    pub async fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.send(Call::new("POST", path).json(body.to_string())).await
+    }
+
+    /// A new show of this test, with so many seats, in 2030; its id.
+    pub async fn create_show(&self, total_seats: u32) -> i64 {
+        let show = json!({"name": unique("show"), "start_time": "2030-05-01T18:30:00Z", "total_seats": total_seats});
+        self.create(&show).await
+    }
+
+    /// A new show; its id.
+    pub async fn create(&self, show: &Value) -> i64 {
+        self.post_json("/admin/shows", show).await.expect(201)["show_id"].as_i64().unwrap()
+    }
+
+    /// Asks for seats.
+    pub async fn book(&self, show_id: i64, seats: u32) -> Answer {
+        self.post_json(&format!("/shows/{show_id}/bookings"), &json!({"user_name": "Ada", "seats": seats})).await
+    }
+
+    /// Asks for seats with an idempotency key.
+    pub async fn book_with_key(&self, show_id: i64, seats: u32, key: &str) -> Answer {
+        let body = json!({"user_name": "Ada", "seats": seats}).to_string();
+        let call = Call::new("POST", &format!("/shows/{show_id}/bookings")).header("idempotency-key", key);
+        self.send(call.json(body)).await
+    }
+
+    /// A show's free seats.
+    pub async fn available_seats(&self, show_id: i64) -> i64 {
+        self.get(&format!("/shows/{show_id}")).await.expect(200)["available_seats"].as_i64().unwrap()
+    }
+}
+
+/// The start of a body, for messages.
+fn excerpt(body: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(body).chars().take(2000).collect();
+    if text.chars().count() < 300 {
+        text
+    } else {
+        format!("{}... ({} bytes)", &text.chars().take(300).collect::<String>(), body.len())
+    }
+}

@@ -1,0 +1,348 @@
+//! `openapi.yaml`, and whether what the API says is what it promises.
+
+use std::{collections::BTreeSet, fs, sync::OnceLock};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::{http::Response, setting};
+
+/// What a method or path that the contract does not describe must be answered with.
+const NO_ROUTE: &str = "https://boxoffice.example/problems/route-not-found";
+
+/// The contract.
+#[derive(Debug)]
+pub struct Contract(Value);
+
+/// One call and its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// The request's method.
+    pub method: &'a str,
+    /// The request's path below the stage; a query after it does not matter.
+    pub path: &'a str,
+    /// The request's body.
+    pub sent: &'a [u8],
+    /// The answer.
+    pub response: &'a Response,
+}
+
+impl Contract {
+    /// The contract in the repository, read once.
+    pub fn get() -> &'static Self {
+        static CONTRACT: OnceLock<Contract> = OnceLock::new();
+        CONTRACT.get_or_init(|| {
+            let text = fs::read_to_string(setting::root().join("openapi.yaml")).unwrap();
+            Self(serde_saphyr::from_str(&text).unwrap())
+        })
+    }
+
+    /// Everything in which the exchange departs from the contract; nothing when it keeps it.
+    pub fn breaches(&self, exchange: Exchange<'_>) -> Vec<String> {
+        let response = exchange.response;
+        let Some(operation) = self.operation(exchange.method, exchange.path) else {
+            return self.breaches_without_route(response);
+        };
+        let Some(documented) = operation["responses"].get(response.status.to_string()) else {
+            return vec![format!("status {} is not documented", response.status)];
+        };
+        let documented = self.resolve(documented);
+        let mut breaches = self.body_breaches(documented, response);
+        breaches.extend(self.header_breaches(documented, response));
+        if response.status < 400 {
+            breaches.extend(self.accepted_breaches(operation, exchange.sent));
+        }
+        breaches
+    }
+
+    /// All `(method, path template)`, the method in capitals.
+    pub fn routes(&self) -> BTreeSet<(String, String)> {
+        const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+        let paths = self.0["paths"].as_object().unwrap().iter();
+        let methods = |item: &Value| METHODS.into_iter().filter(|m| item.get(m).is_some()).collect::<Vec<_>>();
+        paths.flat_map(|(path, item)| methods(item).into_iter().map(|m| (m.to_uppercase(), path.clone()))).collect()
+    }
+
+    /// All examples and the schema that each must keep: `(where, schema, value)`.
+    pub fn examples(&self) -> Vec<(String, Value, Value)> {
+        let mut found = Vec::new();
+        self.collect_examples("", &self.0, &mut found);
+        found
+    }
+
+    /// What is wrong with `value` by `schema`, a schema of the contract.
+    pub fn schema_breaches(&self, schema: &Value, value: &Value) -> Vec<String> {
+        let errors = self.validator(schema);
+        errors.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect()
+    }
+
+    fn operation(&self, method: &str, path: &str) -> Option<&Value> {
+        let path = path.split('?').next().unwrap_or_default();
+        let paths = self.0["paths"].as_object().unwrap();
+        let (_, item) = paths.iter().find(|(template, _)| fits(template, path))?;
+        item.get(method.to_lowercase())
+    }
+
+    fn breaches_without_route(&self, response: &Response) -> Vec<String> {
+        let mut breaches = Vec::new();
+        if response.status != 404 {
+            breaches.push(format!("status {} instead of 404 for what is no route", response.status));
+        }
+        let documented = json!({"content": {"application/problem+json": {"schema": {"allOf": [
+            {"$ref": "#/components/schemas/Problem"},
+            {"properties": {"type": {"const": NO_ROUTE}, "status": {"const": 404}}},
+        ]}}}});
+        breaches.extend(self.body_breaches(&documented, response));
+        breaches
+    }
+
+    fn body_breaches(&self, documented: &Value, response: &Response) -> Vec<String> {
+        let content_type = response.header("content-type").unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let Some(media) = documented["content"].get(media_type) else {
+            return vec![format!("content type {content_type:?} is not documented for status {}", response.status)];
+        };
+        match serde_json::from_slice::<Value>(&response.body) {
+            Ok(body) => self.schema_breaches(&media["schema"], &body),
+            Err(error) => vec![format!("the body is no JSON: {error}")],
+        }
+    }
+
+    fn header_breaches(&self, documented: &Value, response: &Response) -> Vec<String> {
+        const OURS: [&str; 3] = ["Location", "Retry-After", "Idempotency-Replayed"];
+        let mut breaches = Vec::new();
+        for name in OURS {
+            let header = documented["headers"].get(name);
+            match (header, response.header(name)) {
+                (None, Some(_)) => {
+                    breaches.push(format!("header {name} is not documented for status {}", response.status))
+                }
+                (Some(header), None) if header["required"] == true => {
+                    breaches.push(format!("header {name} is missing"))
+                }
+                (Some(header), Some(text)) => {
+                    let value = match text.parse::<i64>() {
+                        Ok(number) if header["schema"]["type"] == "integer" => json!(number),
+                        _ => json!(text),
+                    };
+                    let wrong = self.schema_breaches(&header["schema"], &value);
+                    breaches.extend(wrong.iter().map(|e| format!("header {name}{e}")));
+                }
+                _ => {}
+            }
+        }
+        breaches
+    }
+
+    /// The other direction: a body that was accepted must be one that the contract describes.
+    fn accepted_breaches(&self, operation: &Value, sent: &[u8]) -> Vec<String> {
+        let Some(media) = operation.pointer("/requestBody/content/application~1json") else { return Vec::new() };
+        match serde_json::from_slice(sent) {
+            Ok(body) => {
+                let wrong = self.schema_breaches(&media["schema"], &body);
+                wrong.iter().map(|e| format!("accepted a body that the contract forbids{e}")).collect()
+            }
+            Err(error) => vec![format!("accepted a body that is no JSON: {error}")],
+        }
+    }
+
+    fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
+        match value["$ref"].as_str() {
+            Some(reference) => self.0.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => value,
+        }
+    }
+
+    fn validator(&self, schema: &Value) -> Validator {
+        // One document, so that references into the contract's components lead somewhere.
+        let document = json!({"allOf": [schema], "components": self.0["components"]});
+        jsonschema::draft202012::options().should_validate_formats(true).build(&document).unwrap()
+    }
+
+    fn collect_examples(&self, at: &str, value: &Value, found: &mut Vec<(String, Value, Value)>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(schema) = members.get("schema") {
+                    if let Some(example) = members.get("example") {
+                        found.push((at.to_owned(), schema.clone(), example.clone()));
+                    }
+                    for (name, example) in members.get("examples").and_then(Value::as_object).into_iter().flatten() {
+                        let example = self.resolve(example)["value"].clone();
+                        found.push((format!("{at}/{name}"), schema.clone(), example));
+                    }
+                }
+                for (name, member) in members {
+                    self.collect_examples(&format!("{at}/{name}"), member, found);
+                }
+            }
+            Value::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    self.collect_examples(&format!("{at}/{i}"), item, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a path template such as `/shows/{show_id}` fits a path.
+fn fits(template: &str, path: &str) -> bool {
+    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template.iter().zip(&path).all(|(t, p)| if t.starts_with('{') { !p.is_empty() } else { t == p })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    const BOOKINGS: &str = "/shows/7/bookings";
+
+    fn booking() -> Value {
+        let id = "7-0197f1a6-4c7e-7d3b-9a52-3f6c1b2d4e5f";
+        json!({"booking_id": id, "show_id": 7, "user_name": "Ada", "seats": 2, "status": "PENDING",
+            "failure_reason": null, "created_at": "2030-01-01T00:00:00Z", "expires_at": "2030-01-01T00:02:00.5Z",
+            "settled_at": null})
+    }
+
+    fn problem(slug: &str, status: u16) -> Value {
+        json!({"type": format!("https://boxoffice.example/problems/{slug}"), "title": "t", "status": status, "detail": "d"})
+    }
+
+    fn answer(status: u16, content_type: &str, headers: &[(&'static str, &'static str)], body: &Value) -> Response {
+        let mut map = HeaderMap::new();
+        map.insert("content-type", HeaderValue::from_str(content_type).unwrap());
+        for (name, value) in headers {
+            map.insert(*name, HeaderValue::from_static(value));
+        }
+        Response { status, headers: map, body: body.to_string().into() }
+    }
+
+    fn created(body: &Value) -> Response {
+        answer(201, "application/json", &[("location", "/bookings/7-0197f1a6-4c7e-7d3b-9a52-3f6c1b2d4e5f")], body)
+    }
+
+    fn breaches_of(method: &str, path: &str, response: &Response) -> Vec<String> {
+        let sent = br#"{"user_name": "Ada", "seats": 2}"#;
+        Contract::get().breaches(Exchange { method, path, sent, response })
+    }
+
+    #[track_caller]
+    fn keeps(method: &str, path: &str, response: &Response) {
+        assert_eq!(breaches_of(method, path, response), [""; 0]);
+    }
+
+    #[track_caller]
+    fn breaks(method: &str, path: &str, response: &Response, why: &str) {
+        let breaches = breaches_of(method, path, response);
+        assert!(breaches.iter().any(|b| b.contains(why)), "{why:?} is not in {breaches:?}");
+    }
+
+    #[test]
+    fn every_example_keeps_its_schema() {
+        let examples = Contract::get().examples();
+        assert!(examples.len() >= 30, "only {} examples were found", examples.len());
+        for (at, schema, value) in examples {
+            assert_eq!(Contract::get().schema_breaches(&schema, &value), [""; 0], "{at}");
+        }
+    }
+
+    #[test]
+    fn right_answers_keep_the_contract() {
+        keeps("POST", BOOKINGS, &created(&booking()));
+        keeps("POST", BOOKINGS, &answer(404, "application/problem+json", &[], &problem("show-not-found", 404)));
+        keeps(
+            "GET",
+            "/shows?limit=1",
+            &answer(200, "application/json; charset=utf-8", &[], &json!({"shows": [], "next_cursor": null})),
+        );
+        keeps(
+            "GET",
+            "/shows/7",
+            &answer(503, "application/problem+json", &[("retry-after", "1")], &problem("busy", 503)),
+        );
+        keeps("PATCH", "/shows", &answer(404, "application/problem+json", &[], &problem("route-not-found", 404)));
+    }
+
+    #[test]
+    fn a_wrong_status_is_seen() {
+        breaks("POST", BOOKINGS, &answer(200, "application/json", &[], &booking()), "status 200");
+        breaks("PATCH", "/shows", &answer(403, "application/json", &[], &json!({"message": "no"})), "status 403");
+        // The document says another status than the answer.
+        breaks(
+            "GET",
+            "/shows/7",
+            &answer(404, "application/problem+json", &[], &problem("show-not-found", 400)),
+            "/status",
+        );
+    }
+
+    #[test]
+    fn a_wrong_body_is_seen() {
+        let changed = |name: &str, value: Value| {
+            let mut body = booking();
+            body[name] = value;
+            created(&body)
+        };
+        breaks("POST", BOOKINGS, &changed("seats", json!("2")), "/seats");
+        breaks("POST", BOOKINGS, &changed("secret", json!(1)), "secret");
+        breaks("POST", BOOKINGS, &changed("status", json!("HELD")), "/status");
+        breaks("POST", BOOKINGS, &changed("status", json!("FAILED")), "/failure_reason");
+        breaks("POST", BOOKINGS, &changed("settled_at", json!("2030-01-01T00:00:00Z")), "/settled_at");
+        breaks("POST", BOOKINGS, &changed("expires_at", json!("2030-01-01T00:00:00+01:00")), "/expires_at");
+        breaks("POST", BOOKINGS, &changed("expires_at", json!("2030-13-01T00:00:00Z")), "/expires_at");
+        let mut body = booking();
+        body.as_object_mut().unwrap().remove("expires_at");
+        breaks("POST", BOOKINGS, &created(&body), "expires_at");
+        let html = Response { body: "<html>".into(), ..created(&booking()) };
+        breaks("POST", BOOKINGS, &html, "no JSON");
+    }
+
+    #[test]
+    fn a_wrong_problem_is_seen() {
+        let problem_json = "application/problem+json";
+        breaks("POST", BOOKINGS, &answer(409, problem_json, &[], &problem("booking-expired", 409)), "/type");
+        breaks("POST", BOOKINGS, &answer(409, problem_json, &[], &problem("sold-out", 409)), "available_seats");
+        breaks("POST", BOOKINGS, &answer(422, problem_json, &[], &problem("validation-failed", 422)), "errors");
+        breaks(
+            "POST",
+            BOOKINGS,
+            &answer(404, "application/json", &[], &problem("show-not-found", 404)),
+            "content type",
+        );
+        let mut leak = problem("internal", 500);
+        leak["cause"] = json!("connection to 10.0.0.1 refused");
+        breaks("POST", BOOKINGS, &answer(500, problem_json, &[], &leak), "cause");
+    }
+
+    #[test]
+    fn a_wrong_header_is_seen() {
+        breaks("POST", BOOKINGS, &answer(201, "application/json", &[], &booking()), "Location");
+        breaks(
+            "POST",
+            BOOKINGS,
+            &answer(201, "application/json", &[("location", "/v1/bookings/7")], &booking()),
+            "Location",
+        );
+        breaks("GET", "/shows/7", &answer(503, "application/problem+json", &[], &problem("busy", 503)), "Retry-After");
+        let soon = answer(503, "application/problem+json", &[("retry-after", "soon")], &problem("busy", 503));
+        breaks("GET", "/shows/7", &soon, "Retry-After");
+        let page = answer(
+            200,
+            "application/json",
+            &[("idempotency-replayed", "true")],
+            &json!({"shows": [], "next_cursor": null}),
+        );
+        breaks("GET", "/shows", &page, "Idempotency-Replayed");
+    }
+
+    #[test]
+    fn a_body_that_should_not_have_been_accepted_is_seen() {
+        let response = created(&booking());
+        let sent = br#"{"user_name": "Ada", "seats": 2, "vip": true}"#;
+        let breaches = Contract::get().breaches(Exchange { method: "POST", path: BOOKINGS, sent, response: &response });
+        assert!(breaches.iter().any(|b| b.contains("accepted")), "{breaches:?}");
+    }
+}

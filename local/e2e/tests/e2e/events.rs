@@ -1,0 +1,202 @@
+//! Each deployed binary starts under a Lambda runtime emulator and answers each of its `events/`.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use boxoffice_e2e::{
+    contract::{Contract, Exchange},
+    http::Response,
+    setting,
+};
+use boxoffice_testkit::{invariants::assert_invariants, lambda::Instance, postgres::Database, sqs::FixedDelayQueue};
+use http::{HeaderMap, HeaderName};
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+/// Routes and the binaries that answer them, as in `template.yaml`.
+const ROUTES: [(&str, &str, &str); 7] = [
+    ("GET", "/shows", "list-shows"),
+    ("GET", "/shows/{show_id}", "list-shows"),
+    ("POST", "/shows/{show_id}/bookings", "book"),
+    ("GET", "/bookings/{booking_id}", "confirm"),
+    ("DELETE", "/bookings/{booking_id}", "confirm"),
+    ("POST", "/bookings/{booking_id}/confirm", "confirm"),
+    ("POST", "/admin/shows", "manage-shows"),
+];
+
+/// A sample event.
+struct Event {
+    file: String,
+    payload: Value,
+}
+
+impl Event {
+    fn all() -> Vec<Self> {
+        let files = fs::read_dir(setting::root().join("events")).unwrap();
+        let read = |path: PathBuf| Self {
+            file: path.file_name().unwrap().to_string_lossy().into_owned(),
+            payload: serde_json::from_slice(&fs::read(&path).unwrap()).unwrap(),
+        };
+        files.map(|entry| read(entry.unwrap().path())).collect()
+    }
+
+    fn text(&self, pointer: &str) -> &str {
+        self.payload.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn route(&self) -> (&str, &str) {
+        (self.text("/httpMethod"), self.text("/requestContext/resourcePath"))
+    }
+
+    /// The binary whose trigger this is.
+    fn binary(&self) -> &'static str {
+        if self.text("/Records/0/eventSource") == "aws:sqs" {
+            return "expire-holds";
+        }
+        if self.text("/source") == "aws.events" {
+            return "sweep-holds";
+        }
+        let route = ROUTES.iter().find(|(method, resource, _)| self.route() == (*method, *resource));
+        route.unwrap_or_else(|| panic!("events/{} is for none of the binaries", self.file)).2
+    }
+
+    /// The bookings that it names.
+    fn booking_ids(&self) -> Vec<String> {
+        if let Some(id) = self.payload.pointer("/pathParameters/booking_id") {
+            return vec![id.as_str().unwrap().to_owned()];
+        }
+        let records = self.payload["Records"].as_array().into_iter().flatten();
+        let body = |record: &Value| serde_json::from_str::<Value>(record["body"].as_str().unwrap()).unwrap();
+        records.map(|record| body(record)["booking_id"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// The binaries that were built, but for the command that migrates.
+fn built() -> BTreeSet<String> {
+    let dir = setting::required("BOXOFFICE_BIN_DIR");
+    let names = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap());
+    let functions = names.filter(|entry| entry.path().join("bootstrap").is_file());
+    functions.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name != "migrate").collect()
+}
+
+#[test]
+fn every_binary_has_an_event_and_every_event_a_binary() {
+    let with_event: BTreeSet<_> = Event::all().iter().map(|event| event.binary().to_owned()).collect();
+    assert_eq!(with_event, built());
+}
+
+#[test]
+fn every_route_has_an_event() {
+    let events = Event::all();
+    let routes: BTreeSet<_> = events.iter().map(Event::route).filter(|(method, _)| !method.is_empty()).collect();
+    let described = Contract::get().routes();
+    assert_eq!(routes, described.iter().map(|(method, path)| (method.as_str(), path.as_str())).collect());
+}
+
+#[tokio::test]
+async fn every_event_is_answered() {
+    for event in Event::all() {
+        let database = Database::create().await;
+        let client = database.client().await;
+        make_rows(&client, &event).await;
+        let queue = FixedDelayQueue::start(Duration::ZERO).await;
+        let answer = answer(&event, &database, &queue).await;
+        match event.binary() {
+            "expire-holds" => {
+                assert_eq!(answer["batchItemFailures"], json!([]), "{answer}");
+                assert_eq!(count(&client, "FAILED").await, i64::try_from(event.booking_ids().len()).unwrap());
+            }
+            "sweep-holds" => assert_eq!(answer, json!({"expired": 1})),
+            _ => keeps_the_contract(&event, &answer),
+        }
+        if event.binary() == "book" {
+            sent_the_hold_message(&queue, &answer);
+        } else {
+            assert_eq!(queue.count(), 0, "events/{} sent a message", event.file);
+        }
+        assert_invariants(&client).await;
+    }
+}
+
+/// Starts the event's binary as Lambda does, and gives it the event.
+async fn answer(event: &Event, database: &Database, queue: &FixedDelayQueue) -> Value {
+    let bootstrap = Path::new(&setting::required("BOXOFFICE_BIN_DIR")).join(event.binary()).join("bootstrap");
+    let (url, queue_url, endpoint) = (database.url(), queue.queue_url(), queue.endpoint());
+    let environment = [
+        ("DATABASE_URL", url.as_str()),
+        // As the template leaves what a deployment does not use.
+        ("DATABASE_SECRET_ARN", ""),
+        ("DATABASE_CA_FILE", ""),
+        ("HOLD_SECONDS", "120"),
+        ("HOLD_QUEUE_URL", &queue_url),
+        ("AWS_ENDPOINT_URL", &endpoint),
+    ];
+    let instance = Instance::start(bootstrap, &environment).await;
+    instance
+        .ready()
+        .await
+        .unwrap_or_else(|e| panic!("{} does not start: {e:?}\n{}", event.binary(), instance.stderr()));
+    let answer = instance.invoke(&event.payload).await;
+    answer.unwrap_or_else(|e| panic!("events/{}: {e:?}\n{}", event.file, instance.stderr()))
+}
+
+/// The show and the bookings that the event names: two seats each, pending; due for the workers, not yet for others.
+async fn make_rows(client: &Client, event: &Event) {
+    let is_worker = event.route().0.is_empty();
+    let mut ids = event.booking_ids();
+    if is_worker && ids.is_empty() {
+        ids.push("1-01936f2e-7c3b-7c3a-9d2e-5f1c8a7b6d40".to_owned());
+    }
+    let held = i32::try_from(ids.len()).unwrap() * 2;
+    let show_ids = ids.iter().map(|id| id.split_once('-').unwrap().0).chain([event.text("/pathParameters/show_id")]);
+    let show_ids: BTreeSet<i64> = show_ids.filter_map(|id| id.parse().ok()).collect();
+    assert!(show_ids.len() <= 1, "events/{} names several shows", event.file);
+    for show_id in &show_ids {
+        let show = "INSERT INTO shows (id, name, start_time, total_seats, max_seats_per_booking, pools)
+            OVERRIDING SYSTEM VALUE VALUES ($1, 'Hamlet', '2099-12-31T20:00:00Z', 100, 10, 1)";
+        client.execute(show, &[show_id]).await.unwrap();
+        let pool = "INSERT INTO seat_pools (show_id, pool_no, free) VALUES ($1, 0, 100 - $2)";
+        client.execute(pool, &[show_id, &held]).await.unwrap();
+    }
+    for id in ids {
+        let (show_id, uuid) = id.split_once('-').unwrap();
+        let booking = "INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at)
+            VALUES ($1::text::bigint, $2::text::uuid, 'Ada', 2, 'PENDING', now() - interval '2 minutes',
+                CASE WHEN $3 THEN now() ELSE now() + interval '1 hour' END)";
+        client.execute(booking, &[&show_id, &uuid, &is_worker]).await.unwrap();
+    }
+}
+
+async fn count(client: &Client, status: &str) -> i64 {
+    client.query_one("SELECT count(*) FROM bookings WHERE status = $1", &[&status]).await.unwrap().get(0)
+}
+
+/// One message names the booking, and comes a second after the hold of 120 s.
+fn sent_the_hold_message(queue: &FixedDelayQueue, answer: &Value) {
+    let booking: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let sent = queue.sent();
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert_eq!(serde_json::from_str::<Value>(&sent[0].body).unwrap(), json!({"booking_id": booking["booking_id"]}));
+    assert_eq!(sent[0].delay_seconds, Some(121));
+}
+
+/// The proxy answer is a success that `openapi.yaml` describes.
+fn keeps_the_contract(event: &Event, answer: &Value) {
+    let mut headers = HeaderMap::new();
+    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
+        headers.insert(HeaderName::try_from(name).unwrap(), value.as_str().unwrap().parse().unwrap());
+    }
+    for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
+        headers.insert(HeaderName::try_from(name).unwrap(), values[0].as_str().unwrap().parse().unwrap());
+    }
+    let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
+    let response = Response { status, headers, body: answer["body"].as_str().unwrap().to_owned().into() };
+    let (method, path, sent) = (event.route().0, event.text("/path"), event.text("/body").as_bytes());
+    let breaches = Contract::get().breaches(Exchange { method, path, sent, response: &response });
+    assert!(breaches.is_empty(), "events/{}: {answer}\n{breaches:#?}", event.file);
+    assert!(status < 300, "events/{}: {answer}", event.file);
+}

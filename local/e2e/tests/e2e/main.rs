@@ -1,0 +1,13 @@
+//! End-to-end tests: through the emulated API Gateway, Lambda and SQS of the local cloud that `make test` starts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod contract;
+mod dead_letter;
+mod events;
+mod malformed;
+mod paging;
+mod race;
+mod readme;
+mod story;
+mod sweep;
+mod table;

@@ -1,0 +1,59 @@
+//! Many at once, through the gateway.
+
+use std::{collections::HashSet, time::Duration};
+
+use boxoffice_e2e::{
+    api::{Answer, Api},
+    database::{Database, Seats},
+    unique,
+};
+use tokio::task::JoinSet;
+
+/// Asks until the answer is a decision: 503 says that it is not, and to ask again. The key makes that safe.
+async fn book_surely(api: Api, show_id: i64, seats: u32, key: String) -> Answer {
+    let mut answer = api.book_with_key(show_id, seats, &key).await;
+    for _ in 0..20 {
+        if answer.status() != 503 && answer.status() != 429 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        answer = api.book_with_key(show_id, seats, &key).await;
+    }
+    answer
+}
+
+#[tokio::test]
+async fn two_at_once_with_one_key_make_one_booking() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(10).await;
+    let key = unique("key");
+    let (one, two) = tokio::join!(
+        book_surely(api.clone(), show_id, 2, key.clone()),
+        book_surely(api.clone(), show_id, 2, key.clone())
+    );
+    assert_eq!(one.expect(201)["booking_id"], two.expect(201)["booking_id"]);
+    let replayed = [&one, &two].iter().filter(|a| a.header("idempotency-replayed").is_some()).count();
+    assert_eq!(replayed, 1);
+    assert_eq!(database.bookings(show_id).await, 1);
+    database.sound_seats(show_id).await;
+}
+
+#[tokio::test]
+async fn forty_buyers_get_the_ten_seats_that_there_are() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(10).await;
+    // Else seats of the first could be back and sold again before the last has asked.
+    let _kept = Database::keep_holds(show_id).await;
+    let mut buyers = JoinSet::new();
+    for _ in 0..40 {
+        buyers.spawn(book_surely(Api::connect(), show_id, 1, unique("key")));
+    }
+    let answers = buyers.join_all().await;
+    let (sold, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|a| a.status() == 201);
+    for answer in &refused {
+        assert_eq!(answer.problem(409, "sold-out")["available_seats"], 0);
+    }
+    let ids: HashSet<_> = sold.iter().map(|a| a.body["booking_id"].as_str().unwrap()).collect();
+    assert_eq!((ids.len(), sold.len(), refused.len()), (10, 10, 30));
+    assert_eq!(database.sound_seats(show_id).await, Seats { total: 10, free: 0, pending: 10, confirmed: 0 });
+}

@@ -1,0 +1,344 @@
+//! Every row of the HTTP table, with each answer that it documents. The answers' form is checked by the client.
+
+use boxoffice_e2e::{
+    api::{Answer, Api, Call},
+    database::{Database, Seats},
+    unique,
+};
+use serde_json::{Value, json};
+
+const START: &str = "2030-05-01T18:30:00Z";
+/// A show that is not there.
+const NO_SHOW: i64 = 9_000_000_000_000;
+
+fn absent_booking(show_id: i64) -> String {
+    format!("{show_id}-019a5b7e-8f00-7abc-8def-0123456789ab")
+}
+
+/// Holds seats; where the booking is.
+async fn hold(api: &Api, show_id: i64, seats: u32) -> String {
+    let answer = api.book(show_id, seats).await;
+    answer.expect(201);
+    answer.header("location").unwrap().to_owned()
+}
+
+async fn book_with(api: &Api, show_id: i64, body: &Value) -> Answer {
+    api.post_json(&format!("/shows/{show_id}/bookings"), body).await
+}
+
+#[tokio::test]
+async fn create_show_answers_the_show_and_where_it_is() {
+    let (api, name) = (Api::connect(), unique("show"));
+    let new = json!({"name": name, "start_time": START, "total_seats": 7});
+    let created = api.post_json("/admin/shows", &new).await;
+    let show = created.expect(201);
+    let expected = json!({"show_id": show["show_id"], "name": name, "start_time": START, "total_seats": 7,
+        "reserved_seats": 0, "available_seats": 7, "max_seats_per_booking": 10, "pools": 1});
+    assert_eq!(*show, expected);
+    let location = created.header("location").unwrap();
+    assert_eq!(api.get(location).await.expect(200), show);
+}
+
+#[tokio::test]
+async fn create_show_takes_all_members_at_their_bounds() {
+    let api = Api::connect();
+    let name = "ä".repeat(200);
+    for (total, max, pools) in [(1, 1, 1), (1_000_000, 1000, 256)] {
+        let new = json!({"name": name, "start_time": START, "total_seats": total, "max_seats_per_booking": max, "pools": pools});
+        let show = api.post_json("/admin/shows", &new).await.expect(201).clone();
+        assert_eq!(show["available_seats"], total);
+        assert_eq!((&show["max_seats_per_booking"], &show["pools"]), (&json!(max), &json!(pools)));
+    }
+}
+
+#[tokio::test]
+async fn create_show_tells_all_faults_at_once() {
+    let api = Api::connect();
+    let bad = json!({"name": " ", "start_time": "soon", "total_seats": 0, "max_seats_per_booking": 1001, "pools": 257, "price": 5});
+    let answer = api.post_json("/admin/shows", &bad).await;
+    answer.problem(422, "validation-failed");
+    let all = ["/max_seats_per_booking", "/name", "/pools", "/price", "/start_time", "/total_seats"];
+    assert_eq!(answer.pointers(), all);
+    let empty = api.post_json("/admin/shows", &json!({})).await;
+    empty.problem(422, "validation-failed");
+    assert_eq!(empty.pointers(), ["/name", "/start_time", "/total_seats"]);
+}
+
+#[tokio::test]
+async fn create_show_refuses_a_start_in_the_past() {
+    let bad = json!({"name": unique("past"), "start_time": "2020-01-01T00:00:00Z", "total_seats": 1});
+    let answer = Api::connect().post_json("/admin/shows", &bad).await;
+    answer.problem(422, "validation-failed");
+    assert_eq!(answer.pointers(), ["/start_time"]);
+}
+
+#[tokio::test]
+async fn what_takes_a_body_says_what_is_wrong_with_it() {
+    let api = Api::connect();
+    let show_id = api.create_show(5).await;
+    for path in ["/admin/shows".to_owned(), format!("/shows/{show_id}/bookings")] {
+        let post = || Call::new("POST", &path);
+        api.send(post().header("content-type", "text/plain").body("{}")).await.problem(415, "unsupported-media-type");
+        api.send(post().body("{}")).await.problem(415, "unsupported-media-type");
+        api.send(post().json("{\"seats\":")).await.problem(400, "malformed-json");
+        api.send(post().json("[]")).await.problem(400, "malformed-json");
+        let large = json!({"user_name": "a".repeat(16 * 1024)}).to_string();
+        api.send(post().json(large)).await.problem(413, "body-too-large");
+        // Parameters of the media type are fine, and so is white space: what is wrong is told by the next check.
+        let spaced = post().header("content-type", "Application/JSON; charset=utf-8").body(" { } ");
+        api.send(spaced).await.problem(422, "validation-failed");
+    }
+    assert_eq!(api.available_seats(show_id).await, 5);
+}
+
+#[tokio::test]
+async fn get_show_finds_what_is_there_and_nothing_else() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    hold(&api, show_id, 2).await;
+    let show = api.get(&format!("/shows/{show_id}")).await.expect(200).clone();
+    assert_eq!(show["show_id"], show_id);
+    // The hold may have ended already on a slow machine; the two always add up.
+    assert_eq!(show["available_seats"].as_i64().unwrap() + show["reserved_seats"].as_i64().unwrap(), 5);
+    database.start_show(show_id).await;
+    api.get(&format!("/shows/{show_id}")).await.expect(200);
+    for id in ["0", "-1", "01", "1.0", "abc", "99999999999999999999", "9000000000000", "%00", "1%27"] {
+        api.get(&format!("/shows/{id}")).await.problem(404, "show-not-found");
+    }
+}
+
+#[tokio::test]
+async fn book_answers_a_hold_and_where_it_is() {
+    let api = Api::connect();
+    let show_id = api.create_show(5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let booked = api.book(show_id, 2).await;
+    let booking = booked.expect(201);
+    assert_eq!((&booking["show_id"], &booking["user_name"]), (&json!(show_id), &json!("Ada")));
+    assert_eq!((&booking["seats"], &booking["status"]), (&json!(2), &json!("PENDING")));
+    assert_eq!(booked.header("idempotency-replayed"), None);
+    let location = booked.header("location").unwrap();
+    assert_eq!(location, format!("/bookings/{}", booking["booking_id"].as_str().unwrap()));
+    assert_eq!(api.get(location).await.expect(200)["booking_id"], booking["booking_id"]);
+    assert_eq!(api.available_seats(show_id).await, 3);
+}
+
+#[tokio::test]
+async fn book_tells_how_many_seats_are_left() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    hold(&api, show_id, 3).await;
+    assert_eq!(api.book(show_id, 3).await.problem(409, "sold-out")["available_seats"], 2);
+    hold(&api, show_id, 2).await;
+    assert_eq!(api.book(show_id, 1).await.problem(409, "sold-out")["available_seats"], 0);
+    assert_eq!(database.sound_seats(show_id).await, Seats { total: 5, free: 0, pending: 5, confirmed: 0 });
+}
+
+#[tokio::test]
+async fn book_finds_seats_that_lie_in_several_pools() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let new = json!({"name": unique("pools"), "start_time": START, "total_seats": 8, "pools": 4});
+    let show_id = api.create(&new).await;
+    let _kept = Database::keep_holds(show_id).await;
+    hold(&api, show_id, 7).await;
+    hold(&api, show_id, 1).await;
+    api.book(show_id, 1).await.problem(409, "sold-out");
+    assert_eq!(database.sound_seats(show_id).await.free, 0);
+}
+
+#[tokio::test]
+async fn book_refuses_a_show_that_is_not_there() {
+    let api = Api::connect();
+    api.book(NO_SHOW, 1).await.problem(404, "show-not-found");
+    let body = json!({"user_name": "Ada", "seats": 1});
+    api.post_json("/shows/abc/bookings", &body).await.problem(404, "show-not-found");
+}
+
+#[tokio::test]
+async fn book_refuses_a_show_that_has_started() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    database.start_show(show_id).await;
+    api.book(show_id, 1).await.problem(409, "show-started");
+    assert_eq!(database.bookings(show_id).await, 0);
+}
+
+#[tokio::test]
+async fn book_says_when_to_come_back_while_the_seats_are_locked() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let lock = format!(
+        "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0;
+         SELECT FROM seat_pools WHERE show_id = {show_id} FOR UPDATE"
+    );
+    database.client().batch_execute(&lock).await.unwrap();
+    let busy = api.book(show_id, 1).await;
+    busy.problem(503, "busy");
+    assert_eq!(busy.header("retry-after"), Some("1"));
+    database.client().batch_execute("ROLLBACK").await.unwrap();
+    api.book(show_id, 1).await.expect(201);
+    assert_eq!(database.bookings(show_id).await, 1);
+}
+
+#[tokio::test]
+async fn book_tells_all_faults_at_once() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    let wrong = book_with(&api, show_id, &json!({"user_name": 7, "seats": "2", "a/b~c": 1})).await;
+    wrong.problem(422, "validation-failed");
+    assert_eq!(wrong.pointers(), ["/a~1b~0c", "/seats", "/user_name"]);
+    let missing = book_with(&api, show_id, &json!({})).await;
+    missing.problem(422, "validation-failed");
+    assert_eq!(missing.pointers(), ["/seats", "/user_name"]);
+    assert_eq!(database.bookings(show_id).await, 0);
+}
+
+#[tokio::test]
+async fn book_refuses_more_seats_than_the_show_allows_at_once() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let new = json!({"name": unique("max"), "start_time": START, "total_seats": 9, "max_seats_per_booking": 3});
+    let show_id = api.create(&new).await;
+    let answer = api.book(show_id, 4).await;
+    answer.problem(422, "validation-failed");
+    assert_eq!(answer.pointers(), ["/seats"]);
+    api.book(show_id, 3).await.expect(201);
+    assert_eq!(database.bookings(show_id).await, 1);
+}
+
+#[tokio::test]
+async fn book_again_with_the_key_is_the_same_booking() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let (show_id, other_show) = (api.create_show(5).await, api.create_show(5).await);
+    let _kept = Database::keep_holds(show_id).await;
+    let key = unique("key");
+    let first = api.book_with_key(show_id, 2, &key).await;
+    assert_eq!(first.header("idempotency-replayed"), None);
+    let again = api.book_with_key(show_id, 2, &key).await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.expect(201)["booking_id"], first.expect(201)["booking_id"]);
+    assert_eq!(again.header("location"), first.header("location"));
+
+    api.book_with_key(show_id, 3, &key).await.problem(422, "idempotency-key-reused");
+    // The key is one of its show: elsewhere it is new.
+    let elsewhere = api.book_with_key(other_show, 2, &key).await;
+    elsewhere.expect(201);
+    assert_eq!(elsewhere.header("idempotency-replayed"), None);
+    assert_eq!(database.bookings(show_id).await, 1);
+    assert_eq!(database.sound_seats(show_id).await.free, 3);
+}
+
+#[tokio::test]
+async fn book_again_with_the_key_shows_what_became_of_the_booking() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let key = unique("key");
+    let first = api.book_with_key(show_id, 5, &key).await;
+    api.post(&format!("{}/confirm", first.header("location").unwrap())).await.expect(200);
+    // Neither that the show is sold out now nor that it has started matters: nothing is booked.
+    database.start_show(show_id).await;
+    let again = api.book_with_key(show_id, 5, &key).await;
+    assert_eq!(again.expect(201)["status"], "CONFIRMED");
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+}
+
+#[tokio::test]
+async fn book_refuses_a_key_that_cannot_be_one() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    for key in ["k".repeat(256).as_str(), "two words", "schlüssel"] {
+        let answer = api.book_with_key(show_id, 1, key).await;
+        answer.problem(400, "malformed-request");
+        assert_eq!(answer.pointers(), ["Idempotency-Key"]);
+    }
+    assert_eq!(database.bookings(show_id).await, 0);
+    api.book_with_key(show_id, 1, &"k".repeat(255)).await.expect(201);
+}
+
+#[tokio::test]
+async fn confirm_again_is_the_same_answer() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let path = hold(&api, show_id, 2).await;
+    let first = api.post(&format!("{path}/confirm")).await.expect(200).clone();
+    assert_eq!(first["status"], "CONFIRMED");
+    let again = api.post(&format!("{path}/confirm")).await.expect(200).clone();
+    assert_eq!(again, first);
+    assert_eq!(*api.get(&path).await.expect(200), first);
+    api.delete(&path).await.problem(409, "booking-confirmed");
+    assert_eq!(database.sound_seats(show_id).await, Seats { total: 5, free: 3, pending: 0, confirmed: 2 });
+}
+
+#[tokio::test]
+async fn cancel_again_is_the_same_answer() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let path = hold(&api, show_id, 2).await;
+    let first = api.delete(&path).await.expect(200).clone();
+    assert_eq!((&first["status"], &first["failure_reason"]), (&json!("FAILED"), &json!("cancelled")));
+    let again = api.delete(&path).await.expect(200).clone();
+    assert_eq!(again, first);
+    api.post(&format!("{path}/confirm")).await.problem(409, "booking-cancelled");
+    assert_eq!(database.sound_seats(show_id).await, Seats { total: 5, free: 5, pending: 0, confirmed: 0 });
+}
+
+#[tokio::test]
+async fn a_booking_that_is_not_there_is_not_found() {
+    let api = Api::connect();
+    let show_id = api.create_show(5).await;
+    let good = absent_booking(show_id);
+    let ids = [
+        good.clone(),
+        absent_booking(NO_SHOW),
+        good.to_uppercase(),
+        good.replacen('-', "", 1),
+        "xyz".into(),
+        "%00".into(),
+    ];
+    for id in ids {
+        api.get(&format!("/bookings/{id}")).await.problem(404, "booking-not-found");
+        api.delete(&format!("/bookings/{id}")).await.problem(404, "booking-not-found");
+        api.post(&format!("/bookings/{id}/confirm")).await.problem(404, "booking-not-found");
+    }
+}
+
+#[tokio::test]
+async fn list_refuses_a_limit_or_a_cursor_that_cannot_be_one() {
+    let api = Api::connect();
+    for limit in ["0", "101", "-1", "1.5", "abc", "", "99999999999999999999", "+1", "%00"] {
+        let answer = api.get(&format!("/shows?limit={limit}")).await;
+        answer.problem(400, "malformed-request");
+        assert_eq!(answer.pointers(), ["limit"], "limit={limit}");
+    }
+    let answer = api.get("/shows?cursor=made-up&limit=x").await;
+    answer.problem(400, "malformed-request");
+    assert_eq!(answer.pointers(), ["cursor", "limit"]);
+    api.get("/shows?limit=1&limit=2").await.problem(400, "malformed-request");
+    assert!(api.get("/shows").await.expect(200)["shows"].as_array().unwrap().len() <= 50, "50 is the default");
+    // Parameters that nobody knows are nobody's business.
+    api.get("/shows?utm_source=news&limit=1").await.expect(200);
+}
+
+#[tokio::test]
+async fn what_is_no_route_is_not_found() {
+    let api = Api::connect();
+    for (method, path) in [
+        ("GET", "/"),
+        ("GET", "/nothing"),
+        ("GET", "/bookings"),
+        ("GET", "/admin/shows"),
+        ("POST", "/shows"),
+        ("PUT", "/shows/1"),
+        ("PATCH", "/shows/1"),
+        ("DELETE", "/shows/1"),
+        ("GET", "/bookings/1/confirm"),
+        ("OPTIONS", "/shows"),
+    ] {
+        api.send(Call::new(method, path)).await.problem(404, "route-not-found");
+    }
+}

@@ -1,0 +1,32 @@
+"""Prints what the log groups of a prefix receive, from five minutes ago on, until interrupted: follow_logs.py PREFIX."""
+
+import sys
+import time
+
+import boto3
+
+logs = boto3.client("logs")
+
+
+def events_since(group: str, since_ms: int) -> list[dict]:
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms)
+    return [event for page in pages for event in page["events"]]
+
+
+def main(prefix: str) -> None:
+    since_ms = int((time.time() - 300) * 1000)
+    seen: set[str] = set()
+    while True:
+        groups = [group["logGroupName"] for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]]
+        events = [(event["timestamp"], event["eventId"], group, event["message"]) for group in groups
+                  for event in events_since(group, since_ms) if event["eventId"] not in seen]
+        for _, event_id, group, message in sorted(events):
+            seen.add(event_id)
+            print(f"{group.removeprefix('/aws/lambda/boxoffice-local-')}: {message.rstrip()}", flush=True)
+        time.sleep(1)
+
+
+try:
+    main(sys.argv[1])
+except KeyboardInterrupt:
+    pass

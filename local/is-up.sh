@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Whether the local cloud runs, by the exit status: is-up.sh [--or-say]; --or-say says it when it does not.
+set -euo pipefail
+# shellcheck source=local/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=local/process.sh
+source "$BOXOFFICE_ROOT/local/process.sh"
+
+if process_pid postgres >/dev/null && process_pid ministack >/dev/null && [[ -s "$BOXOFFICE_STATE/url" ]]; then exit 0; fi
+[[ "${1:-}" != --or-say ]] || die "the local cloud is not up: make up"
+exit 1

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Form: rustfmt, clippy, docs, the template, licences and known holes of dependencies, and these scripts.
+set -euo pipefail
+# shellcheck source=local/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$BOXOFFICE_ROOT"
+
+# cargo-deny's advisories need a clone of the RustSec database: known holes are an error, an unreachable database a line.
+check_advisories() {
+  local output
+  if output="$(cargo-deny --log-level error check advisories 2>&1)"; then
+    say "advisories: ok"
+  elif grep -q 'failed to fetch advisory database' <<<"$output"; then
+    say "advisories: NOT CHECKED, the RustSec database is not reachable from here"
+  else
+    printf '%s\n' "$output" >&2
+    return 1
+  fi
+}
+
+local/tools.sh lambda ministack sam lint
+
+say "shellcheck"
+shellcheck --external-sources local/*.sh .ci/run
+
+say "the template: cfn-lint and sam validate"
+cfn-lint template.yaml
+SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template template.yaml >/dev/null
+
+say "cargo-deny: licences, bans, sources, advisories"
+cargo-deny --log-level error check licenses bans sources
+check_advisories
+
+say "rustfmt"
+cargo fmt --all --check
+
+say "clippy"
+cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+
+say "docs"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --workspace
+
+say "lint: ok"

