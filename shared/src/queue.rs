@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Cause, model::BookingId};
+use crate::{aws::Aws, error::Cause, model::BookingId};
 
 /// The longest delay that SQS allows, in seconds.
 const MAX_DELAY: u64 = 900;
@@ -39,18 +38,24 @@ pub fn read_hold_message(body: &str) -> Option<BookingId> {
 pub struct HoldQueue {
     client: Client,
     url: String,
+    aws: Aws,
 }
 
 impl HoldQueue {
     /// The queue with this URL.
-    pub fn new(aws: &SdkConfig, url: String) -> Self {
-        let config = aws_sdk_sqs::config::Builder::from(aws)
+    pub fn new(aws: Aws, url: String) -> Self {
+        let config = aws_sdk_sqs::config::Builder::from(&aws.config)
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build())
             .retry_config(
                 RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50)),
             )
             .build();
-        Self { client: Client::from_conf(config), url }
+        Self { client: Client::from_conf(config), url, aws }
+    }
+
+    /// Opens a connection ahead of the first message. Takes 1 s at most.
+    pub async fn warm(&self) {
+        self.aws.warm(&self.url).await;
     }
 
     /// Sends the message that ends a hold, to arrive after `delay` (at most 900 s).
