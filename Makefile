@@ -33,10 +33,10 @@ test: ## run everything that must hold: lint, unit, database and end-to-end test
 lint: ## check form: rustfmt, clippy, docs, template, licences, scripts
 	@local/lint.sh
 
-bench: ## measure: sizes, start-up, round trips
-	@local/tools.sh lambda ministack
+bench: ## measure, and write bench/report/report.html; some minutes. BENCH="--only statements" does a part
+	@local/tools.sh lambda
 	@local/build.sh
-	@cargo run --release --package boxoffice-bench
+	@cargo run --profile load --package boxoffice-bench -- $(BENCH)
 
 tools: ## install the pinned tools into .tools (make up does it by itself)
 	@local/tools.sh lambda ministack sam schemathesis lint

@@ -1,0 +1,12 @@
+-- The least that a booking changes, in one statement: one seat_pools row and one new booking. Parameters as in book.sql.
+--
+-- On one show it is "one statement on one row"; with a show for each connection it is the limit: nobody waits for anybody.
+WITH taken AS (
+    UPDATE seat_pools
+    SET free = free - $4
+    WHERE show_id = $1 AND pool_no = 0 AND free >= $4
+    RETURNING clock_timestamp() AS now
+)
+INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key)
+SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6
+FROM taken

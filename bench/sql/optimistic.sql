@@ -1,0 +1,14 @@
+-- Optimistic locking: read the row and its version, then change it if the version is still that one. One attempt; if it
+-- changes nothing the client tries again, which is pgbench's next transaction. Parameters as in book.sql.
+SELECT free AS free, version AS version FROM seat_pools WHERE show_id = $1 AND pool_no = 0 \gset
+\if :free >= :seats
+WITH taken AS (
+    UPDATE seat_pools
+    SET free = free - $4, version = version + 1
+    WHERE show_id = $1 AND pool_no = 0 AND version = :version::bigint
+    RETURNING clock_timestamp() AS now
+)
+INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key)
+SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6
+FROM taken;
+\endif

@@ -1,0 +1,49 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use crate::scenario::Name;
+
+const USAGE: &str = "\
+usage: boxoffice-bench [--quick] [--only NAME]... [--report DIRECTORY]
+  --quick    very short runs: shows that the benchmark works; its figures say little
+  --only     only this scenario: statements, network, lambdas, tail, expiry, lean, pools
+  --report   where the report is written; default: bench/report
+BOXOFFICE_BIN_DIR has the Lambda binaries, <name>/bootstrap each; default: target/lambda";
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) quick: bool,
+    /// Empty: all that run unasked.
+    pub(crate) only: Vec<Name>,
+    pub(crate) report: PathBuf,
+    pub(crate) binaries: PathBuf,
+}
+
+impl Options {
+    /// From the arguments, without the program's name.
+    ///
+    /// # Errors
+    /// What to tell the user.
+    pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let binaries = std::env::var_os("BOXOFFICE_BIN_DIR").map(PathBuf::from);
+        let mut options = Self {
+            quick: false,
+            only: Vec::new(),
+            report: root.join("report"),
+            binaries: binaries.unwrap_or_else(|| root.join("../target/lambda")),
+        };
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
+            match argument.as_str() {
+                "--quick" => options.quick = true,
+                "--only" => options.only.push(value()?.parse().map_err(|error| format!("{error}\n{USAGE}"))?),
+                "--report" => options.report = value()?.into(),
+                _ => return Err(USAGE.to_owned()),
+            }
+        }
+        Ok(options)
+    }
+}
