@@ -29,6 +29,7 @@ missing_packages() {
   has_c && has make || echo "build-essential a C compiler and make (OpenSSL is built with them)"
   has perl && perl -MFindBin -MIPC::Cmd -MFile::Compare -e1 2>/dev/null || echo "perl Perl with its modules (OpenSSL is configured by it)"
   has curl || echo "curl curl (the API is called by it)"
+  [[ "${1:-}" != --install ]] || has jq || echo "jq jq (the commands of the README use it)"
   has setsid && has flock || echo "util-linux setsid and flock"
   [[ -n "$(postgres_bin)" ]] || echo "postgresql Postgres 15 or later, the server (nothing of it needs to run)"
   [[ "${1:-}" != --install ]] || has openssl || echo "openssl openssl (tests of TLS make their certificates by it)"

@@ -6,7 +6,7 @@ use boxoffice_migrations::{Error, apply};
 use boxoffice_shared::{
     aws,
     config::{Environment, Reader},
-    db,
+    tls,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -30,7 +30,7 @@ async fn migrate() -> Result<Vec<String>, Error> {
     let mut reader = Reader::new(&Environment);
     let source = reader.database();
     let source = reader.finish(source)?;
-    let tls = db::connector(source.ca_file())?;
+    let tls = tls::connector(source.ca_file())?;
     let database = aws::resolve(source, &aws::load(&tls).await).await?;
     apply(&database).await
 }

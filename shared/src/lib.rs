@@ -41,5 +41,6 @@ pub mod model;
 pub mod ops;
 pub mod queue;
 pub mod start;
+pub mod tls;
 
 pub use error::Error;

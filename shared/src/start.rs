@@ -4,12 +4,7 @@ use std::num::NonZeroU16;
 
 use aws_config::SdkConfig;
 
-use crate::{
-    aws,
-    config::DatabaseSource,
-    db::{self, Db},
-    error::Cause,
-};
+use crate::{aws, config::DatabaseSource, db::Db, error::Cause, tls};
 
 /// Builds the one TLS connector, loads the AWS settings and opens a connection to the database.
 ///
@@ -19,7 +14,7 @@ use crate::{
 /// # Errors
 /// A file of certificates or a secret cannot be read.
 pub async fn start(database: DatabaseSource, connections: NonZeroU16) -> Result<(Db, SdkConfig), Cause> {
-    let tls = db::connector(database.ca_file())?;
+    let tls = tls::connector(database.ca_file())?;
     let aws = aws::load(&tls).await;
     let database = aws::resolve(database, &aws).await?;
     let db = Db::new(&database, tls, connections)?;

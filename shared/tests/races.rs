@@ -8,7 +8,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use boxoffice_shared::{Error, model::BookingId, ops};
+use boxoffice_shared::{
+    Error,
+    model::{BookingId, Pools},
+    ops,
+};
 use boxoffice_testkit::{
     invariants::{assert_invariants, violations},
     postgres::Database,
@@ -213,7 +217,8 @@ async fn different_requests_at_once_with_one_key_make_one_booking() {
     assert_invariants(&client).await;
 }
 
-/// All operations at once on a show that is nearly sold out, in a random but repeatable choice.
+/// All operations at once on a show that is nearly sold out, in a random but repeatable choice, while somebody changes
+/// its pools.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bookings_and_returns_at_once_lose_no_seat() {
     let database = Database::create().await;
@@ -245,7 +250,12 @@ async fn bookings_and_returns_at_once_lose_no_seat() {
             }
         });
     }
-    while !clerks.is_empty() {
+    let operator = db(&database, 1);
+    for pools in [16, 1, 3, 8].into_iter().cycle() {
+        if clerks.is_empty() {
+            break;
+        }
+        ops::set_pools(&operator, show, Pools::try_from(pools).unwrap()).await.unwrap();
         // At every moment, not only at the end.
         assert_invariants(&client).await;
         if let Some(ended) = clerks.try_join_next() {

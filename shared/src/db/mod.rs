@@ -3,8 +3,6 @@
 mod fault;
 mod pool;
 mod run;
-mod tls;
 
 pub use pool::{Db, connect};
 pub(crate) use run::{Repeat, Statement, Values};
-pub use tls::connector;

@@ -10,9 +10,10 @@ use tokio_postgres::{Client, Config};
 use crate::{
     config::{Database, StatementNaming},
     error::{Cause, Error},
+    tls,
 };
 
-use super::{fault::Fault, tls};
+use super::fault::Fault;
 
 /// To connect, TLS and password included: within one availability zone it takes some 10 ms. A host that is gone answers
 /// nothing at all.

@@ -6,8 +6,11 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use boxoffice_shared::config::Database as Target;
-use boxoffice_shared::db::{self, Db};
 use boxoffice_shared::error::Cause;
+use boxoffice_shared::{
+    db::{self, Db},
+    tls,
+};
 use boxoffice_testkit::postgres::{Database, Options, Server};
 
 fn server() -> &'static Server {
@@ -19,7 +22,7 @@ fn server() -> &'static Server {
 /// What a Lambda does at start with `DATABASE_URL` and `DATABASE_CA_FILE`.
 async fn warm(url: &str, ca_file: Option<&Path>) -> Result<(), Cause> {
     let target = Target::from_url(url, ca_file.map(Path::to_owned)).expect("a URL of our own");
-    let db = Db::new(&target, db::connector(ca_file).unwrap(), NonZeroU16::MIN)?;
+    let db = Db::new(&target, tls::connector(ca_file).unwrap(), NonZeroU16::MIN)?;
     Ok(db.warm().await?)
 }
 

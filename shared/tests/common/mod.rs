@@ -2,15 +2,17 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 pub mod broken;
+pub mod turns;
 pub mod wait;
 
 use std::num::NonZeroU16;
 
 use boxoffice_shared::{
     config,
-    db::{Db, connector},
+    db::Db,
     model::{BookingId, Hold, IdempotencyKey, Pools, SeatCount, Show, ShowId, ShowName, TotalSeats, UserName},
     ops::{self, BookRequest, NewShow},
+    tls::connector,
 };
 use boxoffice_testkit::postgres::Database;
 
@@ -41,14 +43,18 @@ pub async fn instances(url: &str, count: usize) -> Vec<Db> {
 
 /// A show that starts in a day.
 pub async fn show(db: &Db, seats: i64, pools: i64) -> Show {
-    let new = NewShow {
+    ops::create_show(db, &new_show(seats, pools)).await.unwrap()
+}
+
+/// A show that starts in a day, to be made.
+pub fn new_show(seats: i64, pools: i64) -> NewShow {
+    NewShow {
         name: ShowName::try_from("The Tempest").unwrap(),
         start_time: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24),
         total_seats: TotalSeats::try_from(seats).unwrap(),
         max_seats_per_booking: SeatCount::try_from(100).unwrap(),
         pools: Pools::try_from(pools).unwrap(),
-    };
-    ops::create_show(db, &new).await.unwrap()
+    }
 }
 
 /// A request for seats, held for two minutes.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 /// Routes and the binaries that answer them, as in `template.yaml`.
-const ROUTES: [(&str, &str, &str); 7] = [
+const ROUTES: [(&str, &str, &str); 8] = [
     ("GET", "/shows", "list-shows"),
     ("GET", "/shows/{show_id}", "list-shows"),
     ("POST", "/shows/{show_id}/bookings", "book"),
@@ -26,6 +26,7 @@ const ROUTES: [(&str, &str, &str); 7] = [
     ("DELETE", "/bookings/{booking_id}", "confirm"),
     ("POST", "/bookings/{booking_id}/confirm", "confirm"),
     ("POST", "/admin/shows", "manage-shows"),
+    ("PATCH", "/admin/shows/{show_id}", "manage-shows"),
 ];
 
 /// A sample event.

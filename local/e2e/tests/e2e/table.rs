@@ -73,6 +73,25 @@ async fn create_show_refuses_a_start_in_the_past() {
 }
 
 #[tokio::test]
+async fn change_show_spreads_the_seats_anew() {
+    let api = Api::connect();
+    let show_id = api.create_show(50).await;
+    hold(&api, show_id, 3).await;
+    let path = format!("/admin/shows/{show_id}");
+    let change = |body: &Value| Call::new("PATCH", &path).json(body.to_string());
+    for pools in [256, 4, 4, 1] {
+        let show = api.send(change(&json!({"pools": pools}))).await.expect(200).clone();
+        assert_eq!((&show["pools"], &show["available_seats"]), (&json!(pools), &json!(47)));
+        assert_eq!(api.get(&format!("/shows/{show_id}")).await.expect(200), &show);
+    }
+    let bad = api.send(change(&json!({"pools": 257, "total_seats": 60}))).await;
+    bad.problem(422, "validation-failed");
+    assert_eq!(bad.pointers(), ["/pools", "/total_seats"]);
+    let nowhere = Call::new("PATCH", "/admin/shows/999999999").json(json!({"pools": 1}).to_string());
+    api.send(nowhere).await.problem(404, "show-not-found");
+}
+
+#[tokio::test]
 async fn what_takes_a_body_says_what_is_wrong_with_it() {
     let api = Api::connect();
     let show_id = api.create_show(5).await;

@@ -1,0 +1,105 @@
+//! What an operation costs on the wire and on the server: one round trip, one statement, one transaction.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use boxoffice_shared::{Error, db::Db, ops};
+use boxoffice_testkit::postgres::{Database, Options, Server};
+use common::{age, db_at, keyed, request, show, turns::Turns};
+
+/// The round trips of a call.
+async fn cost<T>(turns: &Turns, call: impl Future<Output = T>) -> (T, u64) {
+    let before = turns.count();
+    let answer = call.await;
+    (answer, turns.count() - before)
+}
+
+/// A pool of one connection, on which every statement has run once.
+async fn warm_db(database: &Database, turns: &Turns) -> Db {
+    let db = db_at(&database.url_at(turns.port(), "disable"), 1);
+    let show = show(&db, 5, 5).await.id();
+    let id = ops::book(&db, &keyed(show, 4, "k")).await.unwrap().booking.id();
+    ops::book(&db, &keyed(show, 4, "k")).await.unwrap();
+    ops::get_booking(&db, id).await.unwrap();
+    ops::get_show(&db, show).await.unwrap();
+    ops::list_shows(&db, "1".parse().unwrap(), None).await.unwrap();
+    ops::cancel(&db, id).await.unwrap();
+    ops::confirm(&db, id).await.unwrap_err();
+    ops::expire(&db, &BTreeSet::from([id])).await.unwrap();
+    ops::sweep(&db).await.unwrap();
+    db
+}
+
+#[tokio::test]
+async fn every_operation_is_one_round_trip() {
+    let database = Database::create().await;
+    let turns = Turns::start(database.port()).await;
+    let db = warm_db(&database, &turns).await;
+    let client = database.client().await;
+    let show = show(&db, 100, 4).await.id();
+
+    let (booked, book) = cost(&turns, ops::book(&db, &request(show, 2))).await;
+    let sold = booked.unwrap().booking.id();
+    let (booked, book_with_key) = cost(&turns, ops::book(&db, &keyed(show, 2, "k"))).await;
+    let cancelled = booked.unwrap().booking.id();
+    let expired = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+    let swept = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+    age(&client, expired, 120.0).await;
+
+    let mut costs = vec![("book", book), ("book with a key", book_with_key)];
+    costs.push(("confirm", cost(&turns, async { ops::confirm(&db, sold).await.unwrap() }).await.1));
+    costs.push(("confirm again", cost(&turns, async { ops::confirm(&db, sold).await.unwrap() }).await.1));
+    costs.push(("cancel", cost(&turns, async { ops::cancel(&db, cancelled).await.unwrap() }).await.1));
+    let batch = BTreeSet::from([sold, cancelled, expired, swept]);
+    costs.push(("expire", cost(&turns, async { ops::expire(&db, &batch).await.unwrap() }).await.1));
+    age(&client, swept, 120.0).await;
+    costs.push(("sweep", cost(&turns, async { assert_eq!(ops::sweep(&db).await.unwrap(), 1) }).await.1));
+    costs.push(("get booking", cost(&turns, async { ops::get_booking(&db, sold).await.unwrap() }).await.1));
+    costs.push(("get show", cost(&turns, async { ops::get_show(&db, show).await.unwrap() }).await.1));
+    costs.push(("list shows", cost(&turns, ops::list_shows(&db, "50".parse().unwrap(), None)).await.1));
+    for (name, round_trips) in costs {
+        println!("{name}: {round_trips} round trip");
+        assert_eq!(round_trips, 1, "{name}");
+    }
+}
+
+/// What is rarer costs more, and is bounded: a refusal is a second look, and scattered seats are a look, the reason why
+/// it was not enough, and a transaction that is pipelined into one.
+#[tokio::test]
+async fn refusals_and_scattered_seats_cost_little_more() {
+    let database = Database::create().await;
+    let turns = Turns::start(database.port()).await;
+    let db = warm_db(&database, &turns).await;
+    let scattered = show(&db, 4, 4).await.id();
+    let (answer, across) = cost(&turns, ops::book(&db, &request(scattered, 3))).await;
+    answer.unwrap();
+    let (answer, sold_out) = cost(&turns, ops::book(&db, &request(scattered, 3))).await;
+    assert!(matches!(answer, Err(Error::SoldOut { available: 1 })));
+    println!("book seats of several pools: {across} round trips; sold out: {sold_out}");
+    assert!(across <= 3, "{across}");
+    assert!(sold_out <= 2, "{sold_out}");
+}
+
+/// The same, as the server sees it: one statement a booking, and no BEGIN and COMMIT around it.
+#[tokio::test]
+async fn the_server_is_sent_one_statement_a_booking() {
+    let server = Server::start(&Options::fast().setting("log_statement", "all"));
+    let database = server.create_database().await;
+    let turns = Turns::start(database.port()).await;
+    let db = warm_db(&database, &turns).await;
+    let show = show(&db, 1_000, 4).await.id();
+    let statements = || {
+        let log = server.log();
+        let of_ours = log.lines().filter(|line| line.contains(&format!("boxoffice@{} ", database.name())));
+        of_ours.filter(|line| line.contains("LOG:  execute ") || line.contains("LOG:  statement: ")).count()
+    };
+    let before = statements();
+    for _ in 0..100 {
+        ops::book(&db, &request(show, 2)).await.unwrap();
+    }
+    let per_booking = (statements() - before) as f64 / 100.0;
+    println!("statements a booking: {per_booking}");
+    assert_eq!(statements() - before, 100);
+}
