@@ -101,6 +101,14 @@ provider_id! {
     EventId
 }
 
+impl EventId {
+    /// The id of an event that has none that can be kept: made of its content's SHA-256, so that a repetition has it too.
+    pub fn from_digest(digest: [u8; 32]) -> Self {
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("sha256-{hex}"))
+    }
+}
+
 provider_id! {
     /// One payment at a provider. All its events name it: what is paid, failed and refunded is the payment, not the
     /// event. For Stripe: the payment intent.
