@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use boxoffice_shared::{
+    aws,
     config::{Environment, Reader},
     db::Db,
     error::Cause,
@@ -40,11 +41,11 @@ impl Handler for Book {
         let (hold, queue_url) = (reader.hold(), reader.hold_queue_url());
         let settings = database.zip(connections).zip(hold.zip(queue_url));
         let ((database, connections), (hold, queue_url)) = reader.finish(settings)?;
-        let (db, aws) = start(database, connections).await?;
+        let (db, tls) = start(database, connections).await?;
         if let Err(error) = ops::prepare_book(&db).await {
             tracing::warn!(cause = ?std::error::Error::source(&error), "the first booking will prepare its statement");
         }
-        Ok(Self { db, queue: HoldQueue::new(&aws, queue_url), hold })
+        Ok(Self { db, queue: HoldQueue::new(&aws::load(&tls), queue_url), hold })
     }
 
     async fn handle(&self, request: &Request) -> Response<Body> {

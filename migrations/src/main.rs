@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use boxoffice_migrations::{Error, apply};
 use boxoffice_shared::{
-    aws,
     config::{Environment, Reader},
-    tls,
+    secret, tls,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -31,7 +30,7 @@ async fn migrate() -> Result<Vec<String>, Error> {
     let source = reader.database();
     let source = reader.finish(source)?;
     let tls = tls::connector(source.ca_file())?;
-    let database = aws::resolve(source, &aws::load(&tls).await).await?;
+    let database = secret::resolve(source, &tls).await?;
     apply(&database).await
 }
 

@@ -2,9 +2,11 @@
 //!
 //! The SDK's own HTTP clients bring rustls and AWS-LC: a second TLS stack, 4 MB more and minutes of build.
 
-use std::{fmt, time::Duration};
+use std::{env, fmt, time::Duration};
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider};
+use aws_sdk_sqs::config::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
@@ -20,11 +22,6 @@ use hyper_util::{
 };
 use native_tls::TlsConnector;
 
-use crate::{
-    config::{Database, DatabaseSource},
-    error::Cause,
-};
-
 /// To open a TCP connection. Within a region it takes about a millisecond.
 const CONNECT: Duration = Duration::from_millis(500);
 
@@ -37,23 +34,38 @@ const IDLE: Duration = Duration::from_secs(50);
 /// The greatest answer that is read, in bytes: ten messages of a batch or one secret are far below it.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// Region, credentials and endpoint from the environment, with our HTTP client.
-pub async fn load(tls: &TlsConnector) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest()).http_client(Http::new(tls.clone())).load().await
+/// Region, credentials and endpoint from the environment, where Lambda puts them, with our HTTP client.
+///
+/// Not the SDK's own search for them: in a Lambda it finds the same, and the files, metadata services and token exchanges
+/// that it would also ask make each binary 2 MB larger.
+pub fn load(tls: &TlsConnector) -> SdkConfig {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .http_client(Http(http_client(tls)));
+    config.set_region(environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION")).map(Region::new));
+    config.set_endpoint_url(environment("AWS_ENDPOINT_URL"));
+    config.build()
 }
 
-/// The database's settings, from where the environment says they are.
-///
-/// # Errors
-/// The secret cannot be read, or is not as RDS writes it. The message does not show it.
-pub async fn resolve(source: DatabaseSource, aws: &SdkConfig) -> Result<Database, Cause> {
-    let (arn, ca_file, naming) = match source {
-        DatabaseSource::Known(database) => return Ok(database),
-        DatabaseSource::Secret { arn, ca_file, naming } => (arn, ca_file, naming),
-    };
-    let answer = aws_sdk_secretsmanager::Client::new(aws).get_secret_value().secret_id(arn).send().await?;
-    let json = answer.secret_string().ok_or("the database's secret is binary")?;
-    Ok(Database::from_secret(json, ca_file)?.with_naming(naming))
+/// A variable that is set to something.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// An HTTP client over hyper and native-tls, with a pool of connections.
+pub(crate) fn http_client<B>(tls: &TlsConnector) -> Client<HttpsConnector<TcpConnector>, B>
+where
+    B: http_body::Body + Send,
+    B::Data: Send,
+{
+    let mut tcp = TcpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
+    let https = HttpsConnector::from((tcp, tls.clone().into()));
+    Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(https)
 }
 
 /// A text in Secrets Manager that may change while we run. Clones share connections.
@@ -87,17 +99,6 @@ impl StoredSecret {
 struct Http(Client<HttpsConnector<TcpConnector>, SdkBody>);
 
 impl Http {
-    fn new(tls: TlsConnector) -> Self {
-        let mut tcp = TcpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
-        let https = HttpsConnector::from((tcp, tls.into()));
-        let client =
-            Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(https);
-        Self(client)
-    }
-
     async fn request(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = request.try_into_http1x().map_err(|e| ConnectorError::user(e.into()))?;
         let response = self.0.request(request).await.map_err(|e| ConnectorError::io(e.into()))?;

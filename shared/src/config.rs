@@ -79,7 +79,7 @@ impl<'a, S: Source> Reader<'a, S> {
         let ca_file = self.source.get("DATABASE_CA_FILE").map(PathBuf::from);
         match (self.source.get("DATABASE_URL"), self.source.get("DATABASE_SECRET_ARN")) {
             (Some(url), None) => match Database::from_url(&url, ca_file) {
-                Ok(database) => Some(DatabaseSource::Known(database)),
+                Ok(database) => Some(DatabaseSource::Known(Box::new(database))),
                 Err(fault) => self.fault(fault),
             },
             (None, Some(arn)) => Some(DatabaseSource::Secret { arn, ca_file, naming: StatementNaming::Prepared }),
@@ -196,7 +196,7 @@ pub enum SecretSource<T> {
 #[derive(Clone, Debug)]
 pub enum DatabaseSource {
     /// In the environment.
-    Known(Database),
+    Known(Box<Database>),
     /// In a secret of Secrets Manager.
     Secret {
         /// The secret's ARN.
@@ -221,7 +221,7 @@ pub enum StatementNaming {
 impl DatabaseSource {
     fn with_naming(self, naming: StatementNaming) -> Self {
         match self {
-            Self::Known(database) => Self::Known(database.with_naming(naming)),
+            Self::Known(database) => Self::Known(Box::new(database.with_naming(naming))),
             Self::Secret { arn, ca_file, .. } => Self::Secret { arn, ca_file, naming },
         }
     }

@@ -40,6 +40,7 @@ pub mod metrics;
 pub mod model;
 pub mod ops;
 pub mod queue;
+pub mod secret;
 pub mod start;
 pub mod tls;
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use boxoffice_shared::{
-    Error,
+    Error, aws,
     config::{Environment, Reader},
     db::Db,
     error::Cause,
@@ -36,8 +36,8 @@ impl Worker for ExpireHolds {
         let (database, connections, queue_url) = (reader.database(), reader.concurrency(), reader.hold_queue_url());
         let settings = database.zip(connections).zip(queue_url);
         let ((database, connections), queue_url) = reader.finish(settings)?;
-        let (db, aws) = start(database, connections).await?;
-        Ok(Self { db, queue: HoldQueue::new(&aws, queue_url) })
+        let (db, tls) = start(database, connections).await?;
+        Ok(Self { db, queue: HoldQueue::new(&aws::load(&tls), queue_url) })
     }
 
     /// Expires what is due, sends back what is not, and reports the messages that could not be dealt with: those alone

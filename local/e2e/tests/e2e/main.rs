@@ -8,6 +8,7 @@ mod malformed;
 mod paging;
 mod race;
 mod readme;
+mod secret;
 mod story;
 mod sweep;
 mod table;

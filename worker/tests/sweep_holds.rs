@@ -1,0 +1,115 @@
+//! The real sweep-holds binary: it finds what no message came for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use boxoffice_testkit::{
+    events::schedule_event,
+    invariants::assert_invariants,
+    lambda::{Instance, InvokeError},
+    postgres::{Options, Server, Stop},
+};
+use common::Stage;
+use serde_json::json;
+
+const SWEEP_HOLDS: &str = env!("CARGO_BIN_EXE_sweep-holds");
+
+async fn sweep_holds(stage: &Stage) -> Instance {
+    // It calls no AWS service.
+    stage.worker(SWEEP_HOLDS, "http://127.0.0.1:9", "http://127.0.0.1:9/holds").await
+}
+
+#[tokio::test]
+async fn a_sweep_expires_what_is_due_and_nothing_else() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    let due = stage.bookings(7, "PENDING", None, -1.0).await;
+    let (pending, confirmed, cancelled) = (stage.pending(60.0).await, stage.confirmed().await, stage.cancelled().await);
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 7 }));
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 0 }));
+    for id in due {
+        assert_eq!(stage.status(&id).await, "FAILED expired");
+    }
+    assert_eq!(stage.status(&pending).await, "PENDING");
+    assert_eq!(stage.status(&confirmed).await, "CONFIRMED");
+    assert_eq!(stage.status(&cancelled).await, "FAILED cancelled");
+    assert_invariants(&stage.client).await;
+}
+
+#[tokio::test]
+async fn any_payload_is_a_tick() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    for payload in [json!({}), json!(null), json!("now"), json!([1, 2]), json!({ "Records": [] })] {
+        stage.due().await;
+        assert_eq!(worker.invoke(&payload).await.unwrap(), json!({ "expired": 1 }), "{payload}");
+    }
+}
+
+/// More than one batch of 1,000, in one invocation; and two at once share them.
+#[tokio::test]
+async fn sweeps_go_on_until_nothing_is_due() {
+    let stage = Stage::new().await;
+    stage
+        .client
+        .batch_execute("UPDATE shows SET total_seats = 20100; UPDATE seat_pools SET free = 10050")
+        .await
+        .unwrap();
+    let (one, two) = (sweep_holds(&stage).await, sweep_holds(&stage).await);
+    stage.bookings(2_300, "PENDING", None, -1.0).await;
+    assert_eq!(one.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 2_300 }));
+    assert_invariants(&stage.client).await;
+    stage.client.batch_execute("UPDATE seat_pools SET free = CASE pool_no WHEN 0 THEN 20100 ELSE 0 END").await.unwrap();
+    stage.bookings(2_300, "PENDING", None, -1.0).await;
+    let (event, again) = (schedule_event(), schedule_event());
+    let (first, second) = tokio::join!(one.invoke(&event), two.invoke(&again));
+    let expired = |report: &serde_json::Value| report["expired"].as_u64().unwrap();
+    // One that finds less than a batch, since the other has the rest locked, ends: the other one does the rest.
+    assert_eq!(expired(&first.unwrap()) + expired(&second.unwrap()), 2_300);
+    assert_eq!(stage.free().await, 20_100);
+    assert_invariants(&stage.client).await;
+}
+
+#[tokio::test]
+async fn a_hold_that_somebody_has_locked_is_swept_the_next_time() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    let (free, locked) = (stage.due().await, stage.due().await);
+    let holder = stage.database.admin_client().await;
+    holder.batch_execute("BEGIN").await.unwrap();
+    holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&locked]).await.unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1 }));
+    assert_eq!(
+        (stage.status(&free).await.as_str(), stage.status(&locked).await.as_str()),
+        ("FAILED expired", "PENDING")
+    );
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1 }));
+    assert_invariants(&stage.client).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_down_fails_the_sweep_and_is_found_again() {
+    let server = Server::start(&Options::fast());
+    let stage = Stage::on(server.create_database().await).await;
+    let worker = sweep_holds(&stage).await;
+    stage.due().await;
+    server.stop(Stop::Immediate).await;
+    let failed = worker.invoke(&schedule_event()).await.unwrap_err();
+    assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
+    server.start_again().await;
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1 }));
+    assert_invariants(&stage.database.client().await).await;
+}
+
+#[tokio::test]
+async fn an_unusable_environment_is_said_at_once() {
+    let worker = Instance::start(SWEEP_HOLDS, &[("DATABASE_URL", ""), ("DATABASE_STATEMENTS", "loud")]).await;
+    match worker.ready().await {
+        Err(InvokeError::Exited { status, .. }) => assert_eq!(status.code(), Some(1)),
+        other => panic!("{other:?}"),
+    }
+    let said = worker.stdout() + &worker.stderr();
+    let line = said.lines().find(|line| line.contains("cannot start")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains("DATABASE_URL") && line.contains("DATABASE_STATEMENTS"), "{line}");
+}
