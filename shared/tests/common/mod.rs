@@ -54,6 +54,7 @@ pub fn new_show(seats: i64, pools: i64) -> NewShow {
         total_seats: TotalSeats::try_from(seats).unwrap(),
         max_seats_per_booking: SeatCount::try_from(100).unwrap(),
         pools: Pools::try_from(pools).unwrap(),
+        price: None,
     }
 }
 
