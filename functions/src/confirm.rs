@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use boxoffice_shared::{
+    aws,
     config::{Environment, Reader},
     db::Db,
     error::Cause,
@@ -39,8 +40,8 @@ impl Handler for Confirm {
         let standard = reader.secrets("STANDARD_WEBHOOK", standard::keys);
         let settings = database.zip(connections).zip(hold.zip(max_hold)).zip(queue_url).zip(stripe.zip(standard));
         let ((((database, connections), (hold, max_hold)), queue_url), (stripe, standard)) = reader.finish(settings)?;
-        let (db, aws) = start(database, connections).await?;
-        let webhooks = Webhooks::new(stripe, standard, PaymentQueue::new(&aws, queue_url), &aws);
+        let (db, tls) = start(database, connections).await?;
+        let webhooks = Webhooks::new(stripe, standard, PaymentQueue::new(&aws::load(&tls), queue_url), &tls);
         Ok(Self { db, webhooks, hold, max_hold })
     }
 

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::{body::SdkBody, timeout::TimeoutConfig};
+use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use hyper_tls::HttpsConnector;
 use hyper_util::{
@@ -24,9 +24,6 @@ use native_tls::TlsConnector;
 
 /// To open a TCP connection. Within a region it takes about a millisecond.
 const CONNECT: Duration = Duration::from_millis(500);
-
-/// To read a secret that a request waits for, its repetitions included.
-const READ_SECRET: Duration = Duration::from_secs(1);
 
 /// How long an idle connection is kept. SQS closes its side after some 60 s.
 const IDLE: Duration = Duration::from_secs(50);
@@ -66,32 +63,6 @@ where
     tcp.set_connect_timeout(Some(CONNECT));
     let https = HttpsConnector::from((tcp, tls.clone().into()));
     Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(https)
-}
-
-/// A text in Secrets Manager that may change while we run. Clones share connections.
-#[derive(Clone, Debug)]
-pub struct StoredSecret {
-    client: aws_sdk_secretsmanager::Client,
-    arn: String,
-}
-
-impl StoredSecret {
-    /// The secret with this ARN.
-    pub fn new(aws: &SdkConfig, arn: String) -> Self {
-        let config = aws_sdk_secretsmanager::config::Builder::from(aws)
-            .timeout_config(TimeoutConfig::builder().operation_timeout(READ_SECRET).build())
-            .build();
-        Self { client: aws_sdk_secretsmanager::Client::from_conf(config), arn }
-    }
-
-    /// Its text now. Takes some 10 ms, and 1 s at most.
-    ///
-    /// # Errors
-    /// It cannot be read. The message does not show it.
-    pub async fn read(&self) -> Result<String, Cause> {
-        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await?;
-        Ok(answer.secret_string().ok_or("the secret is binary")?.to_owned())
-    }
 }
 
 /// An HTTP client of the SDK, over hyper and native-tls.

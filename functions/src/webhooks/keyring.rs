@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::SdkConfig;
-use boxoffice_shared::{aws::StoredSecret, config::SecretSource, error::Cause, model::Invalid};
-use tokio::{sync::Mutex, time::Instant};
+use boxoffice_shared::{config::SecretSource, error::Cause, model::Invalid, secret};
+use native_tls::TlsConnector;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 use super::key::{Key, Keys};
 
@@ -16,6 +19,9 @@ const KEEP: Duration = Duration::from_secs(300);
 /// make us read no oftener.
 const REREAD: Duration = Duration::from_secs(30);
 
+/// How long a request waits for its keys to be read. It may wait 10 s for the database and 3 s for the queue after it.
+const WAIT: Duration = Duration::from_millis(1500);
+
 /// Reads the text of secrets.
 type Parse = fn(&str) -> Result<Keys, Invalid>;
 
@@ -25,7 +31,7 @@ pub(super) enum Keyring {
     /// Those that do not change while we run; none where the endpoint is not connected.
     Fixed(Arc<[Key]>),
     /// Those in Secrets Manager.
-    Stored { secret: StoredSecret, parse: Parse, last: Arc<Mutex<Last>> },
+    Stored { arn: Arc<str>, tls: TlsConnector, parse: Parse, last: Arc<Mutex<Last>> },
 }
 
 /// What the last reading gave.
@@ -47,12 +53,12 @@ pub(super) enum Need {
 
 impl Keyring {
     /// The keys of this source.
-    pub(super) fn new(source: SecretSource<Keys>, parse: Parse, aws: &SdkConfig) -> Self {
+    pub(super) fn new(source: SecretSource<Keys>, parse: Parse, tls: &TlsConnector) -> Self {
         match source {
             SecretSource::Unset => Self::Fixed(Arc::new([])),
             SecretSource::Known(keys) => Self::Fixed(keys.into()),
             SecretSource::Stored { arn } => {
-                Self::Stored { secret: StoredSecret::new(aws, arn), parse, last: Arc::default() }
+                Self::Stored { arn: arn.into(), tls: tls.clone(), parse, last: Arc::default() }
             }
         }
     }
@@ -63,10 +69,10 @@ impl Keyring {
     /// # Errors
     /// There are none, since they cannot be read.
     pub(super) async fn keys(&self, need: Need) -> Result<Option<Arc<[Key]>>, Cause> {
-        let (secret, parse, last) = match (self, need) {
+        let (arn, tls, parse, last) = match (self, need) {
             (Self::Fixed(keys), Need::Verify) => return Ok(Some(Arc::clone(keys))),
             (Self::Fixed(_), Need::NoneMatched) => return Ok(None),
-            (Self::Stored { secret, parse, last }, _) => (secret, parse, last),
+            (Self::Stored { arn, tls, parse, last }, _) => (arn, tls, parse, last),
         };
         // Held while they are read: those who come meanwhile wait for this reading instead of making their own.
         let mut last = last.lock().await;
@@ -74,7 +80,8 @@ impl Keyring {
             return Ok(if need == Need::Verify { last.keys.clone() } else { None });
         }
         last.at = Some(Instant::now());
-        match secret.read().await.and_then(|text| parse(&text).map_err(Cause::from)) {
+        let text = timeout(WAIT, secret::read(arn, tls)).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
+        match text.and_then(|text| parse(&text).map_err(Cause::from)) {
             Ok(keys) => last.keys = Some(keys.into()),
             Err(cause) if last.keys.is_none() => return Err(cause),
             Err(cause) => {

@@ -17,7 +17,6 @@ pub use signature::{Refused, TOLERANCE};
 pub use standard_event::parse as parse_standard;
 pub use stripe_event::parse as parse_stripe;
 
-use aws_config::SdkConfig;
 use boxoffice_shared::{
     Error,
     config::SecretSource,
@@ -29,6 +28,7 @@ use boxoffice_shared::{
 };
 use jiff::Timestamp;
 use lambda_http::Request;
+use native_tls::TlsConnector;
 use serde_json::json;
 
 use crate::http::{Problem, Reply, raw_body};
@@ -51,11 +51,11 @@ impl Webhooks {
         stripe: SecretSource<Keys>,
         standard: SecretSource<Keys>,
         queue: PaymentQueue,
-        aws: &SdkConfig,
+        tls: &TlsConnector,
     ) -> Self {
         Self {
-            stripe: Keyring::new(stripe, stripe::keys, aws),
-            standard: Keyring::new(standard, standard::keys, aws),
+            stripe: Keyring::new(stripe, stripe::keys, tls),
+            standard: Keyring::new(standard, standard::keys, tls),
             queue,
         }
     }

@@ -33,6 +33,7 @@ pub async fn show(database: &Database) -> Db {
         total_seats: TotalSeats::try_from(100).unwrap(),
         max_seats_per_booking: SeatCount::try_from(10).unwrap(),
         pools: Pools::try_from(4).unwrap(),
+        price: None,
     };
     assert_eq!(ops::create_show(&db, &new).await.unwrap().id().get(), 1);
     db

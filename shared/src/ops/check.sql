@@ -56,7 +56,7 @@ WITH slice AS MATERIALIZED (
     LEFT JOIN payments USING (provider, payment_id)
     WHERE events.payment_id IS NOT NULL AND payments.succeeded_at IS NULL
     UNION ALL
-    SELECT 'refunded_without_refund', format('booking %s-%s: it is refunded, and no payment of it is', show_id, id)
+    SELECT 'refunded_without_refund', format('booking %s-%s: it is refunded, and no payment of it is', show_id, bookings.id)
     FROM slice
     JOIN bookings ON bookings.show_id = slice.id AND bookings.failure_reason = 'refunded'
     WHERE NOT EXISTS (

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 pub mod broken;
+pub mod pay;
 pub mod turns;
 pub mod wait;
 
