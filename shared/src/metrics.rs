@@ -36,6 +36,10 @@ pub enum Counter {
     PaymentQueued,
     /// Payment events that neither the database nor the queue could take: the provider must send them again.
     PaymentNotTaken,
+    /// Rows that break an invariant, found by the sweep. Any is a defect or the work of a hand.
+    InvariantBroken,
+    /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
+    PaidNotConfirmed,
     /// Requests that were answered 503 because of a lock or a lost database.
     Unavailable,
 }
@@ -66,6 +70,8 @@ impl Counter {
             Self::WebhookUnreadable => "WebhookUnreadable",
             Self::PaymentQueued => "PaymentQueued",
             Self::PaymentNotTaken => "PaymentNotTaken",
+            Self::InvariantBroken => "InvariantBroken",
+            Self::PaidNotConfirmed => "PaidNotConfirmed",
             Self::Unavailable => "Unavailable",
         }
     }
