@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use boxoffice_shared::{
     ops::{self, Recorded},
@@ -20,10 +20,10 @@ use boxoffice_testkit::{
 };
 use common::{
     call, ready, until,
-    webhook::{Scene, confirm, standard, stripe, stripe_by},
+    webhook::{Scene, book, confirm, paid, standard, stripe, stripe_by},
 };
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 
 #[tokio::test]
 async fn without_the_database_an_event_is_queued_and_applied_later() {
@@ -56,6 +56,55 @@ async fn without_the_database_an_event_is_queued_and_applied_later() {
     assert_eq!(call(&instance, &stripe(&event)).await.body["outcome"], "repeated");
     let client = scene.database.client().await;
     assert_eq!(common::webhook::status(&client, scene.booking).await, "CONFIRMED");
+    assert_invariants(&client).await;
+}
+
+/// A payment every 50 ms, by four instances, while the server is away for ten seconds: all are answered 2xx, and all land.
+#[tokio::test]
+async fn payments_of_ten_seconds_without_postgres_all_land() {
+    const PAYMENTS: u32 = 280;
+    let server = Server::start(&Options::fast());
+    let scene = Scene::on(server.create_database().await).await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let mut instances = Vec::new();
+    for _ in 0..4 {
+        instances.push(Arc::new(ready(scene.confirm(&queue.endpoint(), &queue.queue_url())).await));
+    }
+    // 49 bookings are all that the show has besides the first; the rest pay for one that is paid: to be refunded.
+    let mut bookings = vec![scene.booking];
+    for _ in 1..50 {
+        bookings.push(book(&scene.db).await);
+    }
+    let mut calls = JoinSet::new();
+    let arrive = async {
+        for number in 0..PAYMENTS {
+            let instance = Arc::clone(&instances[number as usize % 4]);
+            let event = stripe(&paid(bookings[number as usize % 50], number));
+            calls.spawn(async move { call(&instance, &event).await });
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let outage = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        server.stop(Stop::Immediate).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        server.start_again().await;
+    };
+    tokio::join!(arrive, outage);
+    while let Some(answer) = calls.join_next().await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    assert!(queue.count() > 0);
+    for message in queue.sent() {
+        ops::record_payment(&scene.db, &read_payment_message(&message.body).unwrap()).await.unwrap();
+    }
+    let client = scene.database.client().await;
+    let count = async |sql: &str| client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    assert_eq!(count("SELECT count(*) FROM payment_events").await, i64::from(PAYMENTS));
+    assert_eq!(count("SELECT count(*) FROM bookings WHERE status = 'CONFIRMED'").await, 50);
+    assert_eq!(count("SELECT count(*) FROM payments WHERE state = 'confirmed'").await, 50);
+    assert_eq!(count("SELECT count(*) FROM payments WHERE state = 'refund_due'").await, i64::from(PAYMENTS) - 50);
     assert_invariants(&client).await;
 }
 

@@ -217,3 +217,17 @@ async fn wrong_late_and_doubled_payments_are_to_be_refunded() {
     assert_eq!(status(&scene.client, cancelled).await, "FAILED cancelled");
     assert_invariants(&scene.client).await;
 }
+
+#[tokio::test]
+async fn odd_time_zones_change_nothing() {
+    let scene = Scene::new().await;
+    let zone = format!("ALTER DATABASE {} SET TimeZone = 'Pacific/Kiritimati'", scene.database.name());
+    scene.database.admin_client().await.batch_execute(&zone).await.unwrap();
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let builder = scene.confirm(&queue.endpoint(), &queue.queue_url());
+    let instance = ready(builder.env("TZ", "America/St_Johns")).await;
+    assert_eq!(call(&instance, &stripe(&scene.paid(1))).await.body["outcome"], "confirmed");
+    let sql = "SELECT abs(extract(epoch FROM received_at - occurred_at))::float8 FROM payment_events";
+    let apart: f64 = scene.client.query_one(sql, &[]).await.unwrap().get(0);
+    assert!(apart < 60.0, "{apart} s");
+}
