@@ -49,6 +49,7 @@ check-prereqs: ## say what this machine lacks, and the command that installs it
 
 clean: down ## stop the local cloud and delete its data
 	@local/postgres.sh remove
+	@[ ! -d $(STATE)/test ] || { BOXOFFICE_STATE=$(STATE)/test local/down.sh && BOXOFFICE_STATE=$(STATE)/test local/postgres.sh remove; }
 	@rm -rf $(STATE)
 
 distclean: clean ## delete the builds and the tools as well

@@ -1,2 +1,16 @@
 # shellcheck shell=bash
 # What tests need to know of a running local cloud, exported. Sourced after lib.sh.
+
+# output_of KEY -> an output of the deployed stack
+output_of() {
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$BOXOFFICE_STATE/outputs.json" "$1"
+}
+
+export_cloud() {
+  BOXOFFICE_URL="$(<"$BOXOFFICE_STATE/url")"
+  BOXOFFICE_DSN="$(<"$BOXOFFICE_STATE/dsn")"
+  BOXOFFICE_AWS_ENDPOINT="$(<"$BOXOFFICE_STATE/endpoint")"
+  BOXOFFICE_HOLD_QUEUE_URL="$(output_of HoldQueueUrl)"
+  BOXOFFICE_DEAD_LETTER_QUEUE_URL="$(output_of DeadLetterQueueUrl)"
+  export BOXOFFICE_URL BOXOFFICE_DSN BOXOFFICE_AWS_ENDPOINT BOXOFFICE_HOLD_QUEUE_URL BOXOFFICE_DEAD_LETTER_QUEUE_URL
+}

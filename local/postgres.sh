@@ -25,7 +25,7 @@ as_server() {
   fi
 }
 
-# The cluster's directory: in the state, or in /var/tmp when the server's user cannot get there (a checkout in /root).
+# The cluster's directory: in the state, or in /var/tmp when the server's user cannot get there (a checkout in root's home).
 data_dir() { cat "$BOXOFFICE_STATE/postgres.dir" 2>/dev/null; }
 
 choose_data_dir() {

@@ -42,10 +42,12 @@ impl Handler for Book {
         let settings = database.zip(connections).zip(hold.zip(queue_url));
         let ((database, connections), (hold, queue_url)) = reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
-        if let Err(error) = ops::prepare_book(&db).await {
+        let queue = HoldQueue::new(aws::load(&tls), queue_url);
+        let (prepared, ()) = tokio::join!(ops::prepare_book(&db), queue.warm());
+        if let Err(error) = prepared {
             tracing::warn!(cause = ?std::error::Error::source(&error), "the first booking will prepare its statement");
         }
-        Ok(Self { db, queue: HoldQueue::new(&aws::load(&tls), queue_url), hold })
+        Ok(Self { db, queue, hold })
     }
 
     async fn handle(&self, request: &Request) -> Response<Body> {

@@ -6,6 +6,7 @@ use boxoffice_shared::{
     config::{Environment, Reader},
     db::Db,
     error::Cause,
+    logging,
     metrics::Counter,
     start::start,
 };
@@ -30,7 +31,7 @@ pub trait Handler: Clone + Send + Sync + Sized + 'static {
 /// Where the platform sends several requests at once to one instance (`AWS_LAMBDA_MAX_CONCURRENCY`), they are answered
 /// side by side.
 pub async fn serve<H: Handler>() -> ExitCode {
-    lambda_http::tracing::init_default_subscriber();
+    logging::init();
     let handler = match H::start().await {
         Ok(handler) => handler,
         Err(cause) => {

@@ -71,20 +71,14 @@ async fn two_at_once_with_one_key_are_one_booking() {
     assert_invariants(&client).await;
 }
 
-#[tokio::test]
-async fn a_key_that_is_doubled_or_malformed_is_400() {
+/// Headers that are wrong: 400 that names the header, and nothing is done.
+async fn refused(many: &[Vec<(&str, &str)>]) {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let instance = ready(book(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
-    let long = "k".repeat(256);
-    let mut many = vec![
-        vec![("Idempotency-Key", "one"), ("Idempotency-Key", "two")],
-        vec![("Idempotency-Key", "same"), ("Idempotency-Key", "same")],
-    ];
-    many.extend(["", "two words", "tab\t", "k\u{f6}", &long].map(|key| vec![("Idempotency-Key", key)]));
     for headers in many {
-        let answer = call(&instance, &booking(1, &headers)).await;
+        let answer = call(&instance, &booking(1, headers)).await;
         assert_eq!(answer.status, 400, "{headers:?}: {}", answer.body);
         assert_eq!(answer.problem(), "malformed-request");
         let errors = answer.body["errors"].as_array().unwrap();
@@ -94,6 +88,28 @@ async fn a_key_that_is_doubled_or_malformed_is_400() {
     assert_eq!(queue.count(), 0, "nothing is promised for a request that cannot be read");
     let fits = "k".repeat(255);
     assert_eq!(call(&instance, &booking(1, &[("Idempotency-Key", &fits)])).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_key_that_is_malformed_is_400() {
+    let long = "k".repeat(256);
+    refused(&["", "two words", "tab\t", "k\u{f6}", &long].map(|key| vec![("Idempotency-Key", key)])).await;
+}
+
+/// As API Gateway sends it: all values in `multiValueHeaders`, and the last one in `headers`.
+#[tokio::test]
+async fn of_a_doubled_key_the_last_counts() {
+    let database = Database::create().await;
+    show(&database).await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let instance = ready(book(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
+    let doubled = booking(1, &[("Idempotency-Key", "one"), ("Idempotency-Key", "two")]);
+    let first = call(&instance, &doubled).await;
+    let again = call(&instance, &booking(1, &[("Idempotency-Key", "two")])).await;
+    assert_eq!((first.status, again.status, again.header("idempotency-replayed")), (201, 201, Some("true")));
+    assert_eq!(first.body, again.body);
+    let other = call(&instance, &booking(1, &[("Idempotency-Key", "one")])).await;
+    assert_eq!((other.status, other.header("idempotency-replayed")), (201, None));
 }
 
 /// 503 with a time to wait while the database is away, 201 when it is back: the same instance, the same request.

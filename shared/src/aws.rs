@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
+use http::{Request, Uri};
 use http_body_util::{BodyExt, Limited};
 use hyper_tls::HttpsConnector;
 use hyper_util::{
@@ -21,9 +22,15 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use native_tls::TlsConnector;
+use tokio::time::timeout;
+
+use crate::error::Cause;
 
 /// To open a TCP connection. Within a region it takes about a millisecond.
 const CONNECT: Duration = Duration::from_millis(500);
+
+/// To open a connection ahead of the first call.
+const WARM: Duration = Duration::from_secs(1);
 
 /// How long an idle connection is kept. SQS closes its side after some 60 s.
 const IDLE: Duration = Duration::from_secs(50);
@@ -35,15 +42,41 @@ const MAX_ANSWER: usize = 1 << 20;
 ///
 /// Not the SDK's own search for them: in a Lambda it finds the same, and the files, metadata services and token exchanges
 /// that it would also ask make each binary 2 MB larger.
-pub fn load(tls: &TlsConnector) -> SdkConfig {
+pub fn load(tls: &TlsConnector) -> Aws {
+    let http = Http(http_client(tls));
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .http_client(Http(http_client(tls)));
+        .http_client(http.clone());
     config.set_region(environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION")).map(Region::new));
     config.set_endpoint_url(environment("AWS_ENDPOINT_URL"));
-    config.build()
+    Aws { config: config.build(), http }
+}
+
+/// Settings for clients of AWS, and the HTTP connections that they share.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    pub(crate) config: SdkConfig,
+    http: Http,
+}
+
+impl Aws {
+    /// Opens a connection to a service and keeps it for the first call, which then need not wait for TCP and TLS. Takes
+    /// 1 s at most; without the connection, that call opens it.
+    pub(crate) async fn warm(&self, url: &str) {
+        // SQS answers this path to anyone, without a signature.
+        let ping = url.parse::<Uri>().ok().and_then(|url| {
+            let at = Uri::builder().scheme(url.scheme_str()?).authority(url.authority()?.as_str());
+            Request::get(at.path_and_query("/ping").build().ok()?).body(SdkBody::empty()).ok()
+        });
+        let Some(ping) = ping else { return };
+        let answer =
+            timeout(WARM, async { self.http.0.request(ping).await?.into_body().collect().await.map_err(Cause::from) });
+        if !matches!(answer.await, Ok(Ok(_))) {
+            tracing::debug!(url, "no connection was opened ahead");
+        }
+    }
 }
 
 /// A variable that is set to something.

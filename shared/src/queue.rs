@@ -8,7 +8,6 @@
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
@@ -16,6 +15,7 @@ use aws_sdk_sqs::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    aws::Aws,
     error::Cause,
     model::{BookingId, PaymentEvent},
 };
@@ -55,12 +55,18 @@ pub fn read_hold_message(body: &str) -> Option<BookingId> {
 pub struct HoldQueue {
     client: Client,
     url: String,
+    aws: Aws,
 }
 
 impl HoldQueue {
     /// The queue with this URL.
-    pub fn new(aws: &SdkConfig, url: String) -> Self {
-        Self { client: client(aws, ATTEMPT), url }
+    pub fn new(aws: Aws, url: String) -> Self {
+        Self { client: client(&aws, ATTEMPT), url, aws }
+    }
+
+    /// Opens a connection ahead of the first message. Takes 1 s at most.
+    pub async fn warm(&self) {
+        self.aws.warm(&self.url).await;
     }
 
     /// Sends the message that ends a hold, to arrive after `delay` (at most 900 s).
@@ -96,7 +102,7 @@ pub struct PaymentQueue {
 
 impl PaymentQueue {
     /// The queue with this URL.
-    pub fn new(aws: &SdkConfig, url: String) -> Self {
+    pub fn new(aws: &Aws, url: String) -> Self {
         Self { client: client(aws, PAYMENT_ATTEMPT), url }
     }
 
@@ -124,9 +130,9 @@ fn payment_message(event: &PaymentEvent) -> Result<String, serde_json::Error> {
     Ok(body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"))
 }
 
-fn client(aws: &SdkConfig, attempt: Duration) -> Client {
+fn client(aws: &Aws, attempt: Duration) -> Client {
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50));
-    let config = aws_sdk_sqs::config::Builder::from(aws)
+    let config = aws_sdk_sqs::config::Builder::from(&aws.config)
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
         .retry_config(retries)
         .build();

@@ -15,7 +15,7 @@ use boxoffice_shared::{
     ops::{self, BookRequest, ExpireOutcome},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database, rng::SeededRng};
-use common::{age_all, db, request, show};
+use common::{age_all, db_at, request, show, unnamed_db_at};
 use rand::{RngExt as _, seq::IndexedRandom as _};
 use simple::{Answer, Expiry, Model};
 use tokio_postgres::Client;
@@ -52,7 +52,9 @@ async fn random_sequences_answer_as_the_model_does() {
 impl Twins {
     async fn new(rng: &mut SeededRng) -> Self {
         let database = Database::create().await;
-        let db = db(&database, 1);
+        // Both ways to send statements.
+        let way = if rng.random() { db_at } else { unnamed_db_at };
+        let db = way(&database.url(), 1);
         let (mut model, mut shows) = (Model::default(), Vec::new());
         for pools in [1, 4, 9] {
             let seats = rng.random_range(20..60);

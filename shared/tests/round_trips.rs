@@ -12,7 +12,7 @@ use boxoffice_shared::{
     ops,
 };
 use boxoffice_testkit::postgres::{Database, Options, Server};
-use common::{age, db_at, keyed, pay, request, show, turns::Turns};
+use common::{age, db_at, keyed, pay, request, show, turns::Turns, unnamed_db_at};
 
 /// Of extensions, from the booking's creation.
 const CEILING: Duration = Duration::from_secs(600);
@@ -24,9 +24,12 @@ async fn cost<T>(turns: &Turns, call: impl Future<Output = T>) -> (T, u64) {
     (answer, turns.count() - before)
 }
 
+/// How the Lambdas send statements: prepared once a connection, and without a name, for RDS Proxy.
+const WAYS: [fn(&str, u16) -> Db; 2] = [db_at, unnamed_db_at];
+
 /// A pool of one connection, on which every statement has run once.
-async fn warm_db(database: &Database, turns: &Turns) -> Db {
-    let db = db_at(&database.url_at(turns.port(), "disable"), 1);
+async fn warm_db(database: &Database, turns: &Turns, way: fn(&str, u16) -> Db) -> Db {
+    let db = way(&database.url_at(turns.port(), "disable"), 1);
     let show = show(&db, 5, 5).await.id();
     let id = ops::book(&db, &keyed(show, 4, "k")).await.unwrap().booking.id();
     ops::book(&db, &keyed(show, 4, "k")).await.unwrap();
@@ -46,9 +49,15 @@ async fn warm_db(database: &Database, turns: &Turns) -> Db {
 
 #[tokio::test]
 async fn every_operation_is_one_round_trip() {
+    for way in WAYS {
+        one_round_trip_each(way).await;
+    }
+}
+
+async fn one_round_trip_each(way: fn(&str, u16) -> Db) {
     let database = Database::create().await;
     let turns = Turns::start(database.port()).await;
-    let db = warm_db(&database, &turns).await;
+    let db = warm_db(&database, &turns, way).await;
     let client = database.client().await;
     let show = show(&db, 100, 4).await.id();
 
@@ -96,17 +105,19 @@ async fn every_operation_is_one_round_trip() {
 /// it was not enough, and a transaction that is pipelined into one.
 #[tokio::test]
 async fn refusals_and_scattered_seats_cost_little_more() {
-    let database = Database::create().await;
-    let turns = Turns::start(database.port()).await;
-    let db = warm_db(&database, &turns).await;
-    let scattered = show(&db, 4, 4).await.id();
-    let (answer, across) = cost(&turns, ops::book(&db, &request(scattered, 3))).await;
-    answer.unwrap();
-    let (answer, sold_out) = cost(&turns, ops::book(&db, &request(scattered, 3))).await;
-    assert!(matches!(answer, Err(Error::SoldOut { available: 1 })));
-    println!("book seats of several pools: {across} round trips; sold out: {sold_out}");
-    assert!(across <= 3, "{across}");
-    assert!(sold_out <= 2, "{sold_out}");
+    for way in WAYS {
+        let database = Database::create().await;
+        let turns = Turns::start(database.port()).await;
+        let db = warm_db(&database, &turns, way).await;
+        let scattered = show(&db, 4, 4).await.id();
+        let (answer, across) = cost(&turns, ops::book(&db, &request(scattered, 3))).await;
+        answer.unwrap();
+        let (answer, sold_out) = cost(&turns, ops::book(&db, &request(scattered, 3))).await;
+        assert!(matches!(answer, Err(Error::SoldOut { available: 1 })));
+        println!("book seats of several pools: {across} round trips; sold out: {sold_out}");
+        assert!(across <= 3, "{across}");
+        assert!(sold_out <= 2, "{sold_out}");
+    }
 }
 
 /// The same, as the server sees it: one statement a booking, and no BEGIN and COMMIT around it.
@@ -115,18 +126,20 @@ async fn the_server_is_sent_one_statement_a_booking() {
     let server = Server::start(&Options::fast().setting("log_statement", "all"));
     let database = server.create_database().await;
     let turns = Turns::start(database.port()).await;
-    let db = warm_db(&database, &turns).await;
-    let show = show(&db, 1_000, 4).await.id();
+    let ways = [warm_db(&database, &turns, db_at).await, warm_db(&database, &turns, unnamed_db_at).await];
+    let show = show(&ways[0], 1_000, 4).await.id();
     let statements = || {
         let log = server.log();
         let of_ours = log.lines().filter(|line| line.contains(&format!("boxoffice@{} ", database.name())));
         of_ours.filter(|line| line.contains("LOG:  execute ") || line.contains("LOG:  statement: ")).count()
     };
-    let before = statements();
-    for _ in 0..100 {
-        ops::book(&db, &request(show, 2)).await.unwrap();
+    for db in ways {
+        let before = statements();
+        for _ in 0..100 {
+            ops::book(&db, &request(show, 2)).await.unwrap();
+        }
+        let sent = statements() - before;
+        println!("statements a booking: {}", f64::from(u32::try_from(sent).unwrap()) / 100.0);
+        assert_eq!(sent, 100);
     }
-    let per_booking = (statements() - before) as f64 / 100.0;
-    println!("statements a booking: {per_booking}");
-    assert_eq!(statements() - before, 100);
 }

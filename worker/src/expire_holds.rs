@@ -37,7 +37,7 @@ impl Worker for ExpireHolds {
         let settings = database.zip(connections).zip(queue_url);
         let ((database, connections), queue_url) = reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
-        Ok(Self { db, queue: HoldQueue::new(&aws::load(&tls), queue_url) })
+        Ok(Self { db, queue: HoldQueue::new(aws::load(&tls), queue_url) })
     }
 
     /// Expires what is due, sends back what is not, and reports the messages that could not be dealt with: those alone

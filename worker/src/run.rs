@@ -2,7 +2,7 @@
 
 use std::{future::Future, process::ExitCode};
 
-use boxoffice_shared::error::Cause;
+use boxoffice_shared::{error::Cause, logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -28,7 +28,7 @@ pub trait Worker: Clone + Send + Sync + Sized + 'static {
 
 /// Starts the worker and serves events until the instance ends.
 pub async fn run<W: Worker>() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
+    logging::init();
     let worker = match W::start().await {
         Ok(worker) => worker,
         Err(cause) => {

@@ -70,19 +70,13 @@ impl<'a> Call<'a> {
         if faults.is_empty() { Ok((state, limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
     }
 
-    /// The `Idempotency-Key`, if there is one.
+    /// The `Idempotency-Key`, if there is one. Of several, the last counts: API Gateway's own rule for `headers`, which
+    /// lambda_http follows.
     pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         const NAME: &str = "Idempotency-Key";
-        let invalid = |invalid: &Invalid| Problem::InvalidRequest(vec![Fault::parameter(NAME, invalid)]);
-        let mut values = self.request.headers().get_all(NAME).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Ok(None),
-            (Some(value), None) => {
-                let text = value.to_str().unwrap_or_default();
-                IdempotencyKey::try_from(text).map(Some).map_err(|e| invalid(&e))
-            }
-            (Some(_), Some(_)) => Err(invalid(&Invalid::new("must be sent once"))),
-        }
+        let Some(value) = self.request.headers().get(NAME) else { return Ok(None) };
+        let key = IdempotencyKey::try_from(value.to_str().unwrap_or_default());
+        key.map(Some).map_err(|invalid| Problem::InvalidRequest(vec![Fault::parameter(NAME, &invalid)]))
     }
 
     /// The request itself, for its body.

@@ -76,6 +76,11 @@ impl RequestRow<'_> {
     fn values(&self) -> [&(dyn ToSql + Sync); 6] {
         [&self.show_id, &self.id, &self.user_name, &self.seats, &self.hold_seconds, &self.key]
     }
+
+    /// `$1` to `$4` of the statement that says why there is no booking.
+    fn question(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.show_id, &self.id, &self.seats, &self.key]
+    }
 }
 
 /// A booking that holds its seats, or that an earlier request with this key made.
@@ -118,14 +123,12 @@ pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
             Refusal::Scattered => break,
         }
     }
-    if let Some(booked) = take_from_all_pools(db, request).await? {
-        return Ok(booked);
-    }
-    match refused(db, request).await? {
+    match take_from_all_pools(db, request).await? {
         Refusal::Replayed(booked) => Ok(booked),
         Refusal::TooFewSeats(available) => Err(Error::SoldOut { available }),
-        // It had too few under the lock; seats came back since. Rare, and the client may try again.
-        Refusal::RanDry | Refusal::Scattered => Err(Error::Busy("seats came back while they were counted".into())),
+        Refusal::RanDry | Refusal::Scattered => {
+            Err(Error::Internal("seats were neither taken nor missing under a lock of all pools".into()))
+        }
     }
 }
 
@@ -137,10 +140,12 @@ async fn take_from_one_pool(db: &Db, request: &Request) -> Result<Option<Booked>
     made(&db.run(&BOOK, values, Repeat::Safe).await?)
 }
 
-async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Option<Booked>, Error> {
+/// What came of it is read in the same transaction, where it is final: a booking made now is found by its own id.
+async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Refusal, Error> {
     let row = request.row();
-    let statements: &[(_, Values<'_>)] = &[(&LOCK_POOLS, &[&row.show_id]), (&BOOK_ACROSS, &row.values())];
-    made(&db.run_all(statements, Repeat::Safe).await?)
+    let statements: &[(_, Values<'_>)] =
+        &[(&LOCK_POOLS, &[&row.show_id]), (&BOOK_ACROSS, &row.values()), (&BOOK_REFUSED, &row.question())];
+    why(&db.run_all(statements, Repeat::Safe).await?, request)
 }
 
 /// The booking that a statement made, if it did.
@@ -150,7 +155,7 @@ fn made(rows: &[Row]) -> Result<Option<Booked>, Error> {
 
 /// Why no booking was made, when nothing is wrong with the request.
 enum Refusal {
-    /// An earlier request made it.
+    /// There is one: of an earlier request, or of an attempt whose answer was lost.
     Replayed(Booked),
     /// All pools together have only so many seats.
     TooFewSeats(i64),
@@ -161,9 +166,10 @@ enum Refusal {
 }
 
 async fn refused(db: &Db, request: &Request) -> Result<Refusal, Error> {
-    let row = request.row();
-    let values: Values<'_> = &[&row.show_id, &row.id, &row.seats, &row.key];
-    let rows = db.run(&BOOK_REFUSED, values, Repeat::Safe).await?;
+    why(&db.run(&BOOK_REFUSED, &request.row().question(), Repeat::Safe).await?, request)
+}
+
+fn why(rows: &[Row], request: &Request) -> Result<Refusal, Error> {
     let row = rows.first().ok_or(Error::ShowNotFound)?;
     if row::get::<Option<Uuid>>(row, "id")?.is_some() {
         return replayed(row, request).map(Refusal::Replayed);

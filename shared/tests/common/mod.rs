@@ -28,6 +28,12 @@ pub fn db_at(url: &str, connections: u16) -> Db {
     Db::new(&settings, connector(None).unwrap(), NonZeroU16::new(connections).unwrap()).unwrap()
 }
 
+/// The same with the other way to send statements.
+pub fn unnamed_db_at(url: &str, connections: u16) -> Db {
+    let settings = config::Database::from_url(url, None).unwrap().with_naming(config::StatementNaming::Unnamed);
+    Db::new(&settings, connector(None).unwrap(), NonZeroU16::new(connections).unwrap()).unwrap()
+}
+
 /// As many instances of a Lambda would have it: this many pools of one connection each, all of them open.
 pub async fn instances(url: &str, count: usize) -> Vec<Db> {
     let settings = config::Database::from_url(url, None).unwrap();
