@@ -13,6 +13,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 cd "$BOXOFFICE_ROOT"
 bins=()
-for name in list-shows book confirm manage-shows expire-holds sweep-holds migrate; do bins+=(--bin "$name"); done
+for name in list-shows book confirm manage-shows expire-holds sweep-holds confirm-payments migrate; do bins+=(--bin "$name"); done
 say "building the functions (the first time: some minutes; later: seconds)"
 cargo lambda build --release "${bins[@]}" 9>&- >&2
