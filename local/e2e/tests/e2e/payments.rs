@@ -88,7 +88,9 @@ async fn webhooks_without_a_good_signature_are_refused() {
         api.post(path).await.problem(401, "unauthorized");
         api.send(Call::new("POST", path).body("x".repeat(256 * 1024 + 1))).await.problem(413, "body-too-large");
     }
-    api.send(stripe(&body).header("stripe-signature", "t=1,v1=00")).await.problem(401, "unauthorized");
+    let changed = r#"{"id":"evt_2","type":"x"}"#;
+    api.send(stripe(&body).body(changed)).await.problem(401, "unauthorized");
+    api.send(standard(&unique("msg"), &body).body(changed)).await.problem(401, "unauthorized");
 }
 
 #[tokio::test]
