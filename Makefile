@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 STATE = $(or $(BOXOFFICE_STATE),.local)
 
-.PHONY: help up demo down url dsn logs test lint bench tools check-prereqs clean distclean
+.PHONY: help up demo down url dsn logs check test lint bench tools check-prereqs clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ dsn: ## print the local database's URL
 
 logs: ## follow the functions' logs in the local cloud
 	@local/logs.sh $(FUNCTION)
+
+check: ## print what is wrong in the database of DATABASE_URL, or else the local cloud's
+	@DATABASE_URL="$${DATABASE_URL:-$$(cat $(STATE)/dsn)}" cargo run --quiet --package boxoffice-migrations --bin check
 
 test: ## run everything that must hold: lint, unit, database and end-to-end tests
 	@local/test.sh

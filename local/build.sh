@@ -14,6 +14,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$BOXOFFICE_ROOT"
 bins=()
 # echo-function does nothing: the benchmark compares with it.
-for name in list-shows book confirm manage-shows expire-holds sweep-holds migrate echo-function; do bins+=(--bin "$name"); done
+for name in list-shows book confirm manage-shows expire-holds sweep-holds confirm-payments migrate echo-function; do
+  bins+=(--bin "$name")
+done
 say "building the functions (the first time: some minutes; later: seconds)"
 cargo lambda build --release "${bins[@]}" 9>&- >&2

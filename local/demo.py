@@ -7,14 +7,17 @@ import time
 import urllib.error
 import urllib.request
 
+import webhook
+
 BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
 URL = sys.argv[1].rstrip("/")
 
 
-def call(method: str, path: str, body: dict | None = None, quiet: bool = False) -> tuple[int, dict]:
-    """One request; its status and JSON body."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(URL + path, data, {"Content-Type": "application/json"}, method=method)
+def call(method: str, path: str, body: dict | None = None, quiet: bool = False, sign=None) -> tuple[int, dict]:
+    """One request; its status and JSON body. `sign` gives more headers for the body's text."""
+    data = None if body is None else json.dumps(body)
+    headers = {"Content-Type": "application/json", **(sign(data) if sign else {})}
+    request = urllib.request.Request(URL + path, data and data.encode(), headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
             status, answer = response.status, json.load(response)
@@ -51,7 +54,8 @@ def seconds_until(time_text: str) -> float:
 def create_show() -> int:
     start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
     status, show = call("POST", "/admin/shows", {
-        "name": "The Demo", "start_time": start.strftime("%Y-%m-%dT20:00:00Z"), "total_seats": 10})
+        "name": "The Demo", "start_time": start.strftime("%Y-%m-%dT20:00:00Z"), "total_seats": 10,
+        "price_minor": 2500, "currency": "EUR"})
     expect("the status", status, 201)
     return show["show_id"]
 
@@ -78,6 +82,17 @@ def book(show_id: int, user_name: str, seats: int) -> dict:
     return booking
 
 
+def pay(booking: dict, payment_id: str) -> str:
+    """What Stripe sends when the booking's amount was paid; what became of it."""
+    intent = {"id": payment_id, "object": "payment_intent", "amount_received": booking["amount_minor"],
+              "currency": booking["currency"].lower(), "metadata": {"booking_id": booking["booking_id"]}}
+    event = {"id": f"evt_{payment_id}", "object": "event", "type": "payment_intent.succeeded",
+             "created": int(time.time()), "data": {"object": intent}}
+    status, answer = call("POST", "/webhooks/payments/stripe", event, sign=webhook.stripe)
+    expect("the status", status, 200)
+    return answer["outcome"]
+
+
 def wait_for_expiry(booking: dict) -> dict:
     """The booking once it is no longer pending. A minute more than the hold: then even a lost message is swept."""
     hold_seconds = seconds_until(booking["expires_at"])
@@ -95,33 +110,65 @@ def wait_for_expiry(booking: dict) -> dict:
     return booking
 
 
+def expect_status(booking: dict, expected: str) -> None:
+    status, now = call("GET", f"/bookings/{booking['booking_id']}")
+    expect("the status", status, 200)
+    expect("the booking's status", now["status"], expected)
+
+
+def find_refund_due(payment_id: str) -> None:
+    """The payment is on a page of those whose money is to be given back."""
+    path = "/admin/payments?state=refund_due&limit=100"
+    while True:
+        status, page = call("GET", path, quiet=True)
+        expect("the status", status, 200)
+        for payment in page["payments"]:
+            if payment["payment_id"] == payment_id:
+                print(f"  GET {path}\n  {DIM}200 {{\"payments\": [..., {json.dumps(payment)}, ...]}}{PLAIN}")
+                return
+        if page["next_cursor"] is None:
+            expect("the list", "without the payment", "with the payment")
+        path = f"/admin/payments?state=refund_due&limit=100&cursor={page['next_cursor']}"
+
+
 def main() -> None:
-    tell("1. An operator puts a show with 10 seats on sale")
+    tell("1. An operator puts a show with 10 seats on sale, for 25.00 EUR each")
     show_id = create_show()
     tell("2. It is in the list")
     find_in_list(show_id)
     tell("3. Ada takes 2 seats, Grace takes 3; both are held, not yet sold")
     ada, grace = book(show_id, "Ada", 2), book(show_id, "Grace", 3)
     expect_seats(show_id, 5)
-    tell("4. Ada pays")
-    status, confirmed = call("POST", f"/bookings/{ada['booking_id']}/confirm")
+    tell("4. Ada goes to the payment provider: her hold is extended meanwhile")
+    status, extended = call("POST", f"/bookings/{ada['booking_id']}/extend")
     expect("the status", status, 200)
-    expect("Ada's booking", confirmed["status"], "CONFIRMED")
-    tell("5. More than is left is refused, and says how many are left")
+    expect("Ada's booking", extended["status"], "PENDING")
+    tell("5. She pays: the provider's signed webhook confirms her booking. Sent again, it changes nothing")
+    payment_id = f"pi_demo_{ada['booking_id']}"
+    expect("what became of the payment", pay(ada, payment_id), "confirmed")
+    expect("what became of its repetition", pay(ada, payment_id), "repeated")
+    expect_status(ada, "CONFIRMED")
+    tell("6. Without a good signature nothing is believed")
+    status, _ = call("POST", "/webhooks/payments/stripe", {"id": "evt_x"}, sign=lambda _: {"Stripe-Signature": "t=1,v1=00"})
+    expect("the status", status, 401)
+    tell("7. More than is left is refused, and says how many are left")
     status, problem = call("POST", f"/shows/{show_id}/bookings", {"user_name": "Edsger", "seats": 6})
     expect("the status", status, 409)
     expect("available_seats", problem["available_seats"], 5)
-    tell("6. Grace does not pay: her hold ends, and the queue's delayed message gives her seats back")
+    tell("8. Grace does not pay: her hold ends, and the queue's delayed message gives her seats back")
     failed = wait_for_expiry(grace)
     expect("Grace's booking", (failed["status"], failed["failure_reason"]), ("FAILED", "expired"))
     expect_seats(show_id, 8)
-    tell("7. Her payment comes too late")
-    status, _ = call("POST", f"/bookings/{grace['booking_id']}/confirm")
-    expect("the status", status, 409)
-    tell("8. Ada's booking stands, and 8 seats are free")
-    status, kept = call("GET", f"/bookings/{ada['booking_id']}")
-    expect("Ada's booking", kept["status"], "CONFIRMED")
-    expect_seats(show_id, 8)
+    tell("9. Edsger and Barbara hold all that is left; then Grace's money arrives, too late: it is to be given back")
+    book(show_id, "Edsger", 6), book(show_id, "Barbara", 2)
+    late_id = f"pi_demo_{grace['booking_id']}"
+    expect("what became of the payment", pay(grace, late_id), "refund_due")
+    tell("10. An operator sees it, gives the money back at the provider, and says so")
+    find_refund_due(late_id)
+    status, settled = call("POST", f"/admin/payments/stripe/{late_id}/settle")
+    expect("the payment", (status, settled["state"]), (200, "refunded"))
+    tell("11. Ada's booking stands")
+    expect_status(ada, "CONFIRMED")
     print("\nAll as told.")
 
 

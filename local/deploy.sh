@@ -2,12 +2,16 @@
 # Deploys template.yaml to the local cloud by SAM, as it would be deployed to AWS; does nothing when what is there is
 # what would be deployed. Writes <state>/outputs.json and <state>/url.
 #
-# BOXOFFICE_HOLD_SECONDS   the hold's length (default 20: short enough to watch one expire)
+# BOXOFFICE_HOLD_SECONDS            the hold's length (default 20: short enough to watch one expire)
+# BOXOFFICE_STRIPE_WEBHOOK_SECRET   one more secret for Stripe's webhooks, such as that of `stripe listen`
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 hold_seconds="${BOXOFFICE_HOLD_SECONDS:-20}"
+# The first of each are those that local/webhook.py signs with.
+stripe_secrets="whsec_boxoffice_local${BOXOFFICE_STRIPE_WEBHOOK_SECRET:+,$BOXOFFICE_STRIPE_WEBHOOK_SECRET}"
+standard_secrets="whsec_Ym94b2ZmaWNlLWxvY2Fs"
 python="$BOXOFFICE_TOOLS/sam/bin/python"
 
 # MiniStack takes any credentials; what is in the developer's shell or home must not matter, nor be sent.
@@ -28,7 +32,7 @@ architecture() {
 fingerprint() {
   { cat template.yaml samconfig.toml local/deploy.sh local/*.py "$BOXOFFICE_STATE/dsn" "$BOXOFFICE_STATE/endpoint"
     sha256sum "$BOXOFFICE_BIN_DIR"/*/bootstrap
-    printf '%s\n' "$hold_seconds"; } | sha256sum
+    printf '%s\n' "$hold_seconds" "$stripe_secrets"; } | sha256sum
 }
 
 build() {
@@ -41,6 +45,8 @@ deploy() {
     "ParameterKey=Architecture,ParameterValue=$(architecture)" \
     "ParameterKey=HoldSeconds,ParameterValue=$hold_seconds" \
     "ParameterKey=LogRetentionDays,ParameterValue=1" \
+    "ParameterKey=StripeWebhookSecrets,ParameterValue=\"$stripe_secrets\"" \
+    "ParameterKey=StandardWebhookSecrets,ParameterValue=$standard_secrets" \
     "ParameterKey=DatabaseUrl,ParameterValue=$(<"$BOXOFFICE_STATE/dsn")"
 }
 

@@ -13,6 +13,7 @@ Holds last ${BOXOFFICE_HOLD_SECONDS:-20} s here (make up BOXOFFICE_HOLD_SECONDS=
   curl -s \$API/shows
   curl -s \$API/shows/1/bookings -H 'Content-Type: application/json' -d '{"user_name":"Ada","seats":2}'
   curl -s -X POST \$API/bookings/<booking_id>/confirm
+  python3 local/webhook.py events/webhook-stripe.json   (a payment provider's event, signed now)
   psql \$(make --silent dsn)
 
 make demo tells the whole story; make logs follows the functions; make down stops it all.

@@ -1,28 +1,48 @@
-//! A booking after it was made: `GET` and `DELETE /bookings/{booking_id}`, `POST /bookings/{booking_id}/confirm`.
+//! A booking after it was made: `GET` and `DELETE /bookings/{booking_id}`, `POST /bookings/{booking_id}/confirm` and
+//! `/extend`, and the webhooks that pay for it, `POST /webhooks/payments/stripe` and `/standard`.
+
+use std::time::Duration;
 
 use boxoffice_shared::{
+    aws,
+    config::{Environment, Reader},
     db::Db,
     error::Cause,
     metrics::Counter,
-    model::Booking,
+    model::{Booking, Hold, Provider},
     ops::{self, Settled},
+    queue::PaymentQueue,
+    start::start,
 };
 use lambda_http::{Body, Request, Response};
 
 use crate::{
     http::{Call, Problem, Reply},
-    serve::{Handler, respond, start_with_database},
+    serve::{Handler, respond},
+    webhooks::{Webhooks, standard, stripe},
 };
 
 /// The Lambda that settles bookings.
 #[derive(Clone, Debug)]
 pub struct Confirm {
     db: Db,
+    webhooks: Webhooks,
+    hold: Hold,
+    max_hold: Duration,
 }
 
 impl Handler for Confirm {
     async fn start() -> Result<Self, Cause> {
-        Ok(Self { db: start_with_database().await? })
+        let mut reader = Reader::new(&Environment);
+        let (database, connections) = (reader.database(), reader.concurrency());
+        let (hold, max_hold, queue_url) = (reader.hold(), reader.max_hold(), reader.payments_queue_url());
+        let stripe = reader.secrets("STRIPE_WEBHOOK", stripe::keys);
+        let standard = reader.secrets("STANDARD_WEBHOOK", standard::keys);
+        let settings = database.zip(connections).zip(hold.zip(max_hold)).zip(queue_url).zip(stripe.zip(standard));
+        let ((((database, connections), (hold, max_hold)), queue_url), (stripe, standard)) = reader.finish(settings)?;
+        let (db, tls) = start(database, connections).await?;
+        let webhooks = Webhooks::new(stripe, standard, PaymentQueue::new(&aws::load(&tls), queue_url), &tls);
+        Ok(Self { db, webhooks, hold, max_hold })
     }
 
     async fn handle(&self, request: &Request) -> Response<Body> {
@@ -40,9 +60,18 @@ impl Confirm {
             ("POST", "/bookings/{booking_id}/confirm") => {
                 count(Counter::Confirmed, ops::confirm(&self.db, call.booking_id()?).await?)
             }
+            ("POST", "/bookings/{booking_id}/extend") => {
+                ops::extend(&self.db, call.booking_id()?, self.hold, self.max_hold).await?.booking
+            }
+            ("POST", "/webhooks/payments/stripe") => return self.receive(Provider::Stripe, call).await,
+            ("POST", "/webhooks/payments/standard") => return self.receive(Provider::Standard, call).await,
             _ => return Err(Problem::RouteNotFound),
         };
         Ok(Reply::ok(&booking))
+    }
+
+    async fn receive(&self, provider: Provider, call: &Call<'_>) -> Result<Reply, Problem> {
+        self.webhooks.receive(&self.db, provider, call.request()).await
     }
 }
 

@@ -1,4 +1,5 @@
-//! `POST /admin/shows` and `PATCH /admin/shows/{show_id}`.
+//! What operators do: `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments` and
+//! `POST /admin/payments/{provider}/{payment_id}/settle`.
 
 use boxoffice_shared::{
     config::{Environment, Reader},
@@ -9,6 +10,7 @@ use boxoffice_shared::{
     start::start,
 };
 use lambda_http::{Body, Request, Response};
+use serde_json::json;
 
 use crate::{
     http::{Call, Fields, Problem, Reply},
@@ -35,6 +37,8 @@ impl Handler for ManageShows {
         respond(match call.route() {
             ("POST", "/admin/shows") => self.create(&call).await,
             ("PATCH", "/admin/shows/{show_id}") => self.change(&call).await,
+            ("GET", "/admin/payments") => self.list_payments(&call).await,
+            ("POST", "/admin/payments/{provider}/{payment_id}/settle") => self.settle_payment(&call).await,
             _ => Err(Problem::RouteNotFound),
         })
     }
@@ -54,6 +58,22 @@ impl ManageShows {
         Ok(Reply::ok(&show))
     }
 
+    async fn list_payments(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let (state, limit, after) = call.payment_page()?;
+        let page = ops::list_payments(&self.db, state, limit, after).await?;
+        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        Ok(Reply::ok(&json!({ "payments": page.payments, "next_cursor": next_cursor })))
+    }
+
+    async fn settle_payment(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let (provider, payment_id) = call.payment()?;
+        let settled = ops::settle_payment(&self.db, provider, &payment_id).await?;
+        if settled.changed {
+            tracing::info!(%provider, %payment_id, "a refund that was due was settled by an operator");
+        }
+        Ok(Reply::ok(&settled.payment))
+    }
+
     fn read_new(&self, call: &Call<'_>) -> Result<NewShow, Problem> {
         let mut fields = Fields::read(call.request())?;
         let (name, start_time) = (fields.required("name"), fields.required("start_time"));
@@ -61,8 +81,9 @@ impl ManageShows {
         let max_seats_per_booking = fields.optional("max_seats_per_booking", SeatCount::DEFAULT_MAX);
         let default_pools = total_seats.map_or(Pools::ONE, |seats| Pools::for_show(seats, self.expected_writers));
         let pools = fields.optional("pools", default_pools);
-        let all = name.zip(start_time).zip(total_seats).zip(max_seats_per_booking.zip(pools));
-        let (((name, start_time), total_seats), (max_seats_per_booking, pools)) = fields.finish(all)?;
-        Ok(NewShow { name, start_time, total_seats, max_seats_per_booking, pools })
+        let price = fields.price();
+        let all = name.zip(start_time).zip(total_seats).zip(max_seats_per_booking.zip(pools)).zip(price);
+        let ((((name, start_time), total_seats), (max_seats_per_booking, pools)), price) = fields.finish(all)?;
+        Ok(NewShow { name, start_time, total_seats, max_seats_per_booking, pools, price })
     }
 }

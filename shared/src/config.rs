@@ -5,11 +5,12 @@ use std::{
     env, fmt,
     num::NonZeroU16,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::Deserialize;
 
-use crate::model::{Hold, Pools};
+use crate::model::{Hold, Invalid, Pools};
 
 /// Where the settings come from: the process's environment, or a table in a test.
 pub trait Source {
@@ -98,12 +99,44 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
+    /// `MAX_HOLD_SECONDS`: how long after a booking was made its hold may be extended to, 1 to 86,400, 600 unless set.
+    pub fn max_hold(&mut self) -> Option<Duration> {
+        let text = self.source.get("MAX_HOLD_SECONDS").unwrap_or_else(|| "600".to_owned());
+        match text.parse() {
+            Ok(seconds @ 1..=86_400) => Some(Duration::from_secs(seconds)),
+            _ => self.fault("MAX_HOLD_SECONDS must be a whole number of seconds from 1 to 86400.".into()),
+        }
+    }
+
     /// `HOLD_QUEUE_URL`.
     pub fn hold_queue_url(&mut self) -> Option<String> {
-        match self.source.get("HOLD_QUEUE_URL") {
+        self.url("HOLD_QUEUE_URL")
+    }
+
+    /// `PAYMENTS_QUEUE_URL`.
+    pub fn payments_queue_url(&mut self) -> Option<String> {
+        self.url("PAYMENTS_QUEUE_URL")
+    }
+
+    fn url(&mut self, name: &str) -> Option<String> {
+        match self.source.get(name) {
             Some(url) if url.starts_with("https://") || url.starts_with("http://") => Some(url),
-            Some(_) => self.fault("HOLD_QUEUE_URL must be an http or https URL.".into()),
-            None => self.fault("HOLD_QUEUE_URL must be set.".into()),
+            Some(_) => self.fault(format!("{name} must be an http or https URL.")),
+            None => self.fault(format!("{name} must be set.")),
+        }
+    }
+
+    /// `{name}_SECRETS`, or the ARN of a secret with the same text in `{name}_SECRET_ARN`, or neither. `parse` reads the
+    /// text.
+    pub fn secrets<T>(&mut self, name: &str, parse: fn(&str) -> Result<T, Invalid>) -> Option<SecretSource<T>> {
+        match (self.source.get(&format!("{name}_SECRETS")), self.source.get(&format!("{name}_SECRET_ARN"))) {
+            (None, None) => Some(SecretSource::Unset),
+            (None, Some(arn)) => Some(SecretSource::Stored { arn }),
+            (Some(text), None) => match parse(&text) {
+                Ok(secrets) => Some(SecretSource::Known(secrets)),
+                Err(invalid) => self.fault(format!("{name}_SECRETS {invalid}.")),
+            },
+            (Some(_), Some(_)) => self.fault(format!("{name}_SECRETS and {name}_SECRET_ARN must not both be set.")),
         }
     }
 
@@ -143,6 +176,20 @@ impl<'a, S: Source> Reader<'a, S> {
         self.faults.push(fault);
         None
     }
+}
+
+/// Where secrets are.
+#[derive(Clone, Debug)]
+pub enum SecretSource<T> {
+    /// Nowhere: there are none.
+    Unset,
+    /// In the environment, read.
+    Known(T),
+    /// In a secret of Secrets Manager.
+    Stored {
+        /// The secret's ARN.
+        arn: String,
+    },
 }
 
 /// Where the database's address and password are.
@@ -292,6 +339,38 @@ mod tests {
         }
         for bad in ["0", "901", "-1", "1.5", "2m", "99999999999999999999"] {
             assert!(read(&[URL, QUEUE, ("HOLD_SECONDS", bad)]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_known_or_stored_or_unset() {
+        let read = |pairs: &'static [(&str, &str)]| {
+            let source = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            let mut reader = Reader::new(&source);
+            let parse = |text: &str| if text == "good" { Ok(()) } else { Err(Invalid::new("must be good")) };
+            let secrets = reader.secrets("STRIPE_WEBHOOK", parse);
+            reader.finish(secrets)
+        };
+        assert!(matches!(read(&[]), Ok(SecretSource::Unset)));
+        assert!(matches!(read(&[("STRIPE_WEBHOOK_SECRETS", "good")]), Ok(SecretSource::Known(()))));
+        assert!(matches!(read(&[("STRIPE_WEBHOOK_SECRET_ARN", "arn:x")]), Ok(SecretSource::Stored { .. })));
+        assert!(read(&[("STRIPE_WEBHOOK_SECRETS", "good"), ("STRIPE_WEBHOOK_SECRET_ARN", "arn:x")]).is_err());
+        let faults = read(&[("STRIPE_WEBHOOK_SECRETS", "s3cret")]).unwrap_err().to_string();
+        assert!(faults.contains("STRIPE_WEBHOOK_SECRETS must be good.") && !faults.contains("s3cret"), "{faults}");
+    }
+
+    #[test]
+    fn a_hold_can_be_extended_for_a_day_at_most() {
+        let read = |value: &str| {
+            let source = |name: &str| (name == "MAX_HOLD_SECONDS").then(|| value.to_owned());
+            let mut reader = Reader::new(&source);
+            let max_hold = reader.max_hold();
+            reader.finish(max_hold)
+        };
+        assert_eq!(read(""), Ok(Duration::from_secs(600)));
+        assert_eq!(read("86400"), Ok(Duration::from_secs(86_400)));
+        for bad in ["0", "86401", "-1", "10m"] {
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 

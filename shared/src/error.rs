@@ -37,6 +37,12 @@ pub enum Error {
     BookingCancelled,
     /// The booking is confirmed, which this call does not undo.
     BookingConfirmed,
+    /// The booking was paid and refunded before this call.
+    BookingRefunded,
+    /// No payment has this id.
+    PaymentNotFound,
+    /// The payment's money is not to be given back.
+    PaymentNotDue,
     /// A lock was not had in time, or transactions kept colliding. Nothing was changed; trying again helps.
     Busy(Cause),
     /// The database cannot be reached. Whether the call took effect may be unknown; repeating it is safe for every
@@ -61,6 +67,9 @@ impl Error {
             | Self::BookingExpired
             | Self::BookingCancelled
             | Self::BookingConfirmed
+            | Self::BookingRefunded
+            | Self::PaymentNotFound
+            | Self::PaymentNotDue
             | Self::Internal(_) => false,
         }
     }
@@ -83,7 +92,12 @@ impl fmt::Display for Error {
             Self::IdempotencyKeyReused => f.write_str("This idempotency key was used for a different request."),
             Self::BookingExpired => f.write_str("The hold has expired and its seats were given back."),
             Self::BookingCancelled => f.write_str("The booking was cancelled and its seats were given back."),
-            Self::BookingConfirmed => f.write_str("The booking is confirmed and can no longer be cancelled."),
+            Self::BookingConfirmed => {
+                f.write_str("The booking is confirmed and can no longer be cancelled or extended.")
+            }
+            Self::BookingRefunded => f.write_str("The booking was refunded and its seats were given back."),
+            Self::PaymentNotFound => f.write_str("There is no payment with this id."),
+            Self::PaymentNotDue => f.write_str("The payment's money is not due to be refunded."),
             Self::Busy(_) => f.write_str("Too many bookings at once. Please try again."),
             Self::Unavailable(_) => f.write_str("The service is unavailable for a moment. Please try again."),
             Self::Internal(_) => f.write_str("Something went wrong on our side."),
@@ -104,7 +118,10 @@ impl StdError for Error {
             | Self::IdempotencyKeyReused
             | Self::BookingExpired
             | Self::BookingCancelled
-            | Self::BookingConfirmed => None,
+            | Self::BookingConfirmed
+            | Self::BookingRefunded
+            | Self::PaymentNotFound
+            | Self::PaymentNotDue => None,
         }
     }
 }

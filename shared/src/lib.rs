@@ -7,30 +7,37 @@
 //!
 //! 1. For every show, the free seats of its pools and the seats of its `PENDING` and `CONFIRMED` bookings add up to
 //!    its total. Both sides of that sum change in one statement, so no crash can part them.
-//! 2. A booking leaves `PENDING` exactly once, and its seats are given back at most once: each change locks the
-//!    booking's row first and is guarded by the status that it then reads.
+//! 2. A booking leaves `PENDING` exactly once, and the seats that it took are given back at most once: each change locks
+//!    the booking's row first and is guarded by the status that it then reads. Only a payment moves a booking on from
+//!    there: a late one takes the seats of an expired booking again, and a refund gives those of a confirmed one back.
 //! 3. A booking that a caller was told of is committed: operations answer after the server reports the transaction's
 //!    end, not after the statement's.
 //! 4. A confirmation never succeeds on seats that were given back. The database's clock decides, read after the lock
 //!    is held; no clock of a caller takes part.
+//! 5. A payment whose success was received is exactly one of confirmed, refund due and refunded, and a booking has at
+//!    most one that is confirmed. An event has its effect once, in the transaction that records it.
 //!
 //! # Lock order
 //!
-//! Booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`. A show's own row, which only
-//! [`ops::set_pools`] locks, comes before its pools.
+//! The key of a payment's event, then the payment's row, then booking rows by `(show_id, id)`, then pool rows by
+//! `(show_id, pool_no)`. A show's own row, which only [`ops::set_pools`] locks, comes before its pools.
 //!
 //! | operation | locks |
 //! |---|---|
 //! | [`ops::book`] | one pool; only when no single pool has the seats: all pools of the show |
 //! | [`ops::confirm`] | one booking |
 //! | [`ops::cancel`] | one booking, then one pool |
+//! | [`ops::extend`] | one booking |
 //! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
-//! | [`ops::set_pools`] | the show, then all of its pools |
 //! | [`ops::sweep`] | the same, but skips bookings that are locked |
-//! | reads | nothing |
+//! | [`ops::set_pools`] | the show, then all of its pools |
+//! | [`ops::record_payment`] | the event's key, one payment, its booking; then one pool, or for a late payment that no single pool has seats for all pools of the show |
+//! | [`ops::settle_payment`] | one payment |
+//! | reads, [`ops::check`] | nothing |
 //!
 //! No lock is held across a network round trip: an operation is one statement, or a pipelined transaction that reaches
-//! the server as one message.
+//! the server as one message. [`ops::record_payment`], which must look again after each lock, is one call of a function
+//! in the database.
 
 pub mod aws;
 pub mod config;

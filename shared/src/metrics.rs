@@ -5,6 +5,8 @@ use std::{io::Write, time::SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::ops::Recorded;
+
 /// What is counted. The names are those of the alarms in the template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
@@ -22,11 +24,37 @@ pub enum Counter {
     HoldMessageFailed,
     /// Messages that could not be read; they go to the dead-letter queue.
     PoisonMessage,
+    /// Payments whose money is to be given back, when that was decided.
+    RefundDue,
+    /// Payments whose money went back, by the provider's word.
+    Refunded,
+    /// Webhooks whose signature was not good.
+    WebhookRefused,
+    /// Webhooks whose signature was good and whose body was not understood. They are kept; somebody should look.
+    WebhookUnreadable,
+    /// Payment events that the database could not take when they came; the queue has them.
+    PaymentQueued,
+    /// Payment events that neither the database nor the queue could take: the provider must send them again.
+    PaymentNotTaken,
+    /// Rows that break an invariant, found by the sweep. Any is a defect or the work of a hand.
+    InvariantBroken,
+    /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
+    PaidNotConfirmed,
     /// Requests that were answered 503 because of a lock or a lost database.
     Unavailable,
 }
 
 impl Counter {
+    /// Counts what became of a payment event.
+    pub fn count_payment(recorded: Recorded) {
+        match recorded {
+            Recorded::Confirmed => Self::Confirmed.add(1),
+            Recorded::RefundDue(_) => Self::RefundDue.add(1),
+            Recorded::Refunded => Self::Refunded.add(1),
+            Recorded::Repeated | Recorded::Kept => {}
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Booked => "Booked",
@@ -36,6 +64,14 @@ impl Counter {
             Self::Expired => "Expired",
             Self::HoldMessageFailed => "HoldMessageFailed",
             Self::PoisonMessage => "PoisonMessage",
+            Self::RefundDue => "RefundDue",
+            Self::Refunded => "Refunded",
+            Self::WebhookRefused => "WebhookRefused",
+            Self::WebhookUnreadable => "WebhookUnreadable",
+            Self::PaymentQueued => "PaymentQueued",
+            Self::PaymentNotTaken => "PaymentNotTaken",
+            Self::InvariantBroken => "InvariantBroken",
+            Self::PaidNotConfirmed => "PaidNotConfirmed",
             Self::Unavailable => "Unavailable",
         }
     }

@@ -1,7 +1,10 @@
-//! The hold queue: a message for each hold, delivered when the hold is over.
+//! The queues.
 //!
-//! A message is a hint. It may be lost, late, early, doubled or out of order, and nothing breaks: the booking's row
-//! and the database's clock decide.
+//! The hold queue has a message for each hold, delivered when the hold is over. It is a hint: it may be lost, late,
+//! early, doubled or out of order, and nothing breaks: the booking's row and the database's clock decide.
+//!
+//! The payments queue has the events of payment providers that the database could not take when they came. They may be
+//! late, doubled or out of order, but not lost: the provider was told that we have them.
 
 use std::time::Duration;
 
@@ -11,7 +14,11 @@ use aws_sdk_sqs::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{aws::Aws, error::Cause, model::BookingId};
+use crate::{
+    aws::Aws,
+    error::Cause,
+    model::{BookingId, PaymentEvent},
+};
 
 /// The longest delay that SQS allows, in seconds.
 const MAX_DELAY: u64 = 900;
@@ -19,8 +26,18 @@ const MAX_DELAY: u64 = 900;
 /// One attempt at sending. SQS answers in some 10 ms; a buyer waits for this, and the sweep covers a failure.
 const ATTEMPT: Duration = Duration::from_millis(700);
 
+/// One attempt at sending a payment's event. Nothing covers a failure but the provider, which comes again in minutes; and
+/// the two of them end 1.8 s before the 15 s of a Lambda that has spent 10 s on the database.
+const PAYMENT_ATTEMPT: Duration = Duration::from_millis(1500);
+
 /// Attempts at sending.
 const ATTEMPTS: u32 = 2;
+
+/// The longest message, in bytes, with room for what XML cannot have: each of them becomes 3 bytes longer.
+const MAX_MESSAGE: usize = 192 * 1024;
+
+/// What is sent of a payload that would be too long, in bytes: six times as much, escaped, is below the limit.
+const PAYLOAD_BEGINNING: usize = 16 * 1024;
 
 /// What a hold message says. `{"booking_id": "42-0198..."}`
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,13 +61,7 @@ pub struct HoldQueue {
 impl HoldQueue {
     /// The queue with this URL.
     pub fn new(aws: Aws, url: String) -> Self {
-        let config = aws_sdk_sqs::config::Builder::from(&aws.config)
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build())
-            .retry_config(
-                RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50)),
-            )
-            .build();
-        Self { client: Client::from_conf(config), url, aws }
+        Self { client: client(&aws, ATTEMPT), url, aws }
     }
 
     /// Opens a connection ahead of the first message. Takes 1 s at most.
@@ -77,6 +88,57 @@ impl HoldQueue {
     }
 }
 
+/// The event in a message of the payments queue, or `None` if the message is not one of ours.
+pub fn read_payment_message(body: &str) -> Option<PaymentEvent> {
+    serde_json::from_str(body).ok()
+}
+
+/// The queue of payment events. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct PaymentQueue {
+    client: Client,
+    url: String,
+}
+
+impl PaymentQueue {
+    /// The queue with this URL.
+    pub fn new(aws: &Aws, url: String) -> Self {
+        Self { client: client(aws, PAYMENT_ATTEMPT), url }
+    }
+
+    /// Sends an event that the database could not take.
+    ///
+    /// Takes some 10 ms, and 3.1 s at most.
+    ///
+    /// # Errors
+    /// The queue did not take it, or may have: the event must come again.
+    pub async fn send(&self, event: &PaymentEvent) -> Result<(), Cause> {
+        self.client.send_message().queue_url(&self.url).message_body(payment_message(event)?).send().await?;
+        Ok(())
+    }
+}
+
+/// The event as a message that SQS takes: at most 256 KiB, and no character that XML does not have.
+fn payment_message(event: &PaymentEvent) -> Result<String, serde_json::Error> {
+    let mut body = serde_json::to_string(event)?;
+    if body.len() > MAX_MESSAGE {
+        // Mostly control characters, of which each takes six bytes. What it says is in its other members.
+        let beginning = &event.payload.as_str().as_bytes()[..PAYLOAD_BEGINNING.min(event.payload.as_str().len())];
+        body = serde_json::to_string(&PaymentEvent { payload: beginning.into(), ..event.clone() })?;
+    }
+    // JSON writes these two as they are.
+    Ok(body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"))
+}
+
+fn client(aws: &Aws, attempt: Duration) -> Client {
+    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50));
+    let config = aws_sdk_sqs::config::Builder::from(&aws.config)
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
+        .retry_config(retries)
+        .build();
+    Client::from_conf(config)
+}
+
 /// Whole seconds, rounded up so that a message is rather late than early, and 900 at most: what is still not due then
 /// is sent again.
 fn delay_seconds(delay: Duration) -> i32 {
@@ -87,6 +149,7 @@ fn delay_seconds(delay: Duration) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{PaymentChange, Provider};
 
     #[test]
     fn a_delay_is_rounded_up_and_bounded() {
@@ -94,6 +157,33 @@ mod tests {
         assert_eq!(delay_seconds(Duration::from_millis(1)), 1);
         assert_eq!(delay_seconds(Duration::from_secs(121)), 121);
         assert_eq!(delay_seconds(Duration::from_secs(901)), 900);
+    }
+
+    fn event(payload: &str) -> PaymentEvent {
+        PaymentEvent {
+            provider: Provider::Standard,
+            event_id: "msg_1".try_into().unwrap(),
+            event_type: "payment.failed".into(),
+            payment_id: Some("pay_1".try_into().unwrap()),
+            booking_id: None,
+            occurred_at: jiff::Timestamp::UNIX_EPOCH,
+            change: PaymentChange::Failed,
+            payload: payload.into(),
+        }
+    }
+
+    #[test]
+    fn a_payment_message_is_what_sqs_takes() {
+        for payload in ["\u{1}", "\u{ffff}", "\"", "ü", "{}"] {
+            let event = event(&payload.repeat(64 * 1024));
+            let message = payment_message(&event).unwrap();
+            assert!(message.len() < 256 * 1024, "{payload:?}: {}", message.len());
+            assert!(message.chars().all(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')), "{payload:?}");
+            let received = read_payment_message(&message).unwrap();
+            assert!(event.payload.as_str().starts_with(received.payload.as_str()), "{payload:?}");
+            assert_eq!(PaymentEvent { payload: event.payload.clone(), ..received }, event, "{payload:?}");
+        }
+        assert!(read_payment_message("{}").is_none());
     }
 
     #[test]

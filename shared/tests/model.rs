@@ -235,7 +235,13 @@ impl Answer {
             Error::BookingExpired => Self::Expired,
             Error::BookingCancelled => Self::Cancelled,
             Error::BookingConfirmed => Self::Confirmed,
-            Error::ShowInPast | Error::Busy(_) | Error::Unavailable(_) | Error::Internal(_) => panic!("{error:?}"),
+            Error::ShowInPast
+            | Error::BookingRefunded
+            | Error::PaymentNotFound
+            | Error::PaymentNotDue
+            | Error::Busy(_)
+            | Error::Unavailable(_)
+            | Error::Internal(_) => panic!("{error:?}"),
         }
     }
 }

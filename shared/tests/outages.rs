@@ -14,15 +14,15 @@ use std::{
 use boxoffice_shared::{
     Error,
     db::Db,
-    model::{BookingId, ShowId},
-    ops,
+    model::{BookingId, PaymentChange, ShowId},
+    ops::{self, Recorded},
 };
 use boxoffice_testkit::{
     invariants::assert_invariants,
     postgres::{Database, Options, Server, Stop},
     proxy::Proxy,
 };
-use common::{count, db, db_at, free, instances, keyed, request, show, wait};
+use common::{count, db, db_at, free, instances, keyed, pay, request, show, wait};
 use tokio::{task::JoinSet, time::timeout};
 use tokio_postgres::Client;
 
@@ -227,6 +227,99 @@ async fn an_answer_that_is_lost_is_found_again() {
     assert_eq!(count(&client, "CONFIRMED").await, 4);
     assert_eq!(free(&client, show).await.iter().sum::<i32>(), 10 - 3 - 2 - 2);
     assert_invariants(&client).await;
+}
+
+/// The same for money: the attempt that follows finds the event, and there is one effect.
+#[tokio::test]
+async fn a_payment_whose_answer_is_lost_is_found_again() {
+    let database = Database::create().await;
+    let proxy = Proxy::to_port(database.port()).await;
+    let db = db_at(&database.url_at(proxy.port(), "disable"), 1);
+    let client = database.client().await;
+    let show = pay::priced_show(&db, 10, 2).await.id();
+    let paid = |n: u8, id| pay::success(&format!("evt_{n}"), &format!("pi_{n}"), id, 2);
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(ops::book(&db, &request(show, 2)).await.unwrap().booking.id());
+        // A connection on which the statement ran before: it is sent at once.
+        let recorded = pay::event(&format!("evt_other_{n}"), "pi_other", None, PaymentChange::Other);
+        assert_eq!(ops::record_payment(&db, &recorded).await.unwrap(), Recorded::Kept);
+        let event = paid(n, ids[usize::from(n)]);
+        proxy.freeze_replies();
+        let (recorded, ()) = tokio::join!(ops::record_payment(&db, &event), async {
+            wait::until("it is confirmed", async || count(&client, "CONFIRMED").await == i64::from(n) + 1).await;
+            lose_answers(&proxy, &client).await;
+        });
+        assert_eq!(recorded.unwrap(), Recorded::Repeated);
+        assert_eq!(pay::payment(&client, &format!("pi_{n}")).await.0, "confirmed");
+    }
+    assert_invariants(&client).await;
+    pay::assert_reconciled(&db).await;
+}
+
+/// The backend is ended while the payment waits for its booking, before anything is committed: the next attempt does it.
+#[tokio::test]
+async fn a_payment_whose_backend_ends_before_its_commit_is_recorded_by_the_next_attempt() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.admin_client().await);
+    let show = pay::priced_show(&db, 10, 2).await.id();
+    let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+    let holder = database.admin_client().await;
+    let pid = wait::pid(&holder).await;
+    holder.batch_execute("BEGIN; SELECT FROM bookings FOR UPDATE").await.unwrap();
+    let event = pay::success("evt_1", "pi_1", id, 2);
+    let (recorded, ()) = tokio::join!(ops::record_payment(&db, &event), async {
+        wait::until_blocked(&client, pid, 1).await;
+        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
+        client.execute(end, &[&pid]).await.unwrap();
+        assert_eq!(pay::events(&client).await, 0);
+        holder.batch_execute("COMMIT").await.unwrap();
+    });
+    assert_eq!(recorded.unwrap(), Recorded::Confirmed);
+    assert_eq!(pay::events(&client).await, 1);
+    assert_invariants(&client).await;
+    pay::assert_reconciled(&db).await;
+}
+
+/// The server is killed again and again while payments come, before and after commits as it happens. Who is not answered
+/// sends the event again, as a provider does: each payment has confirmed its booking once in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_that_come_while_the_server_is_killed_all_land() {
+    const SENDERS: usize = 6;
+    const PAYMENTS: usize = 60;
+    let server = Server::start(&Options::fast());
+    let database = server.create_database().await;
+    let dbs = instances(&database.url(), SENDERS).await;
+    let show = pay::priced_show(&dbs[0], (SENDERS * PAYMENTS) as i64, 4).await.id();
+    let sent = Arc::new(AtomicU64::new(0));
+    let mut senders = JoinSet::new();
+    for (sender, db) in dbs.iter().cloned().enumerate() {
+        let sent = sent.clone();
+        senders.spawn(async move {
+            for n in 0..PAYMENTS {
+                let wish = request(show, 1);
+                while ops::book(&db, &wish).await.is_err() {}
+                let (event, payment) = (format!("evt_{sender}_{n}"), format!("pi_{sender}_{n}"));
+                let event = pay::success(&event, &payment, wish.id, 1);
+                while ops::record_payment(&db, &event).await.is_err() {}
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let all = (SENDERS * PAYMENTS) as u64;
+    for part in 1..=3 {
+        wait::until("more payments came", async || sent.load(Ordering::Relaxed) >= all * part / 5).await;
+        server.restart(Stop::Immediate).await;
+    }
+    timeout(Duration::from_secs(60), async { while senders.join_next().await.transpose().unwrap().is_some() {} })
+        .await
+        .unwrap();
+    let client = database.client().await;
+    assert_eq!(count(&client, "CONFIRMED").await, all as i64);
+    assert_eq!(pay::events(&client).await, all as i64);
+    assert_eq!(free(&client, show).await.iter().sum::<i32>(), 0);
+    assert_invariants(&client).await;
+    pay::assert_reconciled(&dbs[0]).await;
 }
 
 /// A show is not made twice by an answer that is lost: the caller is told that it is not known.

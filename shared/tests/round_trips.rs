@@ -3,11 +3,19 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use boxoffice_shared::{Error, db::Db, ops};
+use boxoffice_shared::{
+    Error,
+    db::Db,
+    model::{Hold, PageLimit, PaymentState, Provider},
+    ops,
+};
 use boxoffice_testkit::postgres::{Database, Options, Server};
-use common::{age, db_at, keyed, request, show, turns::Turns, unnamed_db_at};
+use common::{age, db_at, keyed, pay, request, show, turns::Turns, unnamed_db_at};
+
+/// Of extensions, from the booking's creation.
+const CEILING: Duration = Duration::from_secs(600);
 
 /// The round trips of a call.
 async fn cost<T>(turns: &Turns, call: impl Future<Output = T>) -> (T, u64) {
@@ -32,6 +40,10 @@ async fn warm_db(database: &Database, turns: &Turns, way: fn(&str, u16) -> Db) -
     ops::confirm(&db, id).await.unwrap_err();
     ops::expire(&db, &BTreeSet::from([id])).await.unwrap();
     ops::sweep(&db).await.unwrap();
+    ops::extend(&db, id, Hold::DEFAULT, CEILING).await.unwrap_err();
+    ops::record_payment(&db, &pay::success("evt_0", "pi_0", id, 4)).await.unwrap();
+    ops::list_payments(&db, PaymentState::Failed, PageLimit::DEFAULT, None).await.unwrap();
+    ops::settle_payment(&db, Provider::Stripe, &"pi_0".try_into().unwrap()).await.unwrap();
     db
 }
 
@@ -68,6 +80,21 @@ async fn one_round_trip_each(way: fn(&str, u16) -> Db) {
     costs.push(("get booking", cost(&turns, async { ops::get_booking(&db, sold).await.unwrap() }).await.1));
     costs.push(("get show", cost(&turns, async { ops::get_show(&db, show).await.unwrap() }).await.1));
     costs.push(("list shows", cost(&turns, ops::list_shows(&db, "50".parse().unwrap(), None)).await.1));
+    let priced = pay::priced_show(&db, 10, 2).await.id();
+    let paid = ops::book(&db, &request(priced, 2)).await.unwrap().booking.id();
+    costs.push(("extend", cost(&turns, ops::extend(&db, paid, Hold::DEFAULT, CEILING)).await.1));
+    // In time; and late, with the seats taken again.
+    let event = pay::success("evt_1", "pi_1", paid, 2);
+    costs.push(("record a payment", cost(&turns, async { ops::record_payment(&db, &event).await.unwrap() }).await.1));
+    let late = ops::book(&db, &request(priced, 2)).await.unwrap().booking.id();
+    age(&client, late, 120.0).await;
+    ops::sweep(&db).await.unwrap();
+    let event = pay::success("evt_2", "pi_2", late, 2);
+    costs.push(("record a late one", cost(&turns, async { ops::record_payment(&db, &event).await.unwrap() }).await.1));
+    let page = ops::list_payments(&db, PaymentState::Confirmed, PageLimit::DEFAULT, None);
+    costs.push(("list payments", cost(&turns, async { assert_eq!(page.await.unwrap().payments.len(), 2) }).await.1));
+    let due = "pi_0".try_into().unwrap();
+    costs.push(("settle a payment", cost(&turns, ops::settle_payment(&db, Provider::Stripe, &due)).await.1));
     for (name, round_trips) in costs {
         println!("{name}: {round_trips} round trip");
         assert_eq!(round_trips, 1, "{name}");

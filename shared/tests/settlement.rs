@@ -239,7 +239,7 @@ async fn fight(db: &[Db], client: &Client, rng: &mut SeededRng, id: BookingId, e
             assert!(matches!(confirmed, Err(Error::BookingExpired)), "{case}");
             assert!(matches!(cancelled, None | Some(Err(Error::BookingExpired))), "{case}");
         }
-        BookingStatus::Pending => panic!("{case}"),
+        BookingStatus::Pending | BookingStatus::Failed(FailureReason::Refunded) => panic!("{case}"),
     }
     ended as u64 + swept.unwrap()
 }

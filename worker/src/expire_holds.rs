@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use boxoffice_shared::{
     Error, aws,
     config::{Environment, Reader},
@@ -15,7 +15,10 @@ use boxoffice_shared::{
     start::start,
 };
 
-use crate::run::Worker;
+use crate::{
+    batch::{again, poison},
+    run::Worker,
+};
 
 /// The Lambda behind the hold queue.
 #[derive(Clone, Debug)]
@@ -60,9 +63,7 @@ impl Worker for ExpireHolds {
                 failed.extend(messages.remove(&id).unwrap_or_default());
             }
         }
-        let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = failed.into_iter().map(failure).collect();
-        Ok(response)
+        Ok(again(failed))
     }
 }
 
@@ -82,18 +83,4 @@ impl ExpireHolds {
 
 fn read(message: &SqsMessage) -> Option<BookingId> {
     read_hold_message(message.body.as_deref()?)
-}
-
-/// Counts a message that is not one of ours and gives its id.
-fn poison(message: SqsMessage) -> String {
-    let message_id = message.message_id.unwrap_or_default();
-    tracing::warn!(message_id, "a message of the hold queue cannot be read");
-    Counter::PoisonMessage.add(1);
-    message_id
-}
-
-fn failure(message_id: String) -> BatchItemFailure {
-    let mut failure = BatchItemFailure::default();
-    failure.item_identifier = message_id;
-    failure
 }

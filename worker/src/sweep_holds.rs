@@ -1,6 +1,9 @@
-//! Ends the holds whose messages never came.
+//! Ends the holds whose messages never came, and looks for what must never be.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use boxoffice_shared::{
     Error,
@@ -8,7 +11,8 @@ use boxoffice_shared::{
     db::Db,
     error::Cause,
     metrics::Counter,
-    ops,
+    model::ShowId,
+    ops::{self, Rule, Violation},
     start::start,
 };
 use serde::{Deserialize, Serialize};
@@ -18,10 +22,19 @@ use crate::run::Worker;
 /// For how long new batches are begun: the schedule's minute, less one batch and its retries (20 s at most).
 const BUDGET: Duration = Duration::from_secs(35);
 
+/// For how long a run looks for broken invariants: some thousands of shows, and one connection for a thirtieth of the time.
+const CHECK_BUDGET: Duration = Duration::from_secs(2);
+
+/// A run that has swept for longer than this has no time left to look: one look may take 4 s, and 11 s if the database
+/// falls silent.
+const CHECK_BEFORE: Duration = Duration::from_secs(35);
+
 /// The Lambda behind the schedule.
 #[derive(Clone, Debug)]
 pub struct SweepHolds {
     db: Db,
+    /// The show up to which this instance has looked for broken invariants; `None`: it begins anew.
+    checked: Arc<Mutex<Option<ShowId>>>,
 }
 
 /// Any event: what is due is in the database, not in the message.
@@ -40,6 +53,8 @@ impl From<serde::de::IgnoredAny> for Tick {
 pub struct Swept {
     /// Holds that were expired.
     pub expired: u64,
+    /// Broken invariants that were found.
+    pub violations: u64,
 }
 
 impl Worker for SweepHolds {
@@ -50,13 +65,14 @@ impl Worker for SweepHolds {
         let mut reader = Reader::new(&Environment);
         let (database, connections) = (reader.database(), reader.concurrency());
         let (database, connections) = reader.finish(database.zip(connections))?;
-        Ok(Self { db: start(database, connections).await?.0 })
+        Ok(Self { db: start(database, connections).await?.0, checked: Arc::default() })
     }
 
-    /// Sweeps in batches until nothing is due or the time is up; what is left then is for the next minute.
+    /// Sweeps in batches until nothing is due or the time is up; what is left then is for the next minute. Then looks
+    /// for broken invariants in as many shows as the time allows, and goes on from there in the next minute.
     async fn work(&self, _: Tick) -> Result<Swept, Error> {
         let begun = Instant::now();
-        let mut swept = Swept { expired: 0 };
+        let mut swept = Swept { expired: 0, violations: 0 };
         loop {
             let batch = ops::sweep(&self.db).await?;
             Counter::Expired.add(batch);
@@ -68,6 +84,46 @@ impl Worker for SweepHolds {
         if swept.expired > 0 {
             tracing::info!(expired = swept.expired, "swept holds whose message had not come");
         }
+        if begun.elapsed() < CHECK_BEFORE {
+            swept.violations = self.check().await;
+        }
         Ok(swept)
+    }
+}
+
+impl SweepHolds {
+    /// Looks for broken invariants, says and counts them, and gives their number. A look that fails is no reason to call
+    /// the sweep failed: the next minute looks again.
+    async fn check(&self) -> u64 {
+        let begun = Instant::now();
+        let mut after = *self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = 0;
+        loop {
+            match ops::check_some(&self.db, after).await {
+                Ok((violations, last)) => {
+                    violations.iter().for_each(tell);
+                    found += violations.len() as u64;
+                    after = last;
+                }
+                Err(error) => {
+                    tracing::warn!(cause = ?std::error::Error::source(&error), "no look at the invariants: {error}");
+                    break;
+                }
+            }
+            if after.is_none() || begun.elapsed() > CHECK_BUDGET {
+                break;
+            }
+        }
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = after;
+        found
+    }
+}
+
+fn tell(violation: &Violation) {
+    tracing::error!(rule = ?violation.rule, "an invariant is broken: {violation}");
+    Counter::InvariantBroken.add(1);
+    match violation.rule {
+        Rule::PaidIsConfirmed | Rule::SuccessIsDecided => Counter::PaidNotConfirmed.add(1),
+        Rule::Seats | Rule::PaidIsItsAmount | Rule::PaidOnce | Rule::RefundedHasRefund => {}
     }
 }

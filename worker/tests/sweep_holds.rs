@@ -25,8 +25,8 @@ async fn a_sweep_expires_what_is_due_and_nothing_else() {
     let worker = sweep_holds(&stage).await;
     let due = stage.bookings(7, "PENDING", None, -1.0).await;
     let (pending, confirmed, cancelled) = (stage.pending(60.0).await, stage.confirmed().await, stage.cancelled().await);
-    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 7 }));
-    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 0 }));
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 7, "violations": 0 }));
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 0, "violations": 0 }));
     for id in due {
         assert_eq!(stage.status(&id).await, "FAILED expired");
     }
@@ -42,7 +42,7 @@ async fn any_payload_is_a_tick() {
     let worker = sweep_holds(&stage).await;
     for payload in [json!({}), json!(null), json!("now"), json!([1, 2]), json!({ "Records": [] })] {
         stage.due().await;
-        assert_eq!(worker.invoke(&payload).await.unwrap(), json!({ "expired": 1 }), "{payload}");
+        assert_eq!(worker.invoke(&payload).await.unwrap(), json!({ "expired": 1, "violations": 0 }), "{payload}");
     }
 }
 
@@ -57,7 +57,7 @@ async fn sweeps_go_on_until_nothing_is_due() {
         .unwrap();
     let (one, two) = (sweep_holds(&stage).await, sweep_holds(&stage).await);
     stage.bookings(2_300, "PENDING", None, -1.0).await;
-    assert_eq!(one.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 2_300 }));
+    assert_eq!(one.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 2_300, "violations": 0 }));
     assert_invariants(&stage.client).await;
     stage.client.batch_execute("UPDATE seat_pools SET free = CASE pool_no WHEN 0 THEN 20100 ELSE 0 END").await.unwrap();
     stage.bookings(2_300, "PENDING", None, -1.0).await;
@@ -78,13 +78,13 @@ async fn a_hold_that_somebody_has_locked_is_swept_the_next_time() {
     let holder = stage.database.admin_client().await;
     holder.batch_execute("BEGIN").await.unwrap();
     holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&locked]).await.unwrap();
-    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1 }));
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
     assert_eq!(
         (stage.status(&free).await.as_str(), stage.status(&locked).await.as_str()),
         ("FAILED expired", "PENDING")
     );
     holder.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1 }));
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
     assert_invariants(&stage.client).await;
 }
 
@@ -98,8 +98,28 @@ async fn a_database_that_is_down_fails_the_sweep_and_is_found_again() {
     let failed = worker.invoke(&schedule_event()).await.unwrap_err();
     assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
     server.start_again().await;
-    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1 }));
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
     assert_invariants(&stage.database.client().await).await;
+}
+
+/// What must never be is said in the log, counted in the metrics, and no reason to stop.
+#[tokio::test]
+async fn broken_invariants_are_said_and_counted() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    stage.due().await;
+    let paid =
+        "INSERT INTO payments (provider, payment_id, show_id, booking_id, state, amount_minor, currency, succeeded_at)
+                SELECT 'stripe', 'pi_1', show_id, id, 'confirmed', 1, 'EUR', now() FROM bookings;
+                UPDATE bookings SET amount_minor = 1, currency = 'EUR'; UPDATE seat_pools SET free = free + 1";
+    stage.client.batch_execute(paid).await.unwrap();
+    // The hold is paid and not confirmed, and there are two seats too many.
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 2 }));
+    let said = worker.stdout() + &worker.stderr();
+    assert_eq!(said.matches("an invariant is broken").count(), 2, "{said}");
+    assert_eq!(said.matches("\"InvariantBroken\":1").count(), 2, "{said}");
+    assert_eq!(said.matches("\"PaidNotConfirmed\":1").count(), 1, "{said}");
+    assert!(said.contains("show 1: 102 free + 0 held = 102, and not its 100 seats"), "{said}");
 }
 
 #[tokio::test]

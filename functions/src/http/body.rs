@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use boxoffice_shared::model::Invalid;
+use boxoffice_shared::model::{Currency, Invalid, Money, Price};
 use http::header;
 use lambda_http::{Body, Request};
 use serde::{
@@ -20,6 +20,19 @@ const MAX_BODY: usize = 16 * 1024;
 /// 2^53: the greatest integer that a JSON number, a double to many programs, has exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// The bytes of the body as the client sent them, before anything is made of them.
+///
+/// # Errors
+/// There are more than `limit`.
+pub(crate) fn raw_body(request: &Request, limit: usize) -> Result<&[u8], Problem> {
+    let bytes = match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => &[],
+    };
+    if bytes.len() > limit { Err(Problem::BodyTooLarge(limit)) } else { Ok(bytes) }
+}
+
 /// The members of a JSON object, taken out one by one. What is left at the end is unknown.
 #[derive(Debug)]
 pub(crate) struct Fields {
@@ -33,15 +46,7 @@ impl Fields {
         if !is_json(request) {
             return Err(Problem::UnsupportedMediaType);
         }
-        let bytes = match request.body() {
-            Body::Text(text) => text.as_bytes(),
-            Body::Binary(bytes) => bytes,
-            _ => &[],
-        };
-        if bytes.len() > MAX_BODY {
-            return Err(Problem::BodyTooLarge(MAX_BODY));
-        }
-        let Members(members) = serde_json::from_slice(bytes)
+        let Members(members) = serde_json::from_slice(raw_body(request, MAX_BODY)?)
             .map_err(|error| Problem::MalformedJson(format!("The body is not a JSON object: {error}.")))?;
         let mut fields = Self { members: Vec::new(), faults: Vec::new() };
         for (name, value) in members {
@@ -67,6 +72,26 @@ impl Fields {
         match self.take(name) {
             Some(value) => self.parse(name, &value),
             None => Some(default),
+        }
+    }
+
+    /// `price_minor` and `currency`: a price, if both are there; none, if neither is.
+    pub(crate) fn price(&mut self) -> Option<Option<Price>> {
+        let (minor, currency) = (self.take("price_minor"), self.take("currency"));
+        let (minor, currency) = match (minor, currency) {
+            (None, None) => return Some(None),
+            (Some(minor), Some(currency)) => (minor, currency),
+            (Some(_), None) => return self.fault("currency", "is required with price_minor"),
+            (None, Some(_)) => return self.fault("price_minor", "is required with currency"),
+        };
+        let currency: Option<Currency> = self.parse("currency", &currency);
+        // What is no integer is out of the range, as for other integers. With a bad currency (XXX: none) the amount's
+        // fault is told as well.
+        let minor = integer(&minor).unwrap_or_default().max(0);
+        let code = currency.as_ref().map_or("XXX", Currency::as_str);
+        match Money::new(minor, code).and_then(Price::try_from) {
+            Ok(price) => currency.map(|_| Some(price)),
+            Err(invalid) => self.fault("price_minor", invalid),
         }
     }
 
@@ -133,6 +158,12 @@ macro_rules! from_integer {
 
 from_text!(boxoffice_shared::model::UserName, boxoffice_shared::model::ShowName);
 from_integer!(boxoffice_shared::model::SeatCount, boxoffice_shared::model::TotalSeats, boxoffice_shared::model::Pools);
+
+impl FromJson for Currency {
+    fn from_json(value: &Value) -> Result<Self, Invalid> {
+        value.as_str().unwrap_or_default().parse()
+    }
+}
 
 impl FromJson for jiff::Timestamp {
     fn from_json(value: &Value) -> Result<Self, Invalid> {
@@ -209,6 +240,25 @@ mod tests {
         assert_eq!(errors(r#"{"user_name": 7, "seats": "2", "seat": 2}"#), ["/user_name", "/seats", "/seat"]);
         assert_eq!(errors("{}"), ["/user_name", "/seats"]);
         assert_eq!(errors(r#"{"user_name": "a", "seats": 1, "seats": 2}"#), ["/seats"]);
+    }
+
+    #[test]
+    fn a_price_is_an_amount_and_a_currency() {
+        let read = |body: &str| {
+            let mut fields = Fields::read(&request(body)).unwrap();
+            let price = fields.price();
+            fields.finish(price).map(|price| price.map(|price| price.money().to_string()))
+        };
+        let faults = |body: &str| read(body).unwrap_err().document()["errors"].clone();
+        assert_eq!(read("{}").unwrap(), None);
+        assert_eq!(read(r#"{"price_minor": 2500, "currency": "EUR"}"#).unwrap().as_deref(), Some("2500 EUR"));
+        assert_eq!(faults(r#"{"price_minor": 2500}"#)[0]["pointer"], "/currency");
+        assert_eq!(faults(r#"{"currency": "EUR"}"#)[0]["pointer"], "/price_minor");
+        assert_eq!(faults(r#"{"price_minor": 25.5, "currency": 7}"#).as_array().unwrap().len(), 2);
+        for bad in ["0", "-1", "1000000000001", "1.5", "\"1\"", "null", "1e300"] {
+            let faults = faults(&format!(r#"{{"price_minor": {bad}, "currency": "EUR"}}"#));
+            assert_eq!(faults[0]["detail"], "must be an integer from 1 to 1000000000000", "{bad}");
+        }
     }
 
     #[test]

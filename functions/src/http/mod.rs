@@ -5,7 +5,7 @@ mod problem;
 mod reply;
 mod request;
 
-pub(crate) use body::Fields;
+pub(crate) use body::{Fields, raw_body};
 pub(crate) use problem::Problem;
 pub(crate) use reply::Reply;
 pub(crate) use request::Call;

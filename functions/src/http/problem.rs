@@ -24,6 +24,8 @@ pub(crate) enum Problem {
     UnsupportedMediaType,
     /// The body is larger than this many bytes.
     BodyTooLarge(usize),
+    /// A webhook that is not signed as it must be. The sender is not told why.
+    NotSigned,
     /// No such route in this Lambda.
     RouteNotFound,
 }
@@ -71,6 +73,9 @@ impl Problem {
                 Error::BookingExpired => (StatusCode::CONFLICT, "booking-expired", "The hold has expired"),
                 Error::BookingCancelled => (StatusCode::CONFLICT, "booking-cancelled", "The booking was cancelled"),
                 Error::BookingConfirmed => (StatusCode::CONFLICT, "booking-confirmed", "The booking is confirmed"),
+                Error::BookingRefunded => (StatusCode::CONFLICT, "booking-refunded", "The booking was refunded"),
+                Error::PaymentNotFound => (StatusCode::NOT_FOUND, "payment-not-found", "Payment not found"),
+                Error::PaymentNotDue => (StatusCode::CONFLICT, "payment-not-due", "No refund is due"),
                 Error::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy"),
                 Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
                 Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
@@ -82,6 +87,7 @@ impl Problem {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
             Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
+            Self::NotSigned => (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized"),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "route-not-found", "Not found"),
         }
     }
@@ -94,6 +100,7 @@ impl Problem {
             Self::MalformedJson(detail) => detail.clone(),
             Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
             Self::BodyTooLarge(limit) => format!("The body may have {limit} bytes at most."),
+            Self::NotSigned => "The request is not signed as it must be.".into(),
             Self::RouteNotFound => "There is nothing at this path and method.".into(),
         }
     }

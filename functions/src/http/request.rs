@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use boxoffice_shared::{
     Error,
-    model::{BookingId, Cursor, IdempotencyKey, Invalid, PageLimit, ShowId},
+    model::{
+        BookingId, Cursor, IdempotencyKey, Invalid, PageLimit, PaymentCursor, PaymentId, PaymentState, Provider, ShowId,
+    },
 };
 use lambda_http::{Request, RequestExt, aws_lambda_events::query_map::QueryMap, request::RequestContext};
 
@@ -41,12 +43,31 @@ impl<'a> Call<'a> {
         self.path("booking_id").ok_or(Problem::Refused(Error::BookingNotFound))
     }
 
+    /// The payment in the path. What cannot be an id is no payment's: 404.
+    pub(crate) fn payment(&self) -> Result<(Provider, PaymentId), Problem> {
+        let parameters = self.request.path_parameters_ref();
+        let text = |name| parameters.and_then(|map: &QueryMap| map.first(name));
+        let provider = text("provider").and_then(|text| Provider::try_from(text).ok());
+        let payment_id = text("payment_id").and_then(|text| PaymentId::try_from(text).ok());
+        provider.zip(payment_id).ok_or(Problem::Refused(Error::PaymentNotFound))
+    }
+
     /// The query of a list: how many, and after what.
     pub(crate) fn page(&self) -> Result<(PageLimit, Option<Cursor>), Problem> {
         let mut faults = Vec::new();
         let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
         let cursor = self.query("cursor", &mut faults);
         if faults.is_empty() { Ok((limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
+    }
+
+    /// The query of a list of payments: in which state (those whose refund is due, unless it says so), how many, and
+    /// after what.
+    pub(crate) fn payment_page(&self) -> Result<(PaymentState, PageLimit, Option<PaymentCursor>), Problem> {
+        let mut faults = Vec::new();
+        let state = self.query("state", &mut faults).unwrap_or(PaymentState::RefundDue);
+        let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
+        let cursor = self.query("cursor", &mut faults);
+        if faults.is_empty() { Ok((state, limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
     }
 
     /// The `Idempotency-Key`, if there is one. Of several, the last counts: API Gateway's own rule for `headers`, which

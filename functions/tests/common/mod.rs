@@ -1,12 +1,14 @@
 //! A database with a show, and the real binaries under a Lambda runtime.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+pub mod webhook;
+
 use std::{num::NonZeroU16, time::Duration};
 
 use boxoffice_shared::{
     config,
     db::Db,
-    model::{Pools, SeatCount, ShowName, TotalSeats},
+    model::{Pools, Price, SeatCount, ShowName, TotalSeats},
     ops::{self, NewShow},
     tls::connector,
 };
@@ -25,6 +27,11 @@ pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A show of 100 seats, by the operation itself. It has the id 1.
 pub async fn show(database: &Database) -> Db {
+    show_for(database, None).await
+}
+
+/// The same with a price.
+pub async fn show_for(database: &Database, price: Option<Price>) -> Db {
     let settings = config::Database::from_url(&database.url(), None).unwrap();
     let db = Db::new(&settings, connector(None).unwrap(), NonZeroU16::MIN).unwrap();
     let new = NewShow {
@@ -33,6 +40,7 @@ pub async fn show(database: &Database) -> Db {
         total_seats: TotalSeats::try_from(100).unwrap(),
         max_seats_per_booking: SeatCount::try_from(10).unwrap(),
         pools: Pools::try_from(4).unwrap(),
+        price,
     };
     assert_eq!(ops::create_show(&db, &new).await.unwrap().id().get(), 1);
     db

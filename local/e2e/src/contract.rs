@@ -204,7 +204,7 @@ mod tests {
         let id = "7-0197f1a6-4c7e-7d3b-9a52-3f6c1b2d4e5f";
         json!({"booking_id": id, "show_id": 7, "user_name": "Ada", "seats": 2, "status": "PENDING",
             "failure_reason": null, "created_at": "2030-01-01T00:00:00Z", "expires_at": "2030-01-01T00:02:00.5Z",
-            "settled_at": null})
+            "settled_at": null, "amount_minor": 5000, "currency": "EUR"})
     }
 
     fn problem(slug: &str, status: u16) -> Value {

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{BookingId, SeatCount, UserName};
+use super::{BookingId, Money, SeatCount, UserName};
 
-/// Where a booking is in its life: `PENDING`, then once and for all `CONFIRMED` or `FAILED`.
+/// Where a booking is in its life: `PENDING`, then once `CONFIRMED` or `FAILED`. Only a payment moves it on from there:
+/// one that came late confirms an expired booking whose seats could be taken again, and a refund fails a confirmed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BookingStatus {
     /// Its seats are held until `expires_at`.
@@ -23,6 +24,8 @@ pub enum FailureReason {
     Expired,
     /// The holder gave the seats back.
     Cancelled,
+    /// It was paid and confirmed, and the money went back.
+    Refunded,
 }
 
 impl BookingStatus {
@@ -33,6 +36,7 @@ impl BookingStatus {
             ("CONFIRMED", None) => Some(Self::Confirmed),
             ("FAILED", Some("expired")) => Some(Self::Failed(FailureReason::Expired)),
             ("FAILED", Some("cancelled")) => Some(Self::Failed(FailureReason::Cancelled)),
+            ("FAILED", Some("refunded")) => Some(Self::Failed(FailureReason::Refunded)),
             _ => None,
         }
     }
@@ -44,6 +48,7 @@ impl BookingStatus {
             Self::Confirmed => ("CONFIRMED", None),
             Self::Failed(FailureReason::Expired) => ("FAILED", Some("expired")),
             Self::Failed(FailureReason::Cancelled) => ("FAILED", Some("cancelled")),
+            Self::Failed(FailureReason::Refunded) => ("FAILED", Some("refunded")),
         }
     }
 }
@@ -58,6 +63,7 @@ pub struct Booking {
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) settled_at: Option<Timestamp>,
+    pub(crate) amount: Option<Money>,
 }
 
 impl Booking {
@@ -81,6 +87,11 @@ impl Booking {
         self.expires_at
     }
 
+    /// What it costs, all its seats together, by the show's price when it was made. `None`: the show had no price.
+    pub fn amount(&self) -> Option<&Money> {
+        self.amount.as_ref()
+    }
+
     /// Whether the same request made it: what an idempotency key stands for.
     pub(crate) fn is_for(&self, user_name: &UserName, seats: SeatCount) -> bool {
         self.user_name == user_name.as_str() && self.seats == seats.get()
@@ -90,7 +101,7 @@ impl Booking {
 impl Serialize for Booking {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (status, failure_reason) = self.status.columns();
-        let mut booking = serializer.serialize_struct("Booking", 9)?;
+        let mut booking = serializer.serialize_struct("Booking", 11)?;
         booking.serialize_field("booking_id", &self.id)?;
         booking.serialize_field("show_id", &self.id.show_id())?;
         booking.serialize_field("user_name", &self.user_name)?;
@@ -100,6 +111,8 @@ impl Serialize for Booking {
         booking.serialize_field("created_at", &self.created_at)?;
         booking.serialize_field("expires_at", &self.expires_at)?;
         booking.serialize_field("settled_at", &self.settled_at)?;
+        booking.serialize_field("amount_minor", &self.amount.as_ref().map(Money::minor))?;
+        booking.serialize_field("currency", &self.amount.as_ref().map(Money::currency))?;
         booking.end()
     }
 }

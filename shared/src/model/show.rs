@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{Invalid, canonical_integer};
+use super::{Invalid, Money, canonical_integer};
 
 /// A show's id, positive.
 ///
@@ -57,6 +57,7 @@ pub struct Show {
     pub(crate) available_seats: i32,
     pub(crate) max_seats_per_booking: i32,
     pub(crate) pools: i32,
+    pub(crate) price: Option<Money>,
 }
 
 impl Show {
@@ -89,11 +90,16 @@ impl Show {
     pub fn pools(&self) -> i32 {
         self.pools
     }
+
+    /// What a seat costs. `None`: only an operator confirms its bookings.
+    pub fn price(&self) -> Option<&Money> {
+        self.price.as_ref()
+    }
 }
 
 impl Serialize for Show {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut show = serializer.serialize_struct("Show", 8)?;
+        let mut show = serializer.serialize_struct("Show", 10)?;
         show.serialize_field("show_id", &self.id)?;
         show.serialize_field("name", &self.name)?;
         show.serialize_field("start_time", &self.start_time)?;
@@ -102,6 +108,8 @@ impl Serialize for Show {
         show.serialize_field("available_seats", &self.available_seats)?;
         show.serialize_field("max_seats_per_booking", &self.max_seats_per_booking)?;
         show.serialize_field("pools", &self.pools)?;
+        show.serialize_field("price_minor", &self.price.as_ref().map(Money::minor))?;
+        show.serialize_field("currency", &self.price.as_ref().map(Money::currency))?;
         show.end()
     }
 }

@@ -34,7 +34,10 @@ WITH taken AS (
     -- The hold starts now that the lock is held, not when the wait for it began.
     RETURNING clock_timestamp() AS now
 )
-INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key)
-SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6
-FROM taken
-RETURNING show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at
+INSERT INTO bookings (
+    show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, amount_minor, currency)
+SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6, shows.price_minor * $4, shows.currency
+FROM taken, shows
+WHERE shows.id = $1
+RETURNING show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at,
+    amount_minor, currency

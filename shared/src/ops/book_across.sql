@@ -25,9 +25,12 @@ WITH counted AS MATERIALIZED (
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6)
     RETURNING least(counted.free, $4 - counted.seats_before) AS seats
 )
-INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key)
+INSERT INTO bookings (
+    show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, amount_minor, currency)
 -- Another number than was asked for would be a defect: division_by_zero, and nothing was changed.
-SELECT $1, $2, $3, total.seats / (total.seats = $4)::integer, 'PENDING', total.now, total.now + make_interval(secs => $5), $6
-FROM (SELECT sum(seats) AS seats, clock_timestamp() AS now FROM taken) AS total
-WHERE total.seats IS NOT NULL
-RETURNING show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at
+SELECT $1, $2, $3, total.seats / (total.seats = $4)::integer, 'PENDING', total.now, total.now + make_interval(secs => $5), $6,
+    shows.price_minor * $4, shows.currency
+FROM (SELECT sum(seats) AS seats, clock_timestamp() AS now FROM taken) AS total, shows
+WHERE total.seats IS NOT NULL AND shows.id = $1
+RETURNING show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at,
+    amount_minor, currency

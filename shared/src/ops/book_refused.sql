@@ -10,7 +10,7 @@
 --   one_pool_has_them  a pool has the seats by itself: look again
 SELECT
     earlier.show_id, earlier.id, earlier.user_name, earlier.seats, earlier.status, earlier.failure_reason,
-    earlier.created_at, earlier.expires_at, earlier.settled_at,
+    earlier.created_at, earlier.expires_at, earlier.settled_at, earlier.amount_minor, earlier.currency,
     shows.start_time <= clock_timestamp() AS started,
     shows.max_seats_per_booking AS max_seats,
     pools.available_seats,

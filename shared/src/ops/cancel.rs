@@ -19,7 +19,8 @@ static CANCEL: Statement = Statement {
 /// Locks the booking, then one pool of its show. One round trip.
 ///
 /// # Errors
-/// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`]
+/// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`],
+/// [`Error::BookingRefunded`]
 pub async fn cancel(db: &Db, id: BookingId) -> Result<Settled, Error> {
     let rows = db.run(&CANCEL, &[&id.show_id().get(), &id.uuid()], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
@@ -27,6 +28,7 @@ pub async fn cancel(db: &Db, id: BookingId) -> Result<Settled, Error> {
     match booking.status() {
         BookingStatus::Failed(FailureReason::Cancelled) => Ok(Settled { booking, changed: row::get(row, "changed")? }),
         BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
+        BookingStatus::Failed(FailureReason::Refunded) => Err(Error::BookingRefunded),
         BookingStatus::Confirmed => Err(Error::BookingConfirmed),
         BookingStatus::Pending => Err(Error::Internal("a pending booking was not cancelled".into())),
     }

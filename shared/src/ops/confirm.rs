@@ -16,7 +16,8 @@ static CONFIRM: Statement = Statement { sql: include_str!("confirm.sql"), types:
 /// Locks the booking. The database's clock decides, read after the lock is held. One round trip.
 ///
 /// # Errors
-/// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`]
+/// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`],
+/// [`Error::BookingRefunded`]
 pub async fn confirm(db: &Db, id: BookingId) -> Result<Settled, Error> {
     let rows = db.run(&CONFIRM, &[&id.show_id().get(), &id.uuid()], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
@@ -26,5 +27,6 @@ pub async fn confirm(db: &Db, id: BookingId) -> Result<Settled, Error> {
         // Its time is over; who gives its seats back is the expiry, a moment later.
         BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Failed(FailureReason::Cancelled) => Err(Error::BookingCancelled),
+        BookingStatus::Failed(FailureReason::Refunded) => Err(Error::BookingRefunded),
     }
 }

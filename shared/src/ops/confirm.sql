@@ -20,9 +20,10 @@ WITH locked AS MATERIALIZED (
         AND clocked.status = 'PENDING' AND clocked.expires_at > clocked.now
     RETURNING bookings.*
 )
-SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, true AS changed
+SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, amount_minor, currency,
+    true AS changed
 FROM confirmed
 UNION ALL
-SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, false
+SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, amount_minor, currency, false
 FROM locked
 WHERE NOT EXISTS (SELECT FROM confirmed)

@@ -7,12 +7,12 @@ use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement, Values},
-    model::{Pools, SeatCount, Show, ShowName, TotalSeats},
+    model::{Money, Pools, Price, SeatCount, Show, ShowName, TotalSeats},
 };
 
 static CREATE_SHOW: Statement = Statement {
     sql: include_str!("create_show.sql"),
-    types: &[Type::TEXT, Type::TIMESTAMPTZ, Type::INT4, Type::INT4, Type::INT4],
+    types: &[Type::TEXT, Type::TIMESTAMPTZ, Type::INT4, Type::INT4, Type::INT4, Type::INT8, Type::TEXT],
 };
 
 /// A show to be made.
@@ -28,6 +28,8 @@ pub struct NewShow {
     pub max_seats_per_booking: SeatCount,
     /// Pool rows to spread the seats over.
     pub pools: Pools,
+    /// What a seat costs. Without a price only an operator confirms its bookings.
+    pub price: Option<Price>,
 }
 
 /// Makes a show with all its seats free.
@@ -40,7 +42,9 @@ pub struct NewShow {
 pub async fn create_show(db: &Db, new: &NewShow) -> Result<Show, Error> {
     let (name, start_time, pools) = (new.name.as_str(), new.start_time, new.pools.get());
     let (total_seats, max_seats) = (new.total_seats.get(), new.max_seats_per_booking.get());
-    let values: Values<'_> = &[&name, &start_time, &total_seats, &max_seats, &pools];
+    let price = new.price.as_ref().map(Price::money);
+    let (price_minor, currency) = (price.map(Money::minor), price.map(|money| money.currency().as_str()));
+    let values: Values<'_> = &[&name, &start_time, &total_seats, &max_seats, &pools, &price_minor, &currency];
     let rows = db.run(&CREATE_SHOW, values, Repeat::Unsafe).await?;
     row::show(rows.first().ok_or(Error::ShowInPast)?)
 }

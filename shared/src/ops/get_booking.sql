@@ -4,6 +4,7 @@
 --
 -- Locks: none.
 -- Outcomes: no row: no such booking. Else the booking.
-SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at
+SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at,
+    amount_minor, currency
 FROM bookings
 WHERE show_id = $1 AND id = $2

@@ -6,25 +6,35 @@
 
 mod book;
 mod cancel;
+mod check;
 mod confirm;
 mod create_show;
 mod expire;
+mod extend;
 mod get_booking;
 mod get_show;
+mod list_payments;
 mod list_shows;
+mod record_payment;
 mod row;
 mod set_pools;
+mod settle_payment;
 mod sweep;
 
 pub use book::{Booked, Request as BookRequest, book, prepare_book};
 pub use cancel::cancel;
+pub use check::{Rule, Violation, check, check_some};
 pub use confirm::confirm;
 pub use create_show::{NewShow, create_show};
 pub use expire::{Outcome as ExpireOutcome, expire};
+pub use extend::extend;
 pub use get_booking::get_booking;
 pub use get_show::get_show;
+pub use list_payments::{PaymentPage, list_payments};
 pub use list_shows::{Page, list_shows};
+pub use record_payment::{Recorded, record_payment};
 pub use set_pools::set_pools;
+pub use settle_payment::{SettledPayment, settle_payment};
 pub use sweep::{MAX_BATCH, sweep};
 
 use crate::model::Booking;

@@ -4,7 +4,7 @@ use tokio_postgres::{Row, types::FromSql};
 
 use crate::{
     Error,
-    model::{Booking, BookingId, BookingStatus, Show, ShowId},
+    model::{Booking, BookingId, BookingStatus, Invalid, Money, Payment, PaymentId, Provider, Show, ShowId},
 };
 
 /// A column's value.
@@ -35,6 +35,7 @@ pub(super) fn booking(row: &Row) -> Result<Booking, Error> {
         created_at: get(row, "created_at")?,
         expires_at: get(row, "expires_at")?,
         settled_at: get(row, "settled_at")?,
+        amount: money(row, "amount_minor")?,
     })
 }
 
@@ -48,5 +49,33 @@ pub(super) fn show(row: &Row) -> Result<Show, Error> {
         available_seats: get(row, "available_seats")?,
         max_seats_per_booking: get(row, "max_seats_per_booking")?,
         pools: get(row, "pools")?,
+        price: money(row, "price_minor")?,
     })
+}
+
+/// The payment in a row with the columns of `payments`.
+pub(super) fn payment(row: &Row) -> Result<Payment, Error> {
+    let show_id: Option<i64> = get(row, "show_id")?;
+    let booking_id = show_id.zip(get(row, "booking_id")?);
+    Ok(Payment {
+        provider: Provider::try_from(get::<&str>(row, "provider")?).map_err(unknown)?,
+        payment_id: PaymentId::try_from(get::<&str>(row, "payment_id")?).map_err(unknown)?,
+        booking_id: booking_id.map(|(show_id, id)| BookingId::from_row(ShowId::from_row(show_id), id)),
+        amount: money(row, "amount_minor")?,
+        state: get::<&str>(row, "state")?.parse().map_err(unknown)?,
+        reason: get::<Option<&str>>(row, "reason")?.map(str::parse).transpose().map_err(unknown)?,
+        created_at: get(row, "created_at")?,
+        updated_at: get(row, "updated_at")?,
+    })
+}
+
+/// The amount in a column of minor units and the column `currency`, of which the schema has both or neither.
+fn money(row: &Row, minor: &str) -> Result<Option<Money>, Error> {
+    let (minor, currency) = (get::<Option<i64>>(row, minor)?, get::<Option<&str>>(row, "currency")?);
+    minor.zip(currency).map(|(minor, currency)| Money::new(minor, currency).map_err(unknown)).transpose()
+}
+
+/// The schema allows what this version does not know.
+fn unknown(invalid: Invalid) -> Error {
+    Error::Internal(format!("a column's value is not known to this version: it {invalid}").into())
 }

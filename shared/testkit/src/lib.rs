@@ -4,6 +4,7 @@
 //! - [`invariants`]: the seat arithmetic that must hold after every test;
 //! - [`lambda`] and [`events`]: a Lambda Runtime API that real binaries run under, and the events to send them;
 //! - [`sqs`]: a local SQS, and queues that are slow, silent or closed;
+//! - [`secrets`]: a Secrets Manager with a secret that changes;
 //! - [`proxy`]: a TCP proxy that adds delay, freezes and cuts;
 //! - [`rng`]: random numbers that can be had again from a seed.
 //!
@@ -18,5 +19,6 @@ pub mod lambda;
 pub mod postgres;
 pub mod proxy;
 pub mod rng;
+pub mod secrets;
 pub mod sqs;
 mod watcher;

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 pub mod broken;
+pub mod pay;
 pub mod turns;
 pub mod wait;
 
@@ -60,6 +61,7 @@ pub fn new_show(seats: i64, pools: i64) -> NewShow {
         total_seats: TotalSeats::try_from(seats).unwrap(),
         max_seats_per_booking: SeatCount::try_from(100).unwrap(),
         pools: Pools::try_from(pools).unwrap(),
+        price: None,
     }
 }
 

@@ -106,6 +106,8 @@ impl Model {
             BookingStatus::Confirmed => Answer::Booking { id, status: booking.status, again: true },
             BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Answer::Expired,
             BookingStatus::Failed(FailureReason::Cancelled) => Answer::Cancelled,
+            // Only a payment's refund makes it so, and nobody pays in this model.
+            BookingStatus::Failed(FailureReason::Refunded) => unreachable!(),
         }
     }
 
@@ -117,6 +119,7 @@ impl Model {
             BookingStatus::Confirmed => Answer::Confirmed,
             BookingStatus::Failed(FailureReason::Expired) => Answer::Expired,
             BookingStatus::Failed(FailureReason::Cancelled) => Answer::Booking { id, status: cancelled, again: true },
+            BookingStatus::Failed(FailureReason::Refunded) => unreachable!(),
         }
     }
 

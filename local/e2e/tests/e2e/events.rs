@@ -18,15 +18,20 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 /// Routes and the binaries that answer them, as in `template.yaml`.
-const ROUTES: [(&str, &str, &str); 8] = [
+const ROUTES: [(&str, &str, &str); 13] = [
     ("GET", "/shows", "list-shows"),
     ("GET", "/shows/{show_id}", "list-shows"),
     ("POST", "/shows/{show_id}/bookings", "book"),
     ("GET", "/bookings/{booking_id}", "confirm"),
     ("DELETE", "/bookings/{booking_id}", "confirm"),
     ("POST", "/bookings/{booking_id}/confirm", "confirm"),
+    ("POST", "/bookings/{booking_id}/extend", "confirm"),
+    ("POST", "/webhooks/payments/stripe", "confirm"),
+    ("POST", "/webhooks/payments/standard", "confirm"),
     ("POST", "/admin/shows", "manage-shows"),
     ("PATCH", "/admin/shows/{show_id}", "manage-shows"),
+    ("GET", "/admin/payments", "manage-shows"),
+    ("POST", "/admin/payments/{provider}/{payment_id}/settle", "manage-shows"),
 ];
 
 /// A sample event.
@@ -40,7 +45,7 @@ impl Event {
         let files = fs::read_dir(setting::root().join("events")).unwrap();
         let read = |path: PathBuf| Self {
             file: path.file_name().unwrap().to_string_lossy().into_owned(),
-            payload: serde_json::from_slice(&fs::read(&path).unwrap()).unwrap(),
+            payload: signed(&path),
         };
         files.map(|entry| read(entry.unwrap().path())).collect()
     }
@@ -56,7 +61,8 @@ impl Event {
     /// The binary whose trigger this is.
     fn binary(&self) -> &'static str {
         if self.text("/Records/0/eventSource") == "aws:sqs" {
-            return "expire-holds";
+            let of_payments = self.text("/Records/0/eventSourceARN").contains("PaymentsQueue");
+            return if of_payments { "confirm-payments" } else { "expire-holds" };
         }
         if self.text("/source") == "aws.events" {
             return "sweep-holds";
@@ -65,15 +71,37 @@ impl Event {
         route.unwrap_or_else(|| panic!("events/{} is for none of the binaries", self.file)).2
     }
 
+    fn is_webhook(&self) -> bool {
+        self.text("/path").starts_with("/webhooks/")
+    }
+
     /// The bookings that it names.
     fn booking_ids(&self) -> Vec<String> {
         if let Some(id) = self.payload.pointer("/pathParameters/booking_id") {
             return vec![id.as_str().unwrap().to_owned()];
         }
+        if self.is_webhook() {
+            let body: Value = serde_json::from_str(self.text("/body")).unwrap();
+            let places = ["/data/object/metadata/booking_id", "/data/booking_id"];
+            return places.iter().filter_map(|place| Some(body.pointer(place)?.as_str()?.to_owned())).collect();
+        }
         let records = self.payload["Records"].as_array().into_iter().flatten();
         let body = |record: &Value| serde_json::from_str::<Value>(record["body"].as_str().unwrap()).unwrap();
         records.map(|record| body(record)["booking_id"].as_str().unwrap().to_owned()).collect()
     }
+}
+
+/// The event; a webhook is signed anew, by the script that README names.
+fn signed(path: &Path) -> Value {
+    let text = fs::read(path).unwrap();
+    let event: Value = serde_json::from_slice(&text).unwrap();
+    if !event["path"].as_str().is_some_and(|path| path.starts_with("/webhooks/")) {
+        return event;
+    }
+    let script = setting::root().join("local/webhook.py");
+    let output = std::process::Command::new("python3").arg("-B").arg(script).arg(path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The binaries that were built, but for the command that migrates and the benchmark's empty function.
@@ -105,6 +133,7 @@ async fn every_event_is_answered() {
         let database = Database::create().await;
         let client = database.client().await;
         make_rows(&client, &event).await;
+        make_payment(&client, &event).await;
         let queue = FixedDelayQueue::start(Duration::ZERO).await;
         let answer = answer(&event, &database, &queue).await;
         match event.binary() {
@@ -112,8 +141,15 @@ async fn every_event_is_answered() {
                 assert_eq!(answer["batchItemFailures"], json!([]), "{answer}");
                 assert_eq!(count(&client, "FAILED").await, i64::try_from(event.booking_ids().len()).unwrap());
             }
-            "sweep-holds" => assert_eq!(answer, json!({"expired": 1})),
+            "confirm-payments" => {
+                assert_eq!(answer["batchItemFailures"], json!([]), "{answer}");
+                assert_eq!(count(&client, "CONFIRMED").await, 1);
+            }
+            "sweep-holds" => assert_eq!(answer["expired"], 1, "{answer}"),
             _ => keeps_the_contract(&event, &answer),
+        }
+        if event.is_webhook() {
+            assert_eq!(count(&client, "CONFIRMED").await, 1, "events/{}: {answer}", event.file);
         }
         if event.binary() == "book" {
             sent_the_hold_message(&queue, &answer);
@@ -134,7 +170,13 @@ async fn answer(event: &Event, database: &Database, queue: &FixedDelayQueue) -> 
         ("DATABASE_SECRET_ARN", ""),
         ("DATABASE_CA_FILE", ""),
         ("HOLD_SECONDS", "120"),
+        ("MAX_HOLD_SECONDS", "600"),
         ("HOLD_QUEUE_URL", &queue_url),
+        ("PAYMENTS_QUEUE_URL", &queue_url),
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_boxoffice_local"),
+        ("STRIPE_WEBHOOK_SECRET_ARN", ""),
+        ("STANDARD_WEBHOOK_SECRETS", "whsec_Ym94b2ZmaWNlLWxvY2Fs"),
+        ("STANDARD_WEBHOOK_SECRET_ARN", ""),
         ("AWS_ENDPOINT_URL", &endpoint),
     ];
     let instance = Instance::start(bootstrap, &environment).await;
@@ -148,7 +190,8 @@ async fn answer(event: &Event, database: &Database, queue: &FixedDelayQueue) -> 
 
 /// The show and the bookings that the event names: two seats each, pending; due for the workers, not yet for others.
 async fn make_rows(client: &Client, event: &Event) {
-    let is_worker = event.route().0.is_empty();
+    // A queued payment comes in time.
+    let is_worker = event.route().0.is_empty() && event.binary() != "confirm-payments";
     let mut ids = event.booking_ids();
     if is_worker && ids.is_empty() {
         ids.push("1-01936f2e-7c3b-7c3a-9d2e-5f1c8a7b6d40".to_owned());
@@ -166,11 +209,19 @@ async fn make_rows(client: &Client, event: &Event) {
     }
     for id in ids {
         let (show_id, uuid) = id.split_once('-').unwrap();
-        let booking = "INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at)
+        let booking = "INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, amount_minor, currency)
             VALUES ($1::text::bigint, $2::text::uuid, 'Ada', 2, 'PENDING', now() - interval '2 minutes',
-                CASE WHEN $3 THEN now() ELSE now() + interval '1 hour' END)";
+                CASE WHEN $3 THEN now() ELSE now() + interval '1 hour' END, 5000, 'EUR')";
         client.execute(booking, &[&show_id, &uuid, &is_worker]).await.unwrap();
     }
+}
+
+/// The payment that is to be settled.
+async fn make_payment(client: &Client, event: &Event) {
+    let payment = "INSERT INTO payments (provider, payment_id, state, reason, amount_minor, currency, succeeded_at)
+        SELECT $1, $2, 'refund_due', 'unknown_booking', 5000, 'EUR', now() WHERE $2 <> ''";
+    let (provider, payment_id) = (event.text("/pathParameters/provider"), event.text("/pathParameters/payment_id"));
+    client.execute(payment, &[&provider, &payment_id]).await.unwrap();
 }
 
 async fn count(client: &Client, status: &str) -> i64 {

@@ -6,6 +6,7 @@ mod dead_letter;
 mod events;
 mod malformed;
 mod paging;
+mod payments;
 mod race;
 mod readme;
 mod secret;

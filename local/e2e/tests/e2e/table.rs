@@ -33,7 +33,7 @@ async fn create_show_answers_the_show_and_where_it_is() {
     let created = api.post_json("/admin/shows", &new).await;
     let show = created.expect(201);
     let expected = json!({"show_id": show["show_id"], "name": name, "start_time": START, "total_seats": 7,
-        "reserved_seats": 0, "available_seats": 7, "max_seats_per_booking": 10, "pools": 1});
+        "reserved_seats": 0, "available_seats": 7, "max_seats_per_booking": 10, "pools": 1, "price_minor": null, "currency": null});
     assert_eq!(*show, expected);
     let location = created.header("location").unwrap();
     assert_eq!(api.get(location).await.expect(200), show);

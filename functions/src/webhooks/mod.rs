@@ -1,0 +1,163 @@
+//! What payment providers tell us: signed messages, over and over, in any order.
+//!
+//! The signature is over the raw body, so it is verified before anything is parsed. After that nothing is turned away:
+//! an event that the database cannot take now goes to the payments queue, and one that we do not understand is kept.
+
+mod json;
+mod key;
+mod keyring;
+mod signature;
+pub mod standard;
+mod standard_event;
+pub mod stripe;
+mod stripe_event;
+
+pub use key::{Key, Keys};
+pub use signature::{Refused, TOLERANCE};
+pub use standard_event::parse as parse_standard;
+pub use stripe_event::parse as parse_stripe;
+
+use boxoffice_shared::{
+    Error,
+    config::SecretSource,
+    db::Db,
+    metrics::Counter,
+    model::{PaymentChange, PaymentEvent, Provider},
+    ops::{self, Recorded},
+    queue::PaymentQueue,
+};
+use jiff::Timestamp;
+use lambda_http::Request;
+use native_tls::TlsConnector;
+use serde_json::json;
+
+use crate::http::{Problem, Reply, raw_body};
+use keyring::{Keyring, Need};
+
+/// The greatest body of a webhook, in bytes. Events have some 5 KiB; those with many line items have more.
+const MAX_BODY: usize = 256 * 1024;
+
+/// Takes the events of payment providers. Clones share connections and keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhooks {
+    stripe: Keyring,
+    standard: Keyring,
+    queue: PaymentQueue,
+}
+
+impl Webhooks {
+    /// With the keys of these sources.
+    pub(crate) fn new(
+        stripe: SecretSource<Keys>,
+        standard: SecretSource<Keys>,
+        queue: PaymentQueue,
+        tls: &TlsConnector,
+    ) -> Self {
+        Self {
+            stripe: Keyring::new(stripe, stripe::keys, tls),
+            standard: Keyring::new(standard, standard::keys, tls),
+            queue,
+        }
+    }
+
+    /// Verifies a message, and answers 200 once its event is in the database or the queue.
+    pub(crate) async fn receive(&self, db: &Db, provider: Provider, request: &Request) -> Result<Reply, Problem> {
+        let body = raw_body(request, MAX_BODY)?;
+        let event = self.verified(provider, request, body).await?;
+        if event.change == PaymentChange::Unreadable {
+            Counter::WebhookUnreadable.add(1);
+            tracing::error!(%provider, event_id = %event.event_id, "a signed event is not understood; it is kept");
+        }
+        let outcome = self.take(db, &event).await?;
+        Ok(Reply::ok(&json!({ "outcome": outcome })))
+    }
+
+    /// Does what the event asks for, or has it done later.
+    async fn take(&self, db: &Db, event: &PaymentEvent) -> Result<&'static str, Problem> {
+        let error = match ops::record_payment(db, event).await {
+            Ok(recorded) => {
+                Counter::count_payment(recorded);
+                return Ok(outcome(recorded));
+            }
+            Err(error) => error,
+        };
+        let (provider, event_id) = (event.provider, &event.event_id);
+        tracing::warn!(%provider, %event_id, cause = ?std::error::Error::source(&error), "a payment event is queued: {error}");
+        match self.queue.send(event).await {
+            Ok(()) => {
+                Counter::PaymentQueued.add(1);
+                Ok("queued")
+            }
+            // The provider comes again, for days: by then one of the two is back.
+            Err(cause) => {
+                Counter::PaymentNotTaken.add(1);
+                Err(Error::Unavailable(cause).into())
+            }
+        }
+    }
+
+    async fn verified(&self, provider: Provider, request: &Request, body: &[u8]) -> Result<PaymentEvent, Problem> {
+        let keyring = match provider {
+            Provider::Stripe => &self.stripe,
+            Provider::Standard => &self.standard,
+        };
+        let mut verdict = Err(Refused::NoMatch);
+        for need in [Need::Verify, Need::NoneMatched] {
+            let Some(keys) = keyring.keys(need).await.map_err(Error::Unavailable)? else { break };
+            verdict = verify(provider, request, body, &keys, Timestamp::now());
+            if !matches!(verdict, Err(Refused::NoMatch)) {
+                break;
+            }
+        }
+        verdict.map_err(|refused| {
+            Counter::WebhookRefused.add(1);
+            tracing::warn!(%provider, ?refused, "a webhook's signature is not good");
+            Problem::NotSigned
+        })
+    }
+}
+
+/// The event of a message, if one of the keys signed it.
+fn verify(
+    provider: Provider,
+    request: &Request,
+    body: &[u8],
+    keys: &[Key],
+    now: Timestamp,
+) -> Result<PaymentEvent, Refused> {
+    match provider {
+        Provider::Stripe => {
+            let signed_at = stripe::verify(header(request, stripe::HEADER)?, body, keys, now)?;
+            Ok(stripe_event::parse(body, signed_at))
+        }
+        Provider::Standard => {
+            let headers = standard::Headers {
+                id: header(request, standard::ID_HEADER)?,
+                timestamp: header(request, standard::TIMESTAMP_HEADER)?,
+                signature: header(request, standard::SIGNATURE_HEADER)?,
+            };
+            let signed_at = standard::verify(headers, body, keys, now)?;
+            Ok(standard_event::parse(headers.id, body, signed_at))
+        }
+    }
+}
+
+/// A header that must be there, once.
+fn header<'a>(request: &'a Request, name: &str) -> Result<&'a str, Refused> {
+    let mut values = request.headers().get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().map_err(|_| Refused::Malformed),
+        _ => Err(Refused::Malformed),
+    }
+}
+
+/// What the provider, or whoever watches its deliveries, is told.
+fn outcome(recorded: Recorded) -> &'static str {
+    match recorded {
+        Recorded::Repeated => "repeated",
+        Recorded::Confirmed => "confirmed",
+        Recorded::RefundDue(_) => "refund_due",
+        Recorded::Refunded => "refunded",
+        Recorded::Kept => "kept",
+    }
+}

@@ -1,0 +1,58 @@
+//! Stripe's signatures: `Stripe-Signature: t=1700000000,v1=5257a869...,v1=...`.
+//!
+//! A v1 is the HMAC-SHA256, in lower-case hex, of `{t}.{raw body}`; its key is the whole text of the secret, `whsec_`
+//! included. There may be several, while a secret is rotated. Other schemes (`v0`, of tests) prove nothing.
+
+use boxoffice_shared::model::Invalid;
+use jiff::Timestamp;
+
+use super::{
+    key::{Key, Keys, read_list},
+    signature::{Refused, any_signed, in_time, time},
+};
+
+/// The header.
+pub const HEADER: &str = "stripe-signature";
+
+/// The keys of a list of secrets of Stripe's endpoints.
+///
+/// # Errors
+/// It is no such list. The message does not show it.
+pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
+    read_list(secrets, |secret| match secret.strip_prefix("whsec_") {
+        Some("") | None => Err(Invalid::new("must be secrets of the form whsec_..., separated by commas")),
+        Some(_) => Key::new(secret.as_bytes()),
+    })
+}
+
+/// When the message was signed, if one of our keys signed it, not long from `now`.
+///
+/// ```
+/// use boxoffice_functions::webhooks::{Refused, stripe};
+/// let keys = stripe::keys("whsec_boxoffice_example")?;
+/// let header = "t=1700000000,v1=0000000000000000000000000000000000000000000000000000000000000000";
+/// let now = "2023-11-14T22:13:20Z".parse().unwrap();
+/// assert_eq!(stripe::verify(header, b"{}", &keys, now), Err(Refused::NoMatch));
+/// # Ok::<(), boxoffice_shared::model::Invalid>(())
+/// ```
+///
+/// # Errors
+/// Why it is not taken.
+pub fn verify(header: &str, body: &[u8], keys: &[Key], now: Timestamp) -> Result<Timestamp, Refused> {
+    let elements = || header.split(',').filter_map(|element| element.split_once('='));
+    let mut times = elements().filter(|(name, _)| *name == "t").map(|(_, value)| value);
+    let (Some(text), None) = (times.next(), times.next()) else {
+        return Err(Refused::Malformed);
+    };
+    let signed_at = time(text)?;
+    let signatures = elements().filter(|(name, _)| *name == "v1").filter_map(|(_, value)| from_hex(value));
+    any_signed(keys, &[text.as_bytes(), b".", body], signatures)?;
+    // After the signature: a time that nobody vouches for says nothing.
+    in_time(signed_at, now)?;
+    Ok(signed_at)
+}
+
+/// Lower case only: one signature, one spelling.
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if text.bytes().any(|b| b.is_ascii_uppercase()) { None } else { hex::decode(text).ok() }
+}

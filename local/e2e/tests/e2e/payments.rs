@@ -1,0 +1,174 @@
+//! Payments through the whole system: priced shows, extended holds, signed webhooks, the queue, refunds.
+
+use std::time::Duration;
+
+use boxoffice_e2e::{
+    api::{Api, Call},
+    database::{Database, Seats},
+    poll,
+    sqs::Queue,
+    unique,
+    webhook::{standard, stripe, stripe_paid},
+};
+use serde_json::{Value, json};
+
+/// A message that is delivered, and a cold start on a slow machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A new show with this many seats for 25 euros each; its id.
+async fn priced_show(api: &Api, seats: u32) -> i64 {
+    let show = json!({"name": unique("priced"), "start_time": "2030-05-01T18:30:00Z", "total_seats": seats,
+        "price_minor": 2500, "currency": "eur"});
+    api.create(&show).await
+}
+
+/// Holds two seats; the booking's id.
+async fn hold(api: &Api, show_id: i64) -> String {
+    api.book(show_id, 2).await.expect(201)["booking_id"].as_str().unwrap().to_owned()
+}
+
+async fn booking(api: &Api, id: &str) -> Value {
+    api.get(&format!("/bookings/{id}")).await.expect(200).clone()
+}
+
+#[tokio::test]
+async fn a_price_is_told_and_a_booking_keeps_its_amount() {
+    let api = Api::connect();
+    let show_id = priced_show(&api, 5).await;
+    let show = api.get(&format!("/shows/{show_id}")).await.expect(200).clone();
+    assert_eq!((&show["price_minor"], &show["currency"]), (&json!(2500), &json!("EUR")));
+    let booked = api.book(show_id, 2).await.expect(201).clone();
+    assert_eq!((&booked["amount_minor"], &booked["currency"]), (&json!(5000), &json!("EUR")));
+    let half =
+        json!({"name": unique("half"), "start_time": "2030-05-01T18:30:00Z", "total_seats": 5, "price_minor": 1});
+    let answer = api.post_json("/admin/shows", &half).await;
+    answer.problem(422, "validation-failed");
+    assert_eq!(answer.pointers(), ["/currency"]);
+}
+
+#[tokio::test]
+async fn stripes_payment_confirms_and_its_refund_gives_the_seats_back() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = priced_show(&api, 5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let (id, payment_id) = (hold(&api, show_id).await, unique("pi"));
+    let paid = stripe_paid(&id, &payment_id, 5000);
+    assert_eq!(api.send(stripe(&paid)).await.expect(200)["outcome"], "confirmed");
+    assert_eq!(api.send(stripe(&paid)).await.expect(200)["outcome"], "repeated");
+    assert_eq!(booking(&api, &id).await["status"], "CONFIRMED");
+    let charge = json!({"id": unique("evt"), "object": "event", "type": "charge.refunded", "created": 1_795_375_900,
+        "data": {"object": {"id": "ch_1", "object": "charge", "payment_intent": payment_id, "amount": 5000,
+            "amount_refunded": 5000, "currency": "eur", "refunded": true}}});
+    assert_eq!(api.send(stripe(&charge)).await.expect(200)["outcome"], "refunded");
+    let refunded = booking(&api, &id).await;
+    assert_eq!((&refunded["status"], &refunded["failure_reason"]), (&json!("FAILED"), &json!("refunded")));
+    api.post(&format!("/bookings/{id}/confirm")).await.problem(409, "booking-refunded");
+    api.delete(&format!("/bookings/{id}")).await.problem(409, "booking-refunded");
+    assert_eq!(database.sound_seats(show_id).await, Seats { total: 5, free: 5, pending: 0, confirmed: 0 });
+}
+
+#[tokio::test]
+async fn standard_webhooks_confirm() {
+    let api = Api::connect();
+    let show_id = priced_show(&api, 5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let id = hold(&api, show_id).await;
+    let event = json!({"type": "payment.succeeded", "timestamp": "2026-11-22T19:30:25Z",
+        "data": {"booking_id": id, "payment_id": unique("pay"), "amount": 5000, "currency": "EUR"}});
+    assert_eq!(api.send(standard(&unique("msg"), &event)).await.expect(200)["outcome"], "confirmed");
+    assert_eq!(booking(&api, &id).await["status"], "CONFIRMED");
+}
+
+#[tokio::test]
+async fn webhooks_without_a_good_signature_are_refused() {
+    let api = Api::connect();
+    let body = json!({"id": "evt_1", "type": "x"});
+    for path in ["/webhooks/payments/stripe", "/webhooks/payments/standard"] {
+        api.post_json(path, &body).await.problem(401, "unauthorized");
+        api.post(path).await.problem(401, "unauthorized");
+        api.send(Call::new("POST", path).body("x".repeat(256 * 1024 + 1))).await.problem(413, "body-too-large");
+    }
+    let changed = r#"{"id":"evt_2","type":"x"}"#;
+    api.send(stripe(&body).body(changed)).await.problem(401, "unauthorized");
+    api.send(standard(&unique("msg"), &body).body(changed)).await.problem(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn what_bought_nothing_is_listed_until_it_is_settled() {
+    let api = Api::connect();
+    let show_id = priced_show(&api, 5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let (id, first, second) = (hold(&api, show_id).await, unique("pi"), unique("pi"));
+    assert_eq!(api.send(stripe(&stripe_paid(&id, &first, 5000))).await.expect(200)["outcome"], "confirmed");
+    assert_eq!(api.send(stripe(&stripe_paid(&id, &second, 5000))).await.expect(200)["outcome"], "refund_due");
+    let due = find_due(&api, &second).await.expect("it should be listed");
+    assert_eq!((&due["reason"], &due["booking_id"]), (&json!("already_paid"), &json!(id)));
+    assert!(find_due(&api, &first).await.is_none());
+    let path = |payment_id: &str| format!("/admin/payments/stripe/{payment_id}/settle");
+    for _ in 0..2 {
+        assert_eq!(api.post(&path(&second)).await.expect(200)["state"], "refunded");
+    }
+    assert!(find_due(&api, &second).await.is_none());
+    api.post(&path(&first)).await.problem(409, "payment-not-due");
+    api.post(&path("pi_nowhere")).await.problem(404, "payment-not-found");
+    let bad = api.get("/admin/payments?state=paid&limit=0&cursor=x").await;
+    bad.problem(400, "malformed-request");
+    assert_eq!(bad.pointers(), ["cursor", "limit", "state"]);
+}
+
+/// The payment among those that are due, page by page.
+async fn find_due(api: &Api, payment_id: &str) -> Option<Value> {
+    let mut path = "/admin/payments?state=refund_due&limit=100".to_owned();
+    loop {
+        let page = api.get(&path).await.expect(200).clone();
+        let payments = page["payments"].as_array().unwrap();
+        if let Some(found) = payments.iter().find(|payment| payment["payment_id"] == payment_id) {
+            return Some(found.clone());
+        }
+        let next = page["next_cursor"].as_str()?;
+        path = format!("/admin/payments?state=refund_due&limit=100&cursor={next}");
+    }
+}
+
+#[tokio::test]
+async fn an_extended_hold_outlives_its_message() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = priced_show(&api, 5).await;
+    let id = hold(&api, show_id).await;
+    let first = booking(&api, &id).await["expires_at"].clone();
+    let path = format!("/bookings/{id}/extend");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let extended = api.post(&path).await.expect(200).clone();
+    assert_ne!(extended["expires_at"], first);
+    // Its message comes at the old time and goes back; the hold ends at the new one, and not before.
+    let ended = poll::until("the hold ends", LIMIT, async || {
+        let now = booking(&api, &id).await;
+        (now["status"] == "FAILED").then_some(now)
+    })
+    .await;
+    let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(time(&ended["settled_at"]) >= time(&extended["expires_at"]), "{ended}");
+    api.post(&path).await.problem(409, "booking-expired");
+    api.post("/bookings/xyz/extend").await.problem(404, "booking-not-found");
+    assert_eq!(database.sound_seats(show_id).await.free, 5);
+}
+
+/// What the confirm function puts into the queue when the database is away.
+#[tokio::test]
+async fn a_queued_payment_is_confirmed_by_the_worker() {
+    let api = Api::connect();
+    let show_id = priced_show(&api, 5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let (id, payment_id) = (hold(&api, show_id).await, unique("pi"));
+    let event = json!({"provider": "stripe", "event_id": unique("evt"), "event_type": "payment_intent.succeeded",
+        "payment_id": payment_id, "booking_id": id, "occurred_at": "2026-11-22T19:30:25Z",
+        "change": {"succeeded": {"minor": 5000, "currency": "EUR"}}, "payload": "{}"});
+    let queue = Queue::from_setting("BOXOFFICE_PAYMENTS_QUEUE_URL");
+    // As SQS may: twice.
+    queue.send(&event.to_string()).await;
+    queue.send(&event.to_string()).await;
+    poll::until("the payment is applied", LIMIT, async || {
+        (booking(&api, &id).await["status"] == "CONFIRMED").then_some(())
+    })
+    .await;
+}

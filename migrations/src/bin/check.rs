@@ -1,0 +1,52 @@
+//! Looks for rows that break an invariant in the database of `DATABASE_URL`, and prints what is wrong. It changes nothing
+//! and may run while the database is in use.
+//!
+//! Exit code: 0 if all is well; 1 if something is wrong, or the database could not be looked through.
+
+use std::{num::NonZeroU16, process::ExitCode};
+
+use boxoffice_migrations::Error;
+use boxoffice_shared::{
+    config::{Environment, Reader},
+    db::Db,
+    ops::{self, Violation},
+    secret, tls,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match check().await {
+        Ok(violations) if violations.is_empty() => {
+            say("nothing is wrong");
+            ExitCode::SUCCESS
+        }
+        Ok(violations) => {
+            for violation in &violations {
+                say(&violation.to_string());
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            #[allow(clippy::print_stderr, reason = "a command speaks to its user")]
+            {
+                let cause = error.source().map_or_else(String::new, |cause| format!(" ({cause})"));
+                eprintln!("check: {error}{cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn check() -> Result<Vec<Violation>, Error> {
+    let mut reader = Reader::new(&Environment);
+    let source = reader.database();
+    let source = reader.finish(source)?;
+    let tls = tls::connector(source.ca_file())?;
+    let database = secret::resolve(source, &tls).await?;
+    Ok(ops::check(&Db::new(&database, tls, NonZeroU16::MIN)?).await?)
+}
+
+#[allow(clippy::print_stdout, reason = "a command speaks to its user")]
+fn say(line: &str) {
+    println!("{line}");
+}

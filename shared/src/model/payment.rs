@@ -1,0 +1,216 @@
+//! Payments, as they stand after all their events so far.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use super::{BookingId, Invalid, Money, PaymentId, Provider, canonical_integer};
+
+/// Makes an enum of the words of a text column.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $expected:expr, { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word of the column, of parameters and of answers.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err(Invalid::new($expected)),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// Where a payment is. One whose success we know is `confirmed`, `refund_due` or `refunded`, and never anything else
+    /// again.
+    PaymentState, "must be pending, failed, confirmed, refund_due or refunded", {
+        /// Heard of, and nothing decided: no event told of its success.
+        Pending = "pending",
+        /// The last that was heard is that it failed or was cancelled. It may still succeed.
+        Failed = "failed",
+        /// It paid for a booking that is confirmed.
+        Confirmed = "confirmed",
+        /// Its money is with us and buys nothing: an operator gives it back.
+        RefundDue = "refund_due",
+        /// Its money went back.
+        Refunded = "refunded",
+    }
+}
+
+words! {
+    /// Why a payment's money is to be given back.
+    RefundReason, "must be a reason for a refund", {
+        /// It names no booking, or one that does not exist.
+        UnknownBooking = "unknown_booking",
+        /// The booking has no price: it is not for sale by payment.
+        NoPrice = "no_price",
+        /// It is not the booking's amount, or in another currency.
+        WrongAmount = "wrong_amount",
+        /// Another payment has confirmed the booking.
+        AlreadyPaid = "already_paid",
+        /// It came after the hold, and the show has not enough seats any more.
+        HoldExpiredSoldOut = "hold_expired_sold_out",
+        /// It came after the hold, and the show has started.
+        HoldExpiredShowStarted = "hold_expired_show_started",
+        /// The holder had cancelled the booking.
+        BookingCancelled = "booking_cancelled",
+        /// The booking was paid and refunded before.
+        BookingRefunded = "booking_refunded",
+        /// It was given back, and that failed.
+        RefundFailed = "refund_failed",
+    }
+}
+
+/// A payment as its row was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    pub(crate) provider: Provider,
+    pub(crate) payment_id: PaymentId,
+    pub(crate) booking_id: Option<BookingId>,
+    pub(crate) amount: Option<Money>,
+    pub(crate) state: PaymentState,
+    pub(crate) reason: Option<RefundReason>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+impl Payment {
+    /// Whose it is.
+    pub fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// The provider's id of it.
+    pub fn payment_id(&self) -> &PaymentId {
+        &self.payment_id
+    }
+
+    /// The booking that it names; it may not exist.
+    pub fn booking_id(&self) -> Option<BookingId> {
+        self.booking_id
+    }
+
+    /// How much arrived, once that is known.
+    pub fn amount(&self) -> Option<&Money> {
+        self.amount.as_ref()
+    }
+
+    /// Where it is.
+    pub fn state(&self) -> PaymentState {
+        self.state
+    }
+
+    /// Why its refund is due, or was.
+    pub fn reason(&self) -> Option<RefundReason> {
+        self.reason
+    }
+}
+
+impl Serialize for Payment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut payment = serializer.serialize_struct("Payment", 9)?;
+        payment.serialize_field("provider", &self.provider)?;
+        payment.serialize_field("payment_id", &self.payment_id)?;
+        payment.serialize_field("booking_id", &self.booking_id)?;
+        payment.serialize_field("amount_minor", &self.amount.as_ref().map(Money::minor))?;
+        payment.serialize_field("currency", &self.amount.as_ref().map(Money::currency))?;
+        payment.serialize_field("state", &self.state)?;
+        payment.serialize_field("reason", &self.reason)?;
+        payment.serialize_field("created_at", &self.created_at)?;
+        payment.serialize_field("updated_at", &self.updated_at)?;
+        payment.end()
+    }
+}
+
+/// Where a page of payments ended. Opaque to clients, `<microseconds>.<provider>.<payment id>` to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentCursor {
+    pub(crate) created_at: Timestamp,
+    pub(crate) provider: String,
+    pub(crate) payment_id: String,
+}
+
+impl PaymentCursor {
+    /// Before every payment: 1970.
+    pub(crate) fn start() -> Self {
+        Self { created_at: Timestamp::UNIX_EPOCH, provider: String::new(), payment_id: String::new() }
+    }
+
+    /// After this payment.
+    pub(crate) fn after(payment: &Payment) -> Self {
+        Self {
+            created_at: payment.created_at,
+            provider: payment.provider.as_str().to_owned(),
+            payment_id: payment.payment_id.as_str().to_owned(),
+        }
+    }
+}
+
+impl FromStr for PaymentCursor {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let parse = || {
+            // The payment's id comes last: it may have dots.
+            let (created_at, rest) = text.split_once('.')?;
+            let (provider, payment_id) = rest.split_once('.')?;
+            let created_at = Timestamp::from_microsecond(canonical_integer(created_at)?).ok()?;
+            let (provider, payment_id) = (Provider::try_from(provider).ok()?, PaymentId::try_from(payment_id).ok()?);
+            Some(Self { created_at, provider: provider.as_str().to_owned(), payment_id: payment_id.into() })
+        };
+        parse().ok_or_else(|| Invalid::new("must be a next_cursor of an earlier page"))
+    }
+}
+
+impl fmt::Display for PaymentCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.created_at.as_microsecond(), self.provider, self.payment_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text() {
+        let text = "1785000000123456.stripe.pi.3_x";
+        assert_eq!(text.parse::<PaymentCursor>().map(|cursor| cursor.to_string()).as_deref(), Ok(text));
+        for text in ["", "1", "1.stripe", "1.stripe.", "1.paypal.x", "x.stripe.x", "1.stripe.a b"] {
+            assert!(text.parse::<PaymentCursor>().is_err(), "{text:?}");
+        }
+    }
+}

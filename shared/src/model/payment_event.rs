@@ -1,0 +1,262 @@
+//! What a payment provider tells us: one verified event, parsed.
+//!
+//! It can be written as JSON and read again, as a message of the payments queue.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{BookingId, Invalid, Money};
+
+/// Who took the money, or rather which scheme its webhooks follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Stripe.
+    Stripe,
+    /// Any provider whose webhooks follow Standard Webhooks 1.0.
+    Standard,
+}
+
+impl Provider {
+    /// The provider as it stands in columns, paths and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::Standard => "standard",
+        }
+    }
+}
+
+impl TryFrom<&str> for Provider {
+    type Error = Invalid;
+
+    fn try_from(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "stripe" => Ok(Self::Stripe),
+            "standard" => Ok(Self::Standard),
+            _ => Err(Invalid::new("must be stripe or standard")),
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Makes an id that a provider gave out: 1 to 255 visible ASCII characters.
+macro_rules! provider_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as the provider wrote it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = Invalid;
+
+            fn try_from(text: &str) -> Result<Self, Invalid> {
+                if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(Invalid::new("must be 1 to 255 visible ASCII characters"))
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                text.as_str().try_into()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+provider_id! {
+    /// One event of a provider. A repeated delivery has the same id.
+    EventId
+}
+
+impl EventId {
+    /// The id of an event that has none that can be kept: made of its content's SHA-256, so that a repetition has it too.
+    pub fn from_digest(digest: [u8; 32]) -> Self {
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("sha256-{hex}"))
+    }
+}
+
+provider_id! {
+    /// One payment at a provider. All its events name it: what is paid, failed and refunded is the payment, not the
+    /// event. For Stripe: the payment intent.
+    PaymentId
+}
+
+/// Makes a text that is kept for people to read: cut at a number of bytes, whatever Postgres cannot store replaced.
+macro_rules! kept_text {
+    ($(#[$doc:meta])* $name:ident, $max_bytes:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The greatest length, in bytes.
+            pub const MAX_BYTES: usize = $max_bytes;
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&[u8]> for $name {
+            fn from(bytes: &[u8]) -> Self {
+                let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(Self::MAX_BYTES)]).replace('\0', "\u{fffd}");
+                // A replacement may be longer than what it replaces.
+                text.truncate(text.floor_char_boundary(Self::MAX_BYTES));
+                Self(text)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                text.as_bytes().into()
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                text.as_bytes().into()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+    };
+}
+
+kept_text! {
+    /// What the provider calls this kind of event: `payment_intent.succeeded`.
+    EventType, 255
+}
+
+kept_text! {
+    /// The body of the event as it was received, up to 64 KiB of it. It may have personal data: it belongs in no log.
+    Payload, 64 * 1024
+}
+
+/// One verified event of a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentEvent {
+    /// Whose it is.
+    pub provider: Provider,
+    /// Its id, by which a repetition is recognised.
+    pub event_id: EventId,
+    /// What the provider calls it.
+    pub event_type: EventType,
+    /// The payment that it is about. Without one it is kept and changes nothing.
+    pub payment_id: Option<PaymentId>,
+    /// The booking that it names, if it names one that can be an id.
+    pub booking_id: Option<BookingId>,
+    /// When it happened, by the provider's clock.
+    pub occurred_at: Timestamp,
+    /// What it says of the payment.
+    pub change: PaymentChange,
+    /// Its body.
+    pub payload: Payload,
+}
+
+/// What an event says of its payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentChange {
+    /// This much money arrived.
+    Succeeded(Money),
+    /// An attempt failed; the buyer may try again.
+    Failed,
+    /// The payment was given up, by the buyer or the provider.
+    Cancelled,
+    /// Money went, or is on its way, back to the buyer.
+    Refunded(Refund),
+    /// A refund failed: its money is still with us.
+    RefundFailed,
+    /// Nothing that matters here: acknowledged and kept.
+    Other,
+    /// The signature was good and the body not understood: kept, and somebody should look.
+    Unreadable,
+}
+
+/// How much of a payment was given back, so far as the event knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refund {
+    /// All of it.
+    Full,
+    /// This much, in all if the event says so (`charge.refunded` does), else with this refund. All of it if the payment
+    /// was no more.
+    Amount(Money),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_survives_the_queue() {
+        let money = Money::new(5_000, "eur").unwrap();
+        for change in [
+            PaymentChange::Succeeded(money.clone()),
+            PaymentChange::Failed,
+            PaymentChange::Refunded(Refund::Full),
+            PaymentChange::Refunded(Refund::Amount(money)),
+            PaymentChange::Unreadable,
+        ] {
+            let event = PaymentEvent {
+                provider: Provider::Stripe,
+                event_id: "evt_1".try_into().unwrap(),
+                event_type: "payment_intent.succeeded".into(),
+                payment_id: Some("pi_1".try_into().unwrap()),
+                booking_id: Some("42-019a5b7e-8f00-7abc-8def-0123456789ab".parse().unwrap()),
+                occurred_at: "2026-07-01T12:00:00.123456Z".parse().unwrap(),
+                change,
+                payload: "{\"a\": \"ü\"}".into(),
+            };
+            let text = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<PaymentEvent>(&text).unwrap(), event, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_payload_is_cut_and_can_be_stored() {
+        assert_eq!(Payload::from(&b"a\0b\xff"[..]).as_str(), "a\u{fffd}b\u{fffd}");
+        assert!(Payload::from("ü".repeat(64 * 1024).as_str()).as_str().len() <= Payload::MAX_BYTES);
+        assert!(Payload::from("\0".repeat(64 * 1024).as_str()).as_str().len() <= Payload::MAX_BYTES);
+    }
+}

@@ -1,0 +1,41 @@
+//! Lengthen a hold while the buyer pays.
+
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+
+use super::{Settled, row};
+use crate::{
+    Error,
+    db::{Db, Repeat, Statement},
+    model::{BookingId, BookingStatus, FailureReason, Hold},
+};
+
+static EXTEND: Statement =
+    Statement { sql: include_str!("extend.sql"), types: &[Type::INT8, Type::UUID, Type::FLOAT8, Type::FLOAT8] };
+
+/// Lengthens a pending booking's hold to `by` from now, and to `ceiling` from its creation at most. It never shortens
+/// one: a hold that is as long already stays as it is, unchanged and no error.
+///
+/// The hold's message then comes too early, and is sent back with the delay that is left.
+///
+/// Locks the booking. The database's clock decides, read after the lock is held. One round trip.
+///
+/// # Errors
+/// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`], [`Error::BookingRefunded`],
+/// [`Error::BookingConfirmed`]; then nothing was changed.
+pub async fn extend(db: &Db, id: BookingId, by: Hold, ceiling: Duration) -> Result<Settled, Error> {
+    let (by, ceiling) = (by.duration().as_secs_f64(), ceiling.as_secs_f64());
+    let rows = db.run(&EXTEND, &[&id.show_id().get(), &id.uuid(), &by, &ceiling], Repeat::Safe).await?;
+    let row = rows.first().ok_or(Error::BookingNotFound)?;
+    let booking = row::booking(row)?;
+    match booking.status() {
+        // Its time is over; who gives its seats back is the expiry, a moment later.
+        BookingStatus::Pending if row::get(row, "over")? => Err(Error::BookingExpired),
+        BookingStatus::Pending => Ok(Settled { booking, changed: row::get(row, "changed")? }),
+        BookingStatus::Confirmed => Err(Error::BookingConfirmed),
+        BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
+        BookingStatus::Failed(FailureReason::Cancelled) => Err(Error::BookingCancelled),
+        BookingStatus::Failed(FailureReason::Refunded) => Err(Error::BookingRefunded),
+    }
+}

@@ -1,0 +1,52 @@
+//! Read a page of payments.
+
+use tokio_postgres::types::Type;
+
+use super::row;
+use crate::{
+    Error,
+    db::{Db, Repeat, Statement, Values},
+    model::{PageLimit, Payment, PaymentCursor, PaymentState},
+};
+
+static LIST_PAYMENTS: Statement = Statement {
+    sql: include_str!("list_payments.sql"),
+    types: &[Type::TEXT, Type::TIMESTAMPTZ, Type::TEXT, Type::TEXT, Type::INT8],
+};
+
+/// Some of the payments in one state, the oldest first.
+#[derive(Clone, Debug)]
+pub struct PaymentPage {
+    /// The payments.
+    pub payments: Vec<Payment>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<PaymentCursor>,
+}
+
+/// A page of the payments that are in this state, by the time at which we first heard of them, after `after`.
+///
+/// Keyset pages: payments that come or go between two pages make no other one appear twice or not at all. Locks nothing;
+/// one round trip.
+///
+/// # Errors
+/// Only those that every operation has.
+pub async fn list_payments(
+    db: &Db,
+    state: PaymentState,
+    limit: PageLimit,
+    after: Option<PaymentCursor>,
+) -> Result<PaymentPage, Error> {
+    let after = after.unwrap_or_else(PaymentCursor::start);
+    // One more than is asked for tells whether there is a next page.
+    let values: Values<'_> =
+        &[&state.as_str(), &after.created_at, &after.provider, &after.payment_id, &(limit.get() + 1)];
+    let rows = db.run(&LIST_PAYMENTS, values, Repeat::Safe).await?;
+    let mut payments = rows.iter().map(row::payment).collect::<Result<Vec<_>, _>>()?;
+    let next = if rows.len() as i64 > limit.get() {
+        payments.pop();
+        payments.last().map(PaymentCursor::after)
+    } else {
+        None
+    };
+    Ok(PaymentPage { payments, next })
+}

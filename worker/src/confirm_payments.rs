@@ -1,0 +1,88 @@
+//! Does what payment events ask for that the database could not take when they came.
+
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use boxoffice_shared::{
+    Error,
+    config::{Environment, Reader},
+    db::Db,
+    error::Cause,
+    metrics::Counter,
+    model::PaymentEvent,
+    ops,
+    queue::read_payment_message,
+    start::start,
+};
+
+use crate::{
+    batch::{again, poison},
+    run::Worker,
+};
+
+/// For how long events of a batch are begun: the Lambda's 30 s, less one event and its repetitions (10 s), and some.
+const BUDGET: Duration = Duration::from_secs(18);
+
+/// The Lambda behind the payments queue.
+#[derive(Clone, Debug)]
+pub struct ConfirmPayments {
+    db: Db,
+}
+
+impl Worker for ConfirmPayments {
+    type Event = SqsEvent;
+    type Report = SqsBatchResponse;
+
+    async fn start() -> Result<Self, Cause> {
+        let mut reader = Reader::new(&Environment);
+        let (database, connections) = (reader.database(), reader.concurrency());
+        let (database, connections) = reader.finish(database.zip(connections))?;
+        Ok(Self { db: start(database, connections).await?.0 })
+    }
+
+    /// Records the events one by one, and reports the messages that could not be dealt with: those alone are delivered
+    /// again, and in the end put into the dead-letter queue.
+    ///
+    /// Each event is a transaction of its own. The messages after one that found no database are not tried: it would be
+    /// the same for them, and time runs.
+    async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, Error> {
+        let begun = Instant::now();
+        let mut failed = Vec::new();
+        let mut reachable = true;
+        for message in event.records {
+            match read(&message) {
+                None => failed.push(poison(message)),
+                Some(event) if reachable && begun.elapsed() < BUDGET => {
+                    if let Err(error) = self.record(&event).await {
+                        reachable = !matches!(error, Error::Unavailable(_));
+                        failed.push(message.message_id.unwrap_or_default());
+                    }
+                }
+                Some(_) => failed.push(message.message_id.unwrap_or_default()),
+            }
+        }
+        Ok(again(failed))
+    }
+}
+
+impl ConfirmPayments {
+    async fn record(&self, event: &PaymentEvent) -> Result<(), Error> {
+        let (provider, event_id) = (event.provider, &event.event_id);
+        match ops::record_payment(&self.db, event).await {
+            Ok(recorded) => {
+                Counter::count_payment(recorded);
+                tracing::info!(%provider, %event_id, ?recorded, "recorded a payment event that had been queued");
+                Ok(())
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error);
+                tracing::warn!(%provider, %event_id, ?cause, "a payment event will be redelivered: {error}");
+                Err(error)
+            }
+        }
+    }
+}
+
+fn read(message: &SqsMessage) -> Option<PaymentEvent> {
+    read_payment_message(message.body.as_deref()?)
+}
