@@ -200,7 +200,7 @@ async fn an_answer_that_is_lost_is_found_again() {
     let database = Database::create().await;
     let proxy = Proxy::to_port(database.port()).await;
     let db = db_at(&database.url_at(proxy.port(), "disable"), 1);
-    let show = show(&db, 10, 2).await.id();
+    let show = show(&db, 100, 2).await.id();
     let client = database.client().await;
     for wish in [keyed(show, 3, "k"), request(show, 2)] {
         // A connection on which the statements ran before: they are sent at once.
@@ -225,7 +225,7 @@ async fn an_answer_that_is_lost_is_found_again() {
         confirmed.unwrap();
     }
     assert_eq!(count(&client, "CONFIRMED").await, 4);
-    assert_eq!(free(&client, show).await.iter().sum::<i32>(), 10 - 3 - 2 - 2);
+    assert_eq!(free(&client, show).await.iter().sum::<i32>(), 100 - 3 - 2 - 2);
     assert_invariants(&client).await;
 }
 

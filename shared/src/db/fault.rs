@@ -10,9 +10,12 @@ use crate::error::{Cause, Error};
 /// A failed attempt at a statement.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Another transaction was in the way and the server undid ours: a deadlock, a serialization failure, or two
-    /// inserts of one key. At once again, it is likely to pass.
+    /// Another transaction was in the way and the server undid ours: a deadlock or a serialization failure. At once
+    /// again, it is likely to pass.
     Collision(Cause),
+    /// The booking's id or key is taken: by another request with this key, or by our own insert that was thought lost.
+    /// The transaction did nothing.
+    Duplicate(Cause),
     /// A lock or the statement took longer than the role's timeouts allow.
     TooSlow(Cause),
     /// There was no connection, so nothing was sent.
@@ -44,8 +47,10 @@ impl Fault {
         let Some(code) = error.code() else {
             return Self::Lost(error.into());
         };
-        if collided(code, error.as_db_error().and_then(|e| e.constraint())) {
+        if [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code) {
             Self::Collision(error.into())
+        } else if *code == SqlState::UNIQUE_VIOLATION && is_of_booking(&error) {
+            Self::Duplicate(error.into())
         } else if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED {
             Self::TooSlow(error.into())
         } else if *code == SqlState::FEATURE_NOT_SUPPORTED || *code == SqlState::INVALID_SQL_STATEMENT_NAME {
@@ -62,23 +67,17 @@ impl Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Collision(cause) | Fault::TooSlow(cause) => Self::Busy(cause),
+            Fault::Collision(cause) | Fault::Duplicate(cause) | Fault::TooSlow(cause) => Self::Busy(cause),
             Fault::NotConnected(cause) | Fault::Lost(cause) => Self::Unavailable(cause),
             Fault::Stale(cause) | Fault::Refused(cause) => Self::Internal(cause),
         }
     }
 }
 
-/// The server undid the transaction because of another one.
-fn collided(code: &SqlState, constraint: Option<&str>) -> bool {
-    match *code {
-        SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE => true,
-        // Two requests with one key, or our own insert that was thought lost: the next attempt finds the booking.
-        SqlState::UNIQUE_VIOLATION => {
-            matches!(constraint, Some("bookings_idempotency_key" | "bookings_pkey"))
-        }
-        _ => false,
-    }
+/// The constraint that was violated says whose key it is; its message is for people.
+fn is_of_booking(error: &tokio_postgres::Error) -> bool {
+    let constraint = error.as_db_error().and_then(|error| error.constraint());
+    matches!(constraint, Some("bookings_idempotency_key" | "bookings_pkey"))
 }
 
 /// The server ended the connection or takes none: a restart, a failover, too many connections.

@@ -88,7 +88,10 @@ impl Db {
                 Err(fault) => fault,
             };
             let again = match &fault {
-                Fault::Collision(_) | Fault::NotConnected(_) | Fault::Stale(_) => true,
+                // One statement that did nothing is a statement without a row. Of several, the next attempt finds the
+                // booking.
+                Fault::Duplicate(_) if statements.len() == 1 => return Ok(Vec::new()),
+                Fault::Collision(_) | Fault::Duplicate(_) | Fault::NotConnected(_) | Fault::Stale(_) => true,
                 Fault::Lost(cause) => {
                     silent += u32::from(cause.is::<Silent>());
                     repeat == Repeat::Safe && silent < SILENT_ATTEMPTS

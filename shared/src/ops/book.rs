@@ -15,6 +15,11 @@ use crate::{
 
 static BOOK: Statement = Statement {
     sql: include_str!("book.sql"),
+    types: &[Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT],
+};
+
+static BOOK_SEARCH: Statement = Statement {
+    sql: include_str!("book_search.sql"),
     types: &[Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT, Type::FLOAT8],
 };
 
@@ -28,7 +33,7 @@ static BOOK_ACROSS: Statement = Statement {
     types: &[Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT],
 };
 
-/// Looks for a pool before all of them are locked. Each further look means that a pool with seats ran dry while we
+/// Searches for a pool before all of them are locked. Each further look means that a pool with seats ran dry while we
 /// waited for it, which only happens to the last seats of a show.
 const LOOKS: u32 = 4;
 
@@ -104,59 +109,60 @@ pub async fn prepare_book(db: &Db) -> Result<(), Error> {
 ///
 /// The same id or the same key again gives back the same booking, so a lost answer may be asked for again.
 ///
-/// Locks one pool of the show, and all of them only if no single pool has the seats. One round trip for a booking; one
-/// more, a read, for a refusal.
+/// Locks one pool of the show, and all of them only if no single pool has the seats. One round trip, of one statement,
+/// while the connection's own pool has the seats. A second one looks for a pool that does, and says why if there is
+/// none; a third is for seats that lie in several pools.
 ///
 /// # Errors
 /// - [`Error::ShowNotFound`], [`Error::ShowStarted`], [`Error::TooManySeats`]
 /// - [`Error::SoldOut`]: the show, all pools together, has fewer free seats than were asked for
 /// - [`Error::IdempotencyKeyReused`]: the key made a booking with another name or number of seats
 pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
+    if let Some(booked) = take_from_own_pool(db, request).await? {
+        return Ok(booked);
+    }
     for _ in 0..LOOKS {
-        if let Some(booked) = take_from_one_pool(db, request).await? {
-            return Ok(booked);
-        }
-        match refused(db, request).await? {
-            Refusal::Replayed(booked) => return Ok(booked),
-            Refusal::TooFewSeats(available) => return Err(Error::SoldOut { available }),
-            Refusal::RanDry => {}
-            Refusal::Scattered => break,
+        match take_from_any_pool(db, request).await? {
+            Look::Found(booked) => return Ok(booked),
+            Look::TooFewSeats(available) => return Err(Error::SoldOut { available }),
+            Look::RanDry => {}
+            Look::Scattered => break,
         }
     }
     match take_from_all_pools(db, request).await? {
-        Refusal::Replayed(booked) => Ok(booked),
-        Refusal::TooFewSeats(available) => Err(Error::SoldOut { available }),
-        Refusal::RanDry | Refusal::Scattered => {
+        Look::Found(booked) => Ok(booked),
+        Look::TooFewSeats(available) => Err(Error::SoldOut { available }),
+        Look::RanDry | Look::Scattered => {
             Err(Error::Internal("seats were neither taken nor missing under a lock of all pools".into()))
         }
     }
 }
 
-async fn take_from_one_pool(db: &Db, request: &Request) -> Result<Option<Booked>, Error> {
-    let row = request.row();
-    let start_at: f64 = rand::random();
-    let [show_id, id, user_name, seats, hold, key] = row.values();
-    let values: Values<'_> = &[show_id, id, user_name, seats, hold, key, &start_at];
-    made(&db.run(&BOOK, values, Repeat::Safe).await?)
-}
-
-/// What came of it is read in the same transaction, where it is final: a booking made now is found by its own id.
-async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Refusal, Error> {
-    let row = request.row();
-    let statements: &[(_, Values<'_>)] =
-        &[(&LOCK_POOLS, &[&row.show_id]), (&BOOK_ACROSS, &row.values()), (&BOOK_REFUSED, &row.question())];
-    why(&db.run_all(statements, Repeat::Safe).await?, request)
-}
-
-/// The booking that a statement made, if it did.
-fn made(rows: &[Row]) -> Result<Option<Booked>, Error> {
+async fn take_from_own_pool(db: &Db, request: &Request) -> Result<Option<Booked>, Error> {
+    let rows = db.run(&BOOK, &request.row().values(), Repeat::Safe).await?;
     rows.first().map(|row| Ok(Booked { booking: row::booking(row)?, replayed: false })).transpose()
 }
 
-/// Why no booking was made, when nothing is wrong with the request.
-enum Refusal {
-    /// There is one: of an earlier request, or of an attempt whose answer was lost.
-    Replayed(Booked),
+async fn take_from_any_pool(db: &Db, request: &Request) -> Result<Look, Error> {
+    let row = request.row();
+    let start_at: f64 = rand::random();
+    let [show_id, id, user_name, seats, hold, key] = row.values();
+    let search: Values<'_> = &[show_id, id, user_name, seats, hold, key, &start_at];
+    let statements: &[(_, Values<'_>)] = &[(&BOOK_SEARCH, search), (&BOOK_REFUSED, &row.question())];
+    look(&db.run_all(statements, Repeat::Safe).await?, request)
+}
+
+async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Look, Error> {
+    let row = request.row();
+    let statements: &[(_, Values<'_>)] =
+        &[(&LOCK_POOLS, &[&row.show_id]), (&BOOK_ACROSS, &row.values()), (&BOOK_REFUSED, &row.question())];
+    look(&db.run_all(statements, Repeat::Safe).await?, request)
+}
+
+/// What a look at the pools came to, read in its own transaction: a booking that it made is found by its own id.
+enum Look {
+    /// There is a booking: made now, by an earlier request, or by an attempt whose answer was lost.
+    Found(Booked),
     /// All pools together have only so many seats.
     TooFewSeats(i64),
     /// A pool had the seats, and others took them while we waited for its lock.
@@ -165,14 +171,11 @@ enum Refusal {
     Scattered,
 }
 
-async fn refused(db: &Db, request: &Request) -> Result<Refusal, Error> {
-    why(&db.run(&BOOK_REFUSED, &request.row().question(), Repeat::Safe).await?, request)
-}
-
-fn why(rows: &[Row], request: &Request) -> Result<Refusal, Error> {
+/// Reads the row of book_refused.sql.
+fn look(rows: &[Row], request: &Request) -> Result<Look, Error> {
     let row = rows.first().ok_or(Error::ShowNotFound)?;
     if row::get::<Option<Uuid>>(row, "id")?.is_some() {
-        return replayed(row, request).map(Refusal::Replayed);
+        return found(row, request).map(Look::Found);
     }
     if row::get(row, "started")? {
         return Err(Error::ShowStarted);
@@ -183,12 +186,12 @@ fn why(rows: &[Row], request: &Request) -> Result<Refusal, Error> {
     }
     let available: i64 = row::get(row, "available_seats")?;
     if available < request.seats.get().into() {
-        return Ok(Refusal::TooFewSeats(available));
+        return Ok(Look::TooFewSeats(available));
     }
-    Ok(if row::get(row, "one_pool_has_them")? { Refusal::RanDry } else { Refusal::Scattered })
+    Ok(if row::get(row, "one_pool_has_them")? { Look::RanDry } else { Look::Scattered })
 }
 
-fn replayed(row: &Row, request: &Request) -> Result<Booked, Error> {
+fn found(row: &Row, request: &Request) -> Result<Booked, Error> {
     let booking = row::booking(row)?;
     if !booking.is_for(&request.user_name, request.seats) {
         return Err(Error::IdempotencyKeyReused);

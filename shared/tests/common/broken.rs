@@ -38,8 +38,8 @@ pub const SWEEP: &str = concat!(
 /// `confirm`.
 pub const CONFIRM: &str = include_str!("../../src/ops/confirm.sql");
 
-/// `book`, from one pool.
-pub const BOOK: &str = include_str!("../../src/ops/book.sql");
+/// `book`, from any one pool.
+pub const BOOK: &str = include_str!("../../src/ops/book_search.sql");
 
 /// `book`, from several pools, without its lock of all of them.
 pub const BOOK_ACROSS: &str = include_str!("../../src/ops/book_across.sql");
