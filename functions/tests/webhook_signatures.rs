@@ -112,7 +112,7 @@ fn a_secret_can_be_rotated() {
 
 #[test]
 fn secrets_that_cannot_be_any_are_refused_and_not_shown() {
-    let eleven = vec!["whsec_eA=="; 11].join(",");
+    let eleven = ["whsec_eA=="; 11].join(",");
     for bad in ["", " , ", "whsec_", "s3cret", "whsec_eA==,s3cret", &eleven] {
         for result in [stripe::keys(bad), standard::keys(bad)] {
             let fault = result.unwrap_err().to_string();
