@@ -42,6 +42,9 @@ CREATE TABLE payments (
     refunded_minor   bigint      NOT NULL DEFAULT 0,
     -- When a refund failed last, by the provider's clock: what it told of refunds before then is no longer so.
     refund_failed_at timestamptz,
+    -- When a refund was told of last, by the provider's clock, or settled by an operator: a failure before then is of
+    -- an earlier one.
+    refund_told_at   timestamptz,
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (provider, payment_id),
@@ -276,6 +279,7 @@ BEGIN
             becomes.state := 'failed';
         END IF;
     WHEN 'refunded' THEN
+        becomes.refund_told_at := greatest(was.refund_told_at, occurred);
         IF was.refund_failed_at >= occurred THEN
             -- It was told after its own failure.
             NULL;
@@ -291,6 +295,10 @@ BEGIN
             becomes.refunded_minor := greatest(was.refunded_minor, amount);
         END IF;
     WHEN 'refund_failed' THEN
+        IF was.refund_told_at > occurred THEN
+            -- A provider may tell a failure twice, and once after the refund that mended it.
+            RETURN;
+        END IF;
         becomes.refund_failed_at := greatest(was.refund_failed_at, occurred);
         becomes.refunded_minor := 0;
         IF was.state = 'refunded' AND was.succeeded_at IS NULL THEN
@@ -308,6 +316,7 @@ BEGIN
         SET show_id = becomes.show_id, booking_id = becomes.booking_id, state = becomes.state, reason = becomes.reason,
             amount_minor = becomes.amount_minor, currency = becomes.currency, succeeded_at = becomes.succeeded_at,
             refunded_minor = becomes.refunded_minor, refund_failed_at = becomes.refund_failed_at,
+            refund_told_at = becomes.refund_told_at,
             updated_at = clock_timestamp()
         WHERE provider = the_provider AND payment_id = the_payment;
     END IF;

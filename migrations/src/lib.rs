@@ -10,7 +10,7 @@ use tokio::time::{Duration, timeout};
 /// Why the migrations were not applied.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// To apply all of them: 10 minutes, since a later one may rewrite a table.
+/// To apply all of them, waiting for another run included: 10 minutes, since a later one may rewrite a table.
 const BOUND: Duration = Duration::from_secs(600);
 
 /// A number of our own, so that two runs at once wait for each other.
@@ -28,7 +28,10 @@ mod embedded {
 /// all took longer than 10 minutes.
 pub async fn apply(database: &Database) -> Result<Vec<String>, Error> {
     let mut client = db::connect(database).await?;
-    client.batch_execute(TAKE_TURNS).await?;
-    let report = timeout(BOUND, embedded::migrations::runner().run_async(&mut client)).await??;
+    let report = timeout(BOUND, async {
+        client.batch_execute(TAKE_TURNS).await?;
+        Ok::<_, Error>(embedded::migrations::runner().run_async(&mut client).await?)
+    })
+    .await??;
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }

@@ -5,6 +5,8 @@ use std::{io::Write, time::SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::aws::environment;
+
 use crate::ops::Recorded;
 
 /// What is counted. The names are those of the alarms in the template.
@@ -38,6 +40,8 @@ pub enum Counter {
     PaymentNotTaken,
     /// Rows that break an invariant, found by the sweep. Any is a defect or the work of a hand.
     InvariantBroken,
+    /// Runs of the sweep that could not look at the invariants.
+    CheckFailed,
     /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
     PaidNotConfirmed,
     /// Requests that were answered 503 because of a lock or a lost database.
@@ -71,6 +75,7 @@ impl Counter {
             Self::PaymentQueued => "PaymentQueued",
             Self::PaymentNotTaken => "PaymentNotTaken",
             Self::InvariantBroken => "InvariantBroken",
+            Self::CheckFailed => "CheckFailed",
             Self::PaidNotConfirmed => "PaidNotConfirmed",
             Self::Unavailable => "Unavailable",
         }
@@ -89,7 +94,7 @@ impl Counter {
             "_aws": {
                 "Timestamp": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
                 "CloudWatchMetrics": [{
-                    "Namespace": "Boxoffice",
+                    "Namespace": namespace(),
                     "Dimensions": [[]],
                     "Metrics": [{"Name": self.name(), "Unit": "Count"}],
                 }],
@@ -97,6 +102,11 @@ impl Counter {
             (self.name()): count,
         })
     }
+}
+
+/// `METRICS_NAMESPACE`, so that the stacks of one account do not count together; `Boxoffice` unless set.
+fn namespace() -> String {
+    environment("METRICS_NAMESPACE").unwrap_or_else(|| "Boxoffice".into())
 }
 
 #[cfg(test)]

@@ -420,7 +420,11 @@ async fn a_refund_that_fails_is_due_again() {
     assert_eq!(scene.record(earlier).await, Recorded::Kept);
     scene.is("refund_due", Some("refund_failed")).await;
     assert_eq!(scene.status().await, FAILED_AS_REFUNDED);
+    let second_telling = event("evt_6", "pi_1", None, PaymentChange::RefundFailed);
     assert_eq!(scene.tell("evt_5", REFUNDED).await, Recorded::Refunded);
+    // The same failure told again, by another event of its time: the refund that mended it stands.
+    assert_eq!(scene.record(second_telling).await, Recorded::Kept);
+    scene.is("refunded", Some("refund_failed")).await;
     assert_eq!(scene.available().await, 10);
 }
 

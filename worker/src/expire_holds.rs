@@ -1,6 +1,10 @@
 //! Ends holds when their messages arrive.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error as _,
+    time::Duration,
+};
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use boxoffice_shared::{
@@ -19,6 +23,8 @@ use crate::{
     batch::{again, poison},
     run::Worker,
 };
+
+type Outcomes = BTreeMap<BookingId, ExpireOutcome>;
 
 /// The Lambda behind the hold queue.
 #[derive(Clone, Debug)]
@@ -54,7 +60,10 @@ impl Worker for ExpireHolds {
                 None => failed.push(poison(message)),
             }
         }
-        let outcomes = ops::expire(&self.db, &messages.keys().copied().collect()).await?;
+        let (outcomes, stuck) = self.expire(messages.keys().copied().collect()).await?;
+        for id in stuck {
+            failed.extend(messages.remove(&id).unwrap_or_default());
+        }
         let expired = outcomes.values().filter(|outcome| **outcome == ExpireOutcome::Expired).count();
         Counter::Expired.add(expired as u64);
         for (id, outcome) in outcomes {
@@ -68,6 +77,31 @@ impl Worker for ExpireHolds {
 }
 
 impl ExpireHolds {
+    /// Expires the batch, or each of it by itself if one of them holds up the others: a row that is locked for too long,
+    /// a show that is damaged. Gives the outcomes, and those that failed.
+    async fn expire(&self, ids: BTreeSet<BookingId>) -> Result<(Outcomes, Vec<BookingId>), Error> {
+        match ops::expire(&self.db, &ids).await {
+            Ok(outcomes) => return Ok((outcomes, Vec::new())),
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) if ids.len() == 1 => return Err(error),
+            Err(error) => {
+                tracing::warn!(cause = ?error.source(), "a batch failed as one; each hold is tried by itself: {error}");
+            }
+        }
+        let (mut outcomes, mut stuck) = (Outcomes::new(), Vec::new());
+        // Ten at most, each 2 s at most for its lock: within the function's 30 s.
+        for id in ids {
+            match ops::expire(&self.db, &BTreeSet::from([id])).await {
+                Ok(outcome) => outcomes.extend(outcome),
+                Err(error) => {
+                    tracing::error!(booking_id = %id, cause = ?error.source(), "a hold was not expired: {error}");
+                    stuck.push(id);
+                }
+            }
+        }
+        Ok((outcomes, stuck))
+    }
+
     /// What is left to do for a booking after the database was asked.
     async fn follow_up(&self, id: BookingId, outcome: ExpireOutcome) -> Result<(), Cause> {
         match outcome {

@@ -106,7 +106,10 @@ impl SweepHolds {
                     after = last;
                 }
                 Err(error) => {
-                    tracing::warn!(cause = ?std::error::Error::source(&error), "no look at the invariants: {error}");
+                    tracing::error!(cause = ?std::error::Error::source(&error), "no look at the invariants: {error}");
+                    Counter::CheckFailed.add(1);
+                    // From the first show again: not at this place for ever, if it is here that it fails.
+                    after = None;
                     break;
                 }
             }

@@ -18,7 +18,8 @@ use crate::shows;
 use super::start::{self, Started};
 
 const EMPTY: &str = "echo-function";
-const NAMES: [&str; 7] = [EMPTY, "list-shows", "book", "confirm", "manage-shows", "expire-holds", "sweep-holds"];
+const NAMES: [&str; 8] =
+    [EMPTY, "list-shows", "book", "confirm", "manage-shows", "expire-holds", "sweep-holds", "confirm-payments"];
 const MB: f64 = 1_000_000.0;
 
 /// One start's figures, or the medians of several.
@@ -103,6 +104,7 @@ impl Place {
             // An empty variable is an unset one.
             ("DATABASE_CA_FILE", ca_file.map(|path| path.display().to_string()).unwrap_or_default()),
             ("HOLD_QUEUE_URL", queue.queue_url()),
+            ("PAYMENTS_QUEUE_URL", queue.queue_url()),
             ("AWS_ENDPOINT_URL", queue.endpoint()),
             // As the template sets it.
             ("SSL_CERT_FILE", "/dev/null".to_owned()),
@@ -160,6 +162,8 @@ impl Place {
                 api_event("POST", "/admin/shows", &[], &[], &headers, Some(&body))
             }
             "expire-holds" => sqs_event(&[("1", &json!({ "booking_id": unknown }).to_string())]),
+            // An empty batch: what a payment costs is the database's.
+            "confirm-payments" => sqs_event(&[]),
             _ => schedule_event(),
         }
     }
@@ -172,7 +176,7 @@ fn check(name: &str, answer: &[u8]) -> Result<(), String> {
         "list-shows" => answer["statusCode"] == 200,
         "book" | "manage-shows" => answer["statusCode"] == 201,
         "confirm" => answer["statusCode"] == 404,
-        "expire-holds" => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
+        "expire-holds" | "confirm-payments" => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
         "sweep-holds" => answer["expired"].is_number(),
         _ => true,
     };

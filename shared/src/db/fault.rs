@@ -35,7 +35,8 @@ impl Fault {
         match error {
             // A statement that went wrong while connecting: a wrong password, a server that is starting up.
             PoolError::Backend(error) => match error.code() {
-                Some(code) if !unreachable(code) => Self::Refused(error.into()),
+                // Class 28: the password was changed, or is not yet. The database is as good as away: 503, not 500.
+                Some(code) if !unreachable(code) && !code.code().starts_with("28") => Self::Refused(error.into()),
                 _ => Self::NotConnected(error.into()),
             },
             error => Self::NotConnected(error.into()),
@@ -47,7 +48,10 @@ impl Fault {
         let Some(code) = error.code() else {
             return Self::Lost(error.into());
         };
-        if [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code) {
+        if [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
+            // Pools were added while we waited for the lock of all: one of them was not locked, and ran dry.
+            || constraint(&error) == Some("seat_pools_free_not_negative")
+        {
             Self::Collision(error.into())
         } else if *code == SqlState::UNIQUE_VIOLATION && is_of_booking(&error) {
             Self::Duplicate(error.into())
@@ -76,8 +80,11 @@ impl From<Fault> for Error {
 
 /// The constraint that was violated says whose key it is; its message is for people.
 fn is_of_booking(error: &tokio_postgres::Error) -> bool {
-    let constraint = error.as_db_error().and_then(|error| error.constraint());
-    matches!(constraint, Some("bookings_idempotency_key" | "bookings_pkey"))
+    matches!(constraint(error), Some("bookings_idempotency_key" | "bookings_pkey"))
+}
+
+fn constraint(error: &tokio_postgres::Error) -> Option<&str> {
+    error.as_db_error()?.constraint()
 }
 
 /// The server ended the connection or takes none: a restart, a failover, too many connections.

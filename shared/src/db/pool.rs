@@ -2,7 +2,8 @@
 
 use std::{num::NonZeroU16, time::Duration};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use futures_util::future::join_all;
 use native_tls::TlsConnector;
 use postgres_native_tls::MakeTlsConnector;
 use tokio_postgres::{Client, Config};
@@ -50,15 +51,20 @@ impl Db {
         Ok(Self { pool, naming: database.naming() })
     }
 
-    /// Opens one connection, so that the first request finds it open.
+    /// Opens all connections of the pool, so that the first requests find them open.
     ///
     /// # Errors
     /// [`Error::Unavailable`], or [`Error::Internal`] if the server refuses the name or password.
     pub async fn warm(&self) -> Result<(), Error> {
-        match self.pool.get().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Fault::from_pool(error).into()),
+        for connection in self.all().await {
+            drop(connection.map_err(Fault::from_pool)?);
         }
+        Ok(())
+    }
+
+    /// Every connection of the pool at once: one in classic Lambda.
+    pub(super) async fn all(&self) -> Vec<Result<Object, PoolError>> {
+        join_all((0..self.pool.status().max_size).map(|_| self.pool.get())).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use deadpool_postgres::{ClientWrapper, Object};
 use futures_util::future::join_all;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::{
     Error as PgError, Row,
     types::{ToSql, Type},
@@ -24,7 +24,10 @@ pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
 /// Attempts at one operation, the first included.
 const ATTEMPTS: u32 = 4;
 
-/// Attempts that may end in silence: 2 of 5 s each leave time to answer within a Lambda's 15 s.
+/// How long an operation may take, all attempts together: it leaves time to answer within a Lambda's 15 s.
+const TOTAL: Duration = Duration::from_secs(10);
+
+/// Attempts that may end in silence: two of 5 s.
 const SILENT_ATTEMPTS: u32 = 2;
 
 /// Whether an operation may be run again when it is unknown if it took effect.
@@ -81,9 +84,10 @@ impl Db {
         repeat: Repeat,
     ) -> Result<Vec<Row>, Error> {
         let (mut attempts, mut silent) = (0, 0);
+        let begun = Instant::now();
         loop {
             attempts += 1;
-            let fault = match self.attempt(statements).await {
+            let fault = match self.attempt(statements, ATTEMPT.min(TOTAL.saturating_sub(begun.elapsed()))).await {
                 Ok(rows) => return Ok(rows),
                 Err(fault) => fault,
             };
@@ -98,7 +102,7 @@ impl Db {
                 }
                 Fault::TooSlow(_) | Fault::Refused(_) => false,
             };
-            if !again || attempts == ATTEMPTS {
+            if !again || attempts == ATTEMPTS || begun.elapsed() >= TOTAL {
                 return Err(fault.into());
             }
             tracing::debug!(attempts, ?fault, "running a transaction again");
@@ -106,7 +110,7 @@ impl Db {
         }
     }
 
-    /// Has a connection prepare a statement ahead of its first use. A connection that sends statements without a name
+    /// Has every connection prepare a statement ahead of its first use. A connection that sends statements without a name
     /// has nothing to prepare.
     ///
     /// # Errors
@@ -115,20 +119,32 @@ impl Db {
         if self.naming == StatementNaming::Unnamed {
             return Ok(());
         }
-        let client = self.pool.get().await.map_err(Fault::from_pool)?;
-        match timeout(ATTEMPT, statement.prepare(&client)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Fault::from_statement(error).into()),
-            Err(_) => {
-                drop(Object::take(client));
-                Err(Fault::Lost(Silent.into()).into())
+        for client in self.all().await {
+            let client = client.map_err(Fault::from_pool)?;
+            match timeout(ATTEMPT, statement.prepare(&client)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(Fault::from_statement(error).into()),
+                Err(_) => {
+                    drop(Object::take(client));
+                    return Err(Fault::Lost(Silent.into()).into());
+                }
             }
         }
+        Ok(())
     }
 
-    async fn attempt(&self, statements: &[(&'static Statement, Values<'_>)]) -> Result<Vec<Row>, Fault> {
-        let client = self.pool.get().await.map_err(Fault::from_pool)?;
-        let result = match timeout(ATTEMPT, self.execute(&client, statements)).await {
+    /// One attempt, to connect included, within `bound`.
+    async fn attempt(
+        &self,
+        statements: &[(&'static Statement, Values<'_>)],
+        bound: Duration,
+    ) -> Result<Vec<Row>, Fault> {
+        let deadline = Instant::now() + bound;
+        let client = match timeout_at(deadline, self.pool.get()).await {
+            Ok(client) => client.map_err(Fault::from_pool)?,
+            Err(_) => return Err(Fault::NotConnected(Silent.into())),
+        };
+        let result = match timeout_at(deadline, self.execute(&client, statements)).await {
             Ok(result) => result.map_err(Fault::from_statement),
             Err(_) => Err(Fault::Lost(Silent.into())),
         };

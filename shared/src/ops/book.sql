@@ -6,7 +6,7 @@
 --
 -- Locks: one row of seat_pools, waited for; for one execution and one commit.
 -- Outcomes: the booking. Or no row, and nothing changed: the request may not be booked, or this pool has too few seats.
--- unique_violation, and nothing changed: an earlier request with this id or key made a booking.
+-- unique_violation, and nothing changed: another request with this id or key made a booking just now.
 --
 -- It is this short since it is what a popular show is sold with: it has to keep up with commits that do not contend.
 WITH place AS MATERIALIZED (
@@ -18,6 +18,8 @@ WITH place AS MATERIALIZED (
         price_minor, currency
     FROM shows
     WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4
+        -- A repeated request is told by a read. Only two at once meet at the unique index, which keeps them apart.
+        AND ($6 IS NULL OR NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6))
 ), taken AS (
     UPDATE seat_pools
     SET free = free - $4

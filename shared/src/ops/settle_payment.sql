@@ -8,7 +8,7 @@ WITH locked AS MATERIALIZED (
     SELECT * FROM payments WHERE provider = $1 AND payment_id = $2 FOR UPDATE
 ), settled AS (
     UPDATE payments
-    SET state = 'refunded', updated_at = clock_timestamp()
+    SET state = 'refunded', refund_told_at = clock_timestamp(), updated_at = clock_timestamp()
     FROM locked
     WHERE payments.provider = locked.provider AND payments.payment_id = locked.payment_id
         AND locked.state = 'refund_due'
