@@ -50,7 +50,7 @@ async fn measured(bench: &Bench, report: &mut Report, section: &mut Section) -> 
     let mut plains: Vec<Vec<Start>> = NAMES.iter().map(|_| Vec::new()).collect();
     for round in 0..starts {
         for (index, name) in NAMES.iter().enumerate() {
-            // The sweep looks at the invariants of every show besides, which is some 100 ms of the database's.
+            // The sweep looks at the invariants of every show besides: three are enough.
             let calls = if *name == "sweep-holds" { 3 } else { bench.pick(200, 10) };
             found[index].push(place.start(name, &binaries[index], calls).await?);
             plains[index].push(plain.start(name, &binaries[index], 1).await?);
