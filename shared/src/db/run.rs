@@ -160,16 +160,16 @@ impl Db {
         client: &ClientWrapper,
         statements: &[(&'static Statement, Values<'_>)],
     ) -> Result<Vec<Row>, PgError> {
+        if let [(statement, values)] = statements {
+            return self.query(client, statement, values).await;
+        }
         if self.naming == StatementNaming::Prepared {
-            // Before a transaction begins, so that nothing is locked meanwhile.
+            // Before the transaction begins, so that nothing is locked meanwhile.
             for (statement, _) in statements {
                 statement.prepare(client).await?;
             }
         }
-        match statements {
-            [(statement, values)] => self.query(client, statement, values).await,
-            statements => pipeline(client, statements.iter().map(|(s, values)| self.query(client, s, values))).await,
-        }
+        pipeline(client, statements.iter().map(|(s, values)| self.query(client, s, values))).await
     }
 
     async fn query(
