@@ -8,7 +8,7 @@ WITH taken AS (
     WHERE show_id = $1 AND pool_no = 0 AND version = :version::bigint
     RETURNING clock_timestamp() AS now
 )
-INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key)
-SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6
+INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, holder)
+SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6, $7
 FROM taken;
 \endif

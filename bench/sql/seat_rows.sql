@@ -13,6 +13,6 @@ WITH picked AS MATERIALIZED (
     WHERE seats.show_id = $1 AND seats.seat_no = picked.seat_no AND (SELECT count(*) FROM picked) = $4
     RETURNING seats.seat_no
 )
-INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key)
-SELECT $1, $2, $3, $4, 'PENDING', clock_timestamp(), clock_timestamp() + make_interval(secs => $5), $6
+INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, holder)
+SELECT $1, $2, $3, $4, 'PENDING', clock_timestamp(), clock_timestamp() + make_interval(secs => $5), $6, $7
 WHERE EXISTS (SELECT FROM taken)

@@ -1,24 +1,23 @@
-//! `POST /shows/{show_id}/bookings`.
+//! `POST /shows/{show_id}/bookings`, and the same for partners with an API key.
 
 use std::time::Duration;
 
 use boxoffice_shared::{
-    aws,
+    Error, aws,
     config::{Environment, Reader},
     db::Db,
     error::Cause,
     metrics::Counter,
-    model::{BookingId, Hold},
+    model::{BookingId, Hold, HolderLimits},
     ops::{self, BookRequest, Booked},
     queue::HoldQueue,
     start::start,
 };
 use http::HeaderName;
-use lambda_http::{Body, Request, Response};
 
 use crate::{
     http::{Call, Fields, Problem, Reply},
-    serve::{Handler, respond},
+    serve::Handler,
 };
 
 /// How much later than the hold its message is to arrive: so that it seldom finds a hold that is not quite over.
@@ -32,6 +31,7 @@ pub struct Book {
     db: Db,
     queue: HoldQueue,
     hold: Hold,
+    limits: HolderLimits,
 }
 
 impl Handler for Book {
@@ -39,23 +39,23 @@ impl Handler for Book {
         let mut reader = Reader::new(&Environment);
         let (database, connections) = (reader.database(), reader.concurrency());
         let (hold, queue_url) = (reader.hold(), reader.hold_queue_url());
-        let settings = database.zip(connections).zip(hold.zip(queue_url));
-        let ((database, connections), (hold, queue_url)) = reader.finish(settings)?;
+        let limits = reader.holder_limits();
+        let settings = database.zip(connections).zip(hold.zip(queue_url)).zip(limits);
+        let (((database, connections), (hold, queue_url)), limits) = reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
         let queue = HoldQueue::new(aws::load(&tls), queue_url);
         let (prepared, ()) = tokio::join!(ops::prepare_book(&db), queue.warm());
         if let Err(error) = prepared {
             tracing::warn!(cause = ?std::error::Error::source(&error), "the first booking will prepare its statement");
         }
-        Ok(Self { db, queue, hold })
+        Ok(Self { db, queue, hold, limits })
     }
 
-    async fn handle(&self, request: &Request) -> Response<Body> {
-        let call = Call::new(request);
-        respond(match call.route() {
-            ("POST", "/shows/{show_id}/bookings") => self.book(&call).await,
+    async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        match call.route() {
+            ("POST", "/shows/{show_id}/bookings" | "/partner/shows/{show_id}/bookings") => self.book(call).await,
             _ => Err(Problem::RouteNotFound),
-        })
+        }
     }
 }
 
@@ -75,7 +75,7 @@ impl Book {
         match booked {
             Ok(booked) => Ok(reply(&booked)),
             Err(error) => {
-                Counter::SoldOut.add(matches!(error, boxoffice_shared::Error::SoldOut { .. }).into());
+                count_refusal(&error);
                 Err(error.into())
             }
         }
@@ -87,7 +87,25 @@ impl Book {
         let mut fields = Fields::read(call.request())?;
         let (user_name, seats) = (fields.required("user_name"), fields.required("seats"));
         let (user_name, seats) = fields.finish(user_name.zip(seats))?;
-        Ok(BookRequest { id: BookingId::generate(show_id), user_name, seats, hold: self.hold, idempotency_key })
+        Ok(BookRequest {
+            id: BookingId::generate(show_id),
+            user_name,
+            seats,
+            hold: self.hold,
+            idempotency_key,
+            holder: call.holder()?,
+            limits: self.limits,
+        })
+    }
+}
+
+fn count_refusal(error: &Error) {
+    match error {
+        Error::SoldOut { .. } => Counter::SoldOut.add(1),
+        Error::PendingLimit { .. } | Error::HolderLimit { .. } | Error::HolderWaits { .. } => {
+            Counter::HolderLimited.add(1);
+        }
+        _ => {}
     }
 }
 

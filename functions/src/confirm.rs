@@ -9,16 +9,16 @@ use boxoffice_shared::{
     db::Db,
     error::Cause,
     metrics::Counter,
-    model::{Booking, Hold, Provider},
+    model::{Booking, Hold, Provider, Viewer},
     ops::{self, Settled},
     queue::PaymentQueue,
     start::start,
 };
-use lambda_http::{Body, Request, Response};
 
 use crate::{
+    access::Scope,
     http::{Call, Problem, Reply},
-    serve::{Handler, respond},
+    serve::Handler,
     webhooks::{Webhooks, standard, stripe},
 };
 
@@ -45,23 +45,22 @@ impl Handler for Confirm {
         Ok(Self { db, webhooks, hold, max_hold })
     }
 
-    async fn handle(&self, request: &Request) -> Response<Body> {
-        respond(self.answer(&Call::new(request)).await)
-    }
-}
-
-impl Confirm {
-    async fn answer(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+    async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let caller = call.caller();
         let booking = match call.route() {
-            ("GET", "/bookings/{booking_id}") => ops::get_booking(&self.db, call.booking_id()?).await?,
+            ("GET", "/bookings/{booking_id}") => {
+                let operator = caller.may(Scope::BookingsRead);
+                let viewer = if operator { Viewer::Operator } else { Viewer::Bearer(caller.subject()) };
+                ops::get_booking(&self.db, call.booking_id()?, viewer).await?
+            }
             ("DELETE", "/bookings/{booking_id}") => {
-                count(Counter::Cancelled, ops::cancel(&self.db, call.booking_id()?).await?)
+                count(Counter::Cancelled, ops::cancel(&self.db, call.booking_id()?, caller.subject()).await?)
             }
             ("POST", "/bookings/{booking_id}/confirm") => {
                 count(Counter::Confirmed, ops::confirm(&self.db, call.booking_id()?).await?)
             }
             ("POST", "/bookings/{booking_id}/extend") => {
-                ops::extend(&self.db, call.booking_id()?, self.hold, self.max_hold).await?.booking
+                ops::extend(&self.db, call.booking_id()?, caller.subject(), self.hold, self.max_hold).await?.booking
             }
             ("POST", "/webhooks/payments/stripe") => return self.receive(Provider::Stripe, call).await,
             ("POST", "/webhooks/payments/standard") => return self.receive(Provider::Standard, call).await,
@@ -69,7 +68,9 @@ impl Confirm {
         };
         Ok(Reply::ok(&booking))
     }
+}
 
+impl Confirm {
     async fn receive(&self, provider: Provider, call: &Call<'_>) -> Result<Reply, Problem> {
         self.webhooks.receive(&self.db, provider, call.request()).await
     }

@@ -4,13 +4,14 @@
 //! | Lambda | routes |
 //! |---|---|
 //! | [`list_shows`] | `GET /shows`, `GET /shows/{show_id}` |
-//! | [`book`] | `POST /shows/{show_id}/bookings` |
+//! | [`book`] | `POST /shows/{show_id}/bookings`, `POST /partner/shows/{show_id}/bookings` |
 //! | [`confirm`] | `GET` and `DELETE /bookings/{booking_id}`, `POST /bookings/{booking_id}/confirm` and `/extend`, `POST /webhooks/payments/stripe` and `/standard` |
 //! | [`manage_shows`] | `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`, `POST /admin/payments/{provider}/{payment_id}/settle` |
 
+pub mod access;
 pub mod book;
 pub mod confirm;
-mod http;
+pub mod http;
 pub mod list_shows;
 pub mod manage_shows;
 pub mod serve;

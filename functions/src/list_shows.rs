@@ -1,12 +1,11 @@
 //! `GET /shows` and `GET /shows/{show_id}`.
 
 use boxoffice_shared::{db::Db, error::Cause, ops};
-use lambda_http::{Body, Request, Response};
 use serde_json::json;
 
 use crate::{
     http::{Call, Problem, Reply},
-    serve::{Handler, respond, start_with_database},
+    serve::{Handler, start_with_database},
 };
 
 /// The Lambda that reads shows.
@@ -20,13 +19,12 @@ impl Handler for ListShows {
         Ok(Self { db: start_with_database().await? })
     }
 
-    async fn handle(&self, request: &Request) -> Response<Body> {
-        let call = Call::new(request);
-        respond(match call.route() {
-            ("GET", "/shows") => self.list(&call).await,
-            ("GET", "/shows/{show_id}") => self.get(&call).await,
+    async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        match call.route() {
+            ("GET", "/shows") => self.list(call).await,
+            ("GET", "/shows/{show_id}") => self.get(call).await,
             _ => Err(Problem::RouteNotFound),
-        })
+        }
     }
 }
 

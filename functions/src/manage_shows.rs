@@ -6,15 +6,14 @@ use boxoffice_shared::{
     db::Db,
     error::Cause,
     model::{Pools, SeatCount, TotalSeats},
-    ops::{self, NewShow},
+    ops::{self, LimitChange, NewShow},
     start::start,
 };
-use lambda_http::{Body, Request, Response};
 use serde_json::json;
 
 use crate::{
     http::{Call, Fields, Problem, Reply},
-    serve::{Handler, respond},
+    serve::Handler,
 };
 
 /// The Lambda for operators.
@@ -32,15 +31,14 @@ impl Handler for ManageShows {
         Ok(Self { db: start(database, connections).await?.0, expected_writers })
     }
 
-    async fn handle(&self, request: &Request) -> Response<Body> {
-        let call = Call::new(request);
-        respond(match call.route() {
-            ("POST", "/admin/shows") => self.create(&call).await,
-            ("PATCH", "/admin/shows/{show_id}") => self.change(&call).await,
-            ("GET", "/admin/payments") => self.list_payments(&call).await,
-            ("POST", "/admin/payments/{provider}/{payment_id}/settle") => self.settle_payment(&call).await,
+    async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        match call.route() {
+            ("POST", "/admin/shows") => self.create(call).await,
+            ("PATCH", "/admin/shows/{show_id}") => self.change(call).await,
+            ("GET", "/admin/payments") => self.list_payments(call).await,
+            ("POST", "/admin/payments/{provider}/{payment_id}/settle") => self.settle_payment(call).await,
             _ => Err(Problem::RouteNotFound),
-        })
+        }
     }
 }
 
@@ -52,10 +50,20 @@ impl ManageShows {
 
     async fn change(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let show_id = call.show_id()?;
-        let mut fields = Fields::read(call.request())?;
-        let pools = fields.required("pools");
-        let show = ops::set_pools(&self.db, show_id, fields.finish(pools)?).await?;
-        Ok(Reply::ok(&show))
+        let change = read_change(call)?;
+        let mut show = None;
+        if change.max_pending_seats_per_holder.is_some() || change.max_seats_per_holder.is_some() {
+            let (pending, in_all) = (change.max_pending_seats_per_holder, change.max_seats_per_holder);
+            show = Some(ops::set_holder_limits(&self.db, show_id, pending, in_all).await?);
+        }
+        // The two are transactions of their own: after a failure between them the same call is made again.
+        if let Some(pools) = change.pools {
+            show = Some(ops::set_pools(&self.db, show_id, pools).await?);
+        }
+        match show {
+            Some(show) => Ok(Reply::ok(&show)),
+            None => Ok(Reply::ok(&ops::get_show(&self.db, show_id).await?)),
+        }
     }
 
     async fn list_payments(&self, call: &Call<'_>) -> Result<Reply, Problem> {
@@ -82,8 +90,46 @@ impl ManageShows {
         let default_pools = total_seats.map_or(Pools::ONE, |seats| Pools::for_show(seats, self.expected_writers));
         let pools = fields.optional("pools", default_pools);
         let price = fields.price();
-        let all = name.zip(start_time).zip(total_seats).zip(max_seats_per_booking.zip(pools)).zip(price);
-        let ((((name, start_time), total_seats), (max_seats_per_booking, pools)), price) = fields.finish(all)?;
-        Ok(NewShow { name, start_time, total_seats, max_seats_per_booking, pools, price })
+        let (max_pending, max_in_all) = (read_limit(&mut fields, MAX_PENDING), read_limit(&mut fields, MAX_IN_ALL));
+        let seats = total_seats.zip(max_seats_per_booking).zip(pools).zip(max_pending.zip(max_in_all));
+        let all = name.zip(start_time).zip(seats).zip(price);
+        let (((name, start_time), seats), price) = fields.finish(all)?;
+        let (((total_seats, max_seats_per_booking), pools), (max_pending, max_in_all)) = seats;
+        let (max_pending_seats_per_holder, max_seats_per_holder) = (max_pending.flatten(), max_in_all.flatten());
+        Ok(NewShow {
+            name,
+            start_time,
+            total_seats,
+            max_seats_per_booking,
+            max_pending_seats_per_holder,
+            max_seats_per_holder,
+            pools,
+            price,
+        })
     }
+}
+
+/// The members for a show's own limits of one holder.
+const MAX_PENDING: &str = "max_pending_seats_per_holder";
+const MAX_IN_ALL: &str = "max_seats_per_holder";
+
+/// What is to change of a show: what is `None` stays.
+struct Change {
+    pools: Option<Pools>,
+    max_pending_seats_per_holder: LimitChange,
+    max_seats_per_holder: LimitChange,
+}
+
+fn read_change(call: &Call<'_>) -> Result<Change, Problem> {
+    let mut fields = Fields::read(call.request())?;
+    let pools = fields.maybe("pools");
+    let (max_pending, max_in_all) = (read_limit(&mut fields, MAX_PENDING), read_limit(&mut fields, MAX_IN_ALL));
+    let (pools, (max_pending_seats_per_holder, max_seats_per_holder)) =
+        fields.finish(pools.zip(max_pending.zip(max_in_all)))?;
+    Ok(Change { pools, max_pending_seats_per_holder, max_seats_per_holder })
+}
+
+/// A limit that may be left out; `null` is the deployment's own.
+fn read_limit(fields: &mut Fields, name: &str) -> Option<LimitChange> {
+    if fields.take_null(name) { Some(Some(None)) } else { Some(fields.maybe(name)?.map(Some)) }
 }

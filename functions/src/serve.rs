@@ -10,9 +10,10 @@ use boxoffice_shared::{
     metrics::Counter,
     start::start,
 };
+use jiff::Timestamp;
 use lambda_http::{Body, Request, Response, service_fn};
 
-use crate::http::{Problem, Reply};
+use crate::http::{Call, Problem, Reply};
 
 /// One Lambda: what it has at hand for every request. A clone serves each request, and shares connections.
 pub trait Handler: Clone + Send + Sync + Sized + 'static {
@@ -22,8 +23,11 @@ pub trait Handler: Clone + Send + Sync + Sized + 'static {
     /// The environment is not usable; the message names every fault.
     fn start() -> impl Future<Output = Result<Self, Cause>> + Send;
 
-    /// Answers a request.
-    fn handle(&self, request: &Request) -> impl Future<Output = Response<Body>> + Send;
+    /// Answers a request of somebody who may make it.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    fn handle(&self, call: &Call<'_>) -> impl Future<Output = Result<Reply, Problem>> + Send;
 }
 
 /// Starts the handler and answers requests until the instance ends.
@@ -42,7 +46,7 @@ pub async fn serve<H: Handler>() -> ExitCode {
     let service = service_fn(move |request: Request| {
         let handler = handler.clone();
         // Always `Ok`: an `Err` would be an invocation error, and the client would not see the problem document.
-        async move { Ok::<_, lambda_http::Error>(handler.handle(&request).await) }
+        async move { Ok::<_, lambda_http::Error>(answer(&handler, &request).await) }
     });
     match lambda_http::run_concurrent(service).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,11 +57,16 @@ pub async fn serve<H: Handler>() -> ExitCode {
     }
 }
 
-/// Turns what a handler decided into a response, and logs and counts what is ours to mend.
-pub(crate) fn respond(result: Result<Reply, Problem>) -> Response<Body> {
+/// The response to a request: whether its caller may make it is asked here, for all routes of all handlers. Logs and counts
+/// what is ours to mend.
+async fn answer<H: Handler>(handler: &H, request: &Request) -> Response<Body> {
+    let result = match Call::admit(request, Timestamp::now()) {
+        Ok(call) => handler.handle(&call).await,
+        Err(problem) => Err(problem),
+    };
     let reply = result.unwrap_or_else(|problem| {
         problem.log();
-        Counter::Unavailable.add(problem.retry_after().is_some().into());
+        Counter::Unavailable.add(problem.is_unavailable().into());
         Reply::problem(&problem)
     });
     reply.into_response()

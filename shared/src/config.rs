@@ -4,13 +4,14 @@
 use std::{
     env, fmt,
     num::NonZeroU16,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde::Deserialize;
 
-use crate::model::{Hold, Invalid, Pools};
+use crate::model::{Hold, HolderLimits, Invalid, Pools};
 
 /// Where the settings come from: the process's environment, or a table in a test.
 pub trait Source {
@@ -105,6 +106,30 @@ impl<'a, S: Source> Reader<'a, S> {
         match text.parse() {
             Ok(seconds @ 1..=86_400) => Some(Duration::from_secs(seconds)),
             _ => self.fault("MAX_HOLD_SECONDS must be a whole number of seconds from 1 to 86400.".into()),
+        }
+    }
+
+    /// `MAX_PENDING_SEATS_PER_HOLDER`, `MAX_SEATS_PER_HOLDER`, `MAX_UNPAID_HOLDS` and `ADDRESS_ALLOWANCE`: what one holder may
+    /// have of a show. Those of [`HolderLimits::DEFAULT`] unless set.
+    pub fn holder_limits(&mut self) -> Option<HolderLimits> {
+        let default = HolderLimits::DEFAULT;
+        let pending = self.integer("MAX_PENDING_SEATS_PER_HOLDER", default.max_pending_seats, 1..=1_000_000);
+        let in_all = self.integer("MAX_SEATS_PER_HOLDER", default.max_seats, 1..=1_000_000);
+        let unpaid = self.integer("MAX_UNPAID_HOLDS", default.max_unpaid_holds, 0..=15);
+        let allowance = self.integer("ADDRESS_ALLOWANCE", default.address_allowance, 1..=1_000);
+        Some(HolderLimits {
+            max_pending_seats: pending?,
+            max_seats: in_all?,
+            max_unpaid_holds: unpaid?,
+            address_allowance: allowance?,
+        })
+    }
+
+    fn integer(&mut self, name: &str, default: i32, range: RangeInclusive<i32>) -> Option<i32> {
+        let Some(text) = self.source.get(name) else { return Some(default) };
+        match text.parse() {
+            Ok(value) if range.contains(&value) => Some(value),
+            _ => self.fault(format!("{name} must be an integer from {} to {}.", range.start(), range.end())),
         }
     }
 

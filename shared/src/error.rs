@@ -29,6 +29,27 @@ pub enum Error {
         /// The show's limit, in seats.
         max: i32,
     },
+    /// The holder would hold more seats of the show at a time than it may.
+    PendingLimit {
+        /// Seats that it holds unpaid.
+        held: i64,
+        /// What it may hold, in seats.
+        max: i32,
+    },
+    /// The holder would have more seats of the show, held and sold, than it may.
+    HolderLimit {
+        /// Seats that it has.
+        held: i64,
+        /// What it may have, in seats.
+        max: i32,
+    },
+    /// Too many of the holder's holds of the show ended unpaid: it must wait.
+    HolderWaits {
+        /// For how long, in whole seconds, an hour at most.
+        seconds: u32,
+        /// Holds of an hour that may end unpaid.
+        allowed: i32,
+    },
     /// The key was used for another request on this show.
     IdempotencyKeyReused,
     /// The hold ended before this call.
@@ -56,13 +77,15 @@ impl Error {
     /// Whether the same call may succeed a little later, unchanged.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Busy(_) | Self::Unavailable(_) => true,
+            Self::Busy(_) | Self::Unavailable(_) | Self::HolderWaits { .. } => true,
             Self::ShowNotFound
             | Self::BookingNotFound
             | Self::SoldOut { .. }
             | Self::ShowStarted
             | Self::ShowInPast
             | Self::TooManySeats { .. }
+            | Self::PendingLimit { .. }
+            | Self::HolderLimit { .. }
             | Self::IdempotencyKeyReused
             | Self::BookingExpired
             | Self::BookingCancelled
@@ -88,6 +111,16 @@ impl fmt::Display for Error {
             Self::TooManySeats { max: 1 } => f.write_str("One booking of this show may have 1 seat at most."),
             Self::TooManySeats { max } => {
                 write!(f, "One booking of this show may have {max} seats at most.")
+            }
+            Self::PendingLimit { held, max } => write!(
+                f,
+                "You may hold {max} seats of this show at a time and hold {held}: pay for them or give some back first."
+            ),
+            Self::HolderLimit { held, max } => {
+                write!(f, "You may have {max} seats of this show in all and have {held}.")
+            }
+            Self::HolderWaits { .. } => {
+                f.write_str("Too many of your holds of this show ended unpaid. Please wait before you book again.")
             }
             Self::IdempotencyKeyReused => f.write_str("This idempotency key was used for a different request."),
             Self::BookingExpired => f.write_str("The hold has expired and its seats were given back."),
@@ -115,6 +148,9 @@ impl StdError for Error {
             | Self::ShowStarted
             | Self::ShowInPast
             | Self::TooManySeats { .. }
+            | Self::PendingLimit { .. }
+            | Self::HolderLimit { .. }
+            | Self::HolderWaits { .. }
             | Self::IdempotencyKeyReused
             | Self::BookingExpired
             | Self::BookingCancelled

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use boxoffice_shared::{
     Error,
-    model::BookingStatus,
+    model::{BookingStatus, Viewer},
     ops::{self, ExpireOutcome},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
@@ -30,7 +30,7 @@ async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
     let (booked, confirmed, cancelled, expired) = tokio::join!(
         ops::book(&counters[0], &order),
         ops::confirm(&counters[1], held.id()),
-        ops::cancel(&counters[2], held.id()),
+        ops::cancel(&counters[2], held.id(), None),
         ops::expire(&counters[3], &batch),
     );
     for (name, busy) in [
@@ -44,7 +44,10 @@ async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
     assert!(booked.unwrap_err().retryable());
     // What takes no lock of others is not held up.
     assert_eq!(ops::sweep(&counters[0]).await.unwrap(), 0);
-    assert_eq!(ops::get_booking(&counters[1], held.id()).await.unwrap().status(), BookingStatus::Pending);
+    assert_eq!(
+        ops::get_booking(&counters[1], held.id(), Viewer::Bearer(None)).await.unwrap().status(),
+        BookingStatus::Pending
+    );
     assert_eq!(ops::get_show(&counters[2], show).await.unwrap().available_seats(), 98);
 
     holder.batch_execute("COMMIT").await.unwrap();

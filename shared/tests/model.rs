@@ -78,7 +78,7 @@ impl Twins {
             }
             52..62 => {
                 let id = self.some_booking(rng);
-                let (said, expected) = (ops::cancel(&self.db, id).await, self.model.cancel(id));
+                let (said, expected) = (ops::cancel(&self.db, id, None).await, self.model.cancel(id));
                 let what = format!("cancel {id}: {said:?}, and not {expected:?}");
                 assert_eq!(Answer::of_settled(said), expected, "{what}");
                 what
@@ -236,6 +236,9 @@ impl Answer {
             Error::BookingCancelled => Self::Cancelled,
             Error::BookingConfirmed => Self::Confirmed,
             Error::ShowInPast
+            | Error::PendingLimit { .. }
+            | Error::HolderLimit { .. }
+            | Error::HolderWaits { .. }
             | Error::BookingRefunded
             | Error::PaymentNotFound
             | Error::PaymentNotDue

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use boxoffice_shared::{
     Error,
-    model::{BookingId, BookingStatus, FailureReason, Pools, SeatCount, UserName},
+    model::{BookingId, BookingStatus, FailureReason, Pools, SeatCount, UserName, Viewer},
     ops::{self, ExpireOutcome},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
@@ -30,8 +30,8 @@ async fn a_booking_holds_its_seats_and_a_confirmation_keeps_them() {
     let again = ops::confirm(&db, booked.booking.id()).await.unwrap();
     assert!(!again.changed);
     assert_eq!(again.booking, confirmed, "confirming again is the same answer");
-    assert!(matches!(ops::cancel(&db, confirmed.id()).await, Err(Error::BookingConfirmed)));
-    assert_eq!(ops::get_booking(&db, confirmed.id()).await.unwrap(), confirmed);
+    assert!(matches!(ops::cancel(&db, confirmed.id(), None).await, Err(Error::BookingConfirmed)));
+    assert_eq!(ops::get_booking(&db, confirmed.id(), Viewer::Bearer(None)).await.unwrap(), confirmed);
     assert_eq!(ops::get_show(&db, show.id()).await.unwrap().reserved_seats(), 3);
     assert_invariants(&database.client().await).await;
 }
@@ -43,7 +43,7 @@ async fn a_cancelled_hold_gives_its_seats_back_once() {
     let show = show(&db, 10, 2).await;
     let id = ops::book(&db, &request(show.id(), 3)).await.unwrap().booking.id();
     for first in [true, false] {
-        let ops::Settled { booking: cancelled, changed } = ops::cancel(&db, id).await.unwrap();
+        let ops::Settled { booking: cancelled, changed } = ops::cancel(&db, id, None).await.unwrap();
         assert_eq!(changed, first);
         assert_eq!(cancelled.status(), BookingStatus::Failed(FailureReason::Cancelled));
         assert_eq!(ops::get_show(&db, show.id()).await.unwrap().available_seats(), 10);
@@ -72,7 +72,7 @@ async fn a_hold_expires_when_its_time_is_over_and_not_before() {
     assert_eq!(expire().await, ExpireOutcome::Settled);
     assert_eq!(ops::sweep(&db).await.unwrap(), 0);
     assert!(matches!(ops::confirm(&db, id).await, Err(Error::BookingExpired)));
-    assert!(matches!(ops::cancel(&db, id).await, Err(Error::BookingExpired)));
+    assert!(matches!(ops::cancel(&db, id, None).await, Err(Error::BookingExpired)));
     assert_eq!(ops::get_show(&db, show.id()).await.unwrap().available_seats(), 10);
     assert_invariants(&client).await;
 }
@@ -104,9 +104,9 @@ async fn refusals_say_why_and_change_nothing() {
     assert!(matches!(ops::book(&db, &request(unknown, 1)).await, Err(Error::ShowNotFound)));
     assert!(matches!(ops::get_show(&db, unknown).await, Err(Error::ShowNotFound)));
     let nobody = BookingId::generate(show.id());
-    assert!(matches!(ops::get_booking(&db, nobody).await, Err(Error::BookingNotFound)));
+    assert!(matches!(ops::get_booking(&db, nobody, Viewer::Bearer(None)).await, Err(Error::BookingNotFound)));
     assert!(matches!(ops::confirm(&db, nobody).await, Err(Error::BookingNotFound)));
-    assert!(matches!(ops::cancel(&db, nobody).await, Err(Error::BookingNotFound)));
+    assert!(matches!(ops::cancel(&db, nobody, None).await, Err(Error::BookingNotFound)));
     assert_eq!(ops::expire(&db, &BTreeSet::from([nobody])).await.unwrap()[&nobody], ExpireOutcome::Unknown);
     assert!(matches!(ops::book(&db, &request(show.id(), 101)).await, Err(Error::TooManySeats { max: 100 })));
     ops::book(&db, &request(show.id(), 8)).await.unwrap();
@@ -126,7 +126,7 @@ async fn seats_that_lie_in_several_pools_are_sold_together() {
     let booked = ops::book(&db, &request(show.id(), 3)).await.unwrap();
     assert_eq!(booked.booking.seats(), 3);
     assert!(matches!(ops::book(&db, &request(show.id(), 2)).await, Err(Error::SoldOut { available: 1 })));
-    ops::cancel(&db, booked.booking.id()).await.unwrap();
+    ops::cancel(&db, booked.booking.id(), None).await.unwrap();
     // The three are now in one pool, or the last one joined them.
     ops::book(&db, &request(show.id(), 4)).await.unwrap();
     assert!(matches!(ops::book(&db, &request(show.id(), 1)).await, Err(Error::SoldOut { available: 0 })));
@@ -147,14 +147,14 @@ async fn a_key_makes_one_booking() {
     other.user_name = UserName::try_from("Bob").unwrap();
     assert!(matches!(ops::book(&db, &other).await, Err(Error::IdempotencyKeyReused)));
     // The key outlives the hold: what a client was told stays true.
-    ops::cancel(&db, first.booking.id()).await.unwrap();
+    ops::cancel(&db, first.booking.id(), None).await.unwrap();
     let settled = ops::book(&db, &keyed(show.id(), 2, "k")).await.unwrap();
     assert_eq!(settled.booking.status(), BookingStatus::Failed(FailureReason::Cancelled));
     // A replay is possible when the show is sold out, too.
     ops::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap();
     assert!(ops::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().replayed);
     // The same id again is our own attempt whose answer was lost, not a replay.
-    ops::cancel(&db, ops::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().booking.id()).await.unwrap();
+    ops::cancel(&db, ops::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().booking.id(), None).await.unwrap();
     let mine = request(show.id(), 1);
     let (one, two) = (ops::book(&db, &mine).await.unwrap(), ops::book(&db, &mine).await.unwrap());
     assert_eq!(one.booking, two.booking);
@@ -195,10 +195,10 @@ async fn a_pool_row_that_is_missing_stops_the_release_and_loses_nothing() {
     let id = ops::book(&db, &request(show.id(), 4)).await.unwrap().booking.id();
     let client = database.client().await;
     client.execute("UPDATE seat_pools SET pool_no = 9", &[]).await.unwrap();
-    assert!(matches!(ops::cancel(&db, id).await, Err(Error::Internal(_))));
-    assert_eq!(ops::get_booking(&db, id).await.unwrap().status(), BookingStatus::Pending);
+    assert!(matches!(ops::cancel(&db, id, None).await, Err(Error::Internal(_))));
+    assert_eq!(ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Pending);
     client.execute("UPDATE seat_pools SET pool_no = 0", &[]).await.unwrap();
-    ops::cancel(&db, id).await.unwrap();
+    ops::cancel(&db, id, None).await.unwrap();
     assert_invariants(&client).await;
 }
 

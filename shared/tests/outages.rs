@@ -167,7 +167,7 @@ async fn a_frozen_network_is_unavailable_and_not_a_hang() {
     let db = db_at(&database.url_at(proxy.port(), "disable"), 1);
     let show = show(&db, 10, 2).await.id();
     let sold = ops::book(&db, &request(show, 1)).await.unwrap().booking.id();
-    ops::cancel(&db, sold).await.unwrap();
+    ops::cancel(&db, sold, None).await.unwrap();
     let wish = request(show, 3);
     proxy.freeze();
     let answer = timeout(LAMBDA, ops::book(&db, &wish)).await.expect("no hang");

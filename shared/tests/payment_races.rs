@@ -7,7 +7,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use boxoffice_shared::{
     db::Db,
-    model::{BookingId, BookingStatus, FailureReason, Hold, PaymentChange, PaymentEvent, Refund, RefundReason, ShowId},
+    model::{
+        BookingId, BookingStatus, FailureReason, Hold, PaymentChange, PaymentEvent, Refund, RefundReason, ShowId,
+        Viewer,
+    },
     ops::{self, Recorded},
 };
 use boxoffice_testkit::{
@@ -80,9 +83,9 @@ async fn fulfil(db: &Db, id: BookingId, wish: Wish) -> Option<Recorded> {
         Wish::Expire => drop(ops::expire(db, &BTreeSet::from([id])).await.unwrap()),
         Wish::Sweep => drop(ops::sweep(db).await.unwrap()),
         // These may be refused, and must not break anything.
-        Wish::Cancel => drop(ops::cancel(db, id).await),
+        Wish::Cancel => drop(ops::cancel(db, id, None).await),
         Wish::Confirm => drop(ops::confirm(db, id).await),
-        Wish::Extend => drop(ops::extend(db, id, Hold::DEFAULT, Duration::from_secs(600)).await),
+        Wish::Extend => drop(ops::extend(db, id, None, Hold::DEFAULT, Duration::from_secs(600)).await),
     }
     None
 }
@@ -243,7 +246,10 @@ async fn a_payment_that_waited_past_the_end_of_the_hold_sees_that_it_is_over() {
     });
     let sold_out = Recorded::RefundDue(RefundReason::HoldExpiredSoldOut);
     assert_eq!(recorded.unwrap(), sold_out);
-    assert_eq!(ops::get_booking(&db, id).await.unwrap().status(), BookingStatus::Failed(FailureReason::Expired));
+    assert_eq!(
+        ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap().status(),
+        BookingStatus::Failed(FailureReason::Expired)
+    );
     assert_invariants(&watcher).await;
 }
 

@@ -10,7 +10,7 @@ use boxoffice_shared::{
     db::Db,
     model::{
         BookingId, BookingStatus, EventType, FailureReason, Hold, Money, PageLimit, PaymentChange, PaymentState, Pools,
-        Provider, Refund, RefundReason, SeatCount, ShowId,
+        Provider, Refund, RefundReason, SeatCount, ShowId, Viewer,
     },
     ops::{self, BookRequest, ExpireOutcome, Recorded},
 };
@@ -64,7 +64,7 @@ impl Scene {
     }
 
     async fn status(&self) -> BookingStatus {
-        ops::get_booking(&self.db, self.id).await.unwrap().status()
+        ops::get_booking(&self.db, self.id, Viewer::Bearer(None)).await.unwrap().status()
     }
 
     async fn available(&self) -> i32 {
@@ -101,7 +101,7 @@ fn partly(minor: i64) -> PaymentChange {
 #[tokio::test]
 async fn a_booking_keeps_the_amount_of_its_seats() {
     let scene = Scene::new().await;
-    let booking = ops::get_booking(&scene.db, scene.id).await.unwrap();
+    let booking = ops::get_booking(&scene.db, scene.id, Viewer::Bearer(None)).await.unwrap();
     assert_eq!(booking.amount(), Some(&eur(7_500)));
     assert_eq!(ops::get_show(&scene.db, scene.show).await.unwrap().price(), Some(&eur(PRICE)));
     // From several pools, too: 7 seats are left, and neither pool of 5 has 6 of them.
@@ -240,7 +240,7 @@ async fn a_late_payment_of_a_show_that_has_started_is_due_back() {
 #[tokio::test]
 async fn a_payment_of_a_cancelled_booking_is_due_back() {
     let scene = Scene::new().await;
-    ops::cancel(&scene.db, scene.id).await.unwrap();
+    ops::cancel(&scene.db, scene.id, None).await.unwrap();
     assert_eq!(scene.pay("evt_1").await, Recorded::RefundDue(RefundReason::BookingCancelled));
     assert_eq!(scene.status().await, BookingStatus::Failed(FailureReason::Cancelled));
     assert_eq!(scene.available().await, 10);
@@ -340,7 +340,10 @@ async fn one_payment_pays_for_one_booking() {
     let other = ops::book(&scene.db, &request(other_show, 3)).await.unwrap().booking.id();
     assert_eq!(scene.pay("evt_1").await, Recorded::Confirmed);
     assert_eq!(scene.record(success("evt_2", "pi_1", other, 3)).await, Recorded::Kept);
-    assert_eq!(ops::get_booking(&scene.db, other).await.unwrap().status(), BookingStatus::Pending);
+    assert_eq!(
+        ops::get_booking(&scene.db, other, Viewer::Bearer(None)).await.unwrap().status(),
+        BookingStatus::Pending
+    );
 }
 
 #[tokio::test]
@@ -373,8 +376,8 @@ async fn a_refund_fails_the_booking_and_gives_its_seats_back_once() {
     assert_eq!(scene.available().await, 10);
     // What no longer is cannot be confirmed, cancelled, extended or paid.
     assert!(matches!(ops::confirm(&scene.db, scene.id).await, Err(Error::BookingRefunded)));
-    assert!(matches!(ops::cancel(&scene.db, scene.id).await, Err(Error::BookingRefunded)));
-    let extended = ops::extend(&scene.db, scene.id, Hold::DEFAULT, Duration::from_secs(600)).await;
+    assert!(matches!(ops::cancel(&scene.db, scene.id, None).await, Err(Error::BookingRefunded)));
+    let extended = ops::extend(&scene.db, scene.id, None, Hold::DEFAULT, Duration::from_secs(600)).await;
     assert!(matches!(extended, Err(Error::BookingRefunded)));
     let again = success("evt_5", "pi_2", scene.id, 3);
     assert_eq!(scene.record(again).await, Recorded::RefundDue(RefundReason::BookingRefunded));
@@ -462,19 +465,19 @@ async fn a_hold_is_extended_up_to_its_ceiling() {
         let sql = "SELECT extract(epoch FROM expires_at - created_at)::double precision FROM bookings";
         scene.client.query_one(sql, &[]).await.unwrap().get::<_, f64>(0)
     };
-    let extended = ops::extend(&scene.db, scene.id, hold(300), CEILING).await.unwrap();
+    let extended = ops::extend(&scene.db, scene.id, None, hold(300), CEILING).await.unwrap();
     assert!(extended.changed);
     assert!((300.0..310.0).contains(&length().await));
     // It is never shortened.
-    assert!(!ops::extend(&scene.db, scene.id, hold(60), CEILING).await.unwrap().changed);
+    assert!(!ops::extend(&scene.db, scene.id, None, hold(60), CEILING).await.unwrap().changed);
     assert!((300.0..310.0).contains(&length().await));
     // A message that comes when the hold was to end is sent back with what is left.
     age(&scene.client, scene.id, 121.0).await;
     let outcome = ops::expire(&scene.db, &BTreeSet::from([scene.id])).await.unwrap()[&scene.id];
     assert!(matches!(outcome, ExpireOutcome::NotDue(left) if left > Duration::from_secs(170)), "{outcome:?}");
-    assert!(ops::extend(&scene.db, scene.id, hold(900), CEILING).await.unwrap().changed);
+    assert!(ops::extend(&scene.db, scene.id, None, hold(900), CEILING).await.unwrap().changed);
     assert_eq!(length().await, 600.0);
-    let again = ops::extend(&scene.db, scene.id, hold(900), CEILING).await.unwrap();
+    let again = ops::extend(&scene.db, scene.id, None, hold(900), CEILING).await.unwrap();
     assert_eq!((again.changed, again.booking.status()), (false, BookingStatus::Pending));
     scene.assert_well().await;
 }
@@ -487,7 +490,7 @@ async fn an_extension_that_is_refused_changes_nothing() {
         let sql = "SELECT bookings::text FROM bookings WHERE id = $1";
         scene.client.query_one(sql, &[&scene.id.uuid()]).await.unwrap().get::<_, String>(0)
     };
-    let extend = async || ops::extend(&scene.db, scene.id, Hold::DEFAULT, CEILING).await;
+    let extend = async || ops::extend(&scene.db, scene.id, None, Hold::DEFAULT, CEILING).await;
     let set = async |sql: &str| scene.client.batch_execute(sql).await.unwrap();
     // Over, and nobody has expired it yet.
     age(&scene.client, scene.id, 120.0).await;
@@ -505,7 +508,7 @@ async fn an_extension_that_is_refused_changes_nothing() {
     assert!(matches!(extend().await, Err(Error::BookingConfirmed)));
     assert_eq!(row().await, before);
     let nobody = BookingId::generate(scene.show);
-    assert!(matches!(ops::extend(&scene.db, nobody, Hold::DEFAULT, CEILING).await, Err(Error::BookingNotFound)));
+    assert!(matches!(ops::extend(&scene.db, nobody, None, Hold::DEFAULT, CEILING).await, Err(Error::BookingNotFound)));
 }
 
 #[tokio::test]
@@ -586,7 +589,9 @@ async fn time_zones_do_not_matter() {
         let hold = Hold::try_from(1).unwrap();
         let in_time = BookRequest { seats: SeatCount::try_from(1).unwrap(), ..request(scene.show, 1) };
         let id = ops::book(&db, &in_time).await.unwrap().booking.id();
-        assert!(ops::extend(&db, id, Hold::try_from(300).unwrap(), Duration::from_secs(600)).await.unwrap().changed);
+        assert!(
+            ops::extend(&db, id, None, Hold::try_from(300).unwrap(), Duration::from_secs(600)).await.unwrap().changed
+        );
         assert_eq!(ops::record_payment(&db, &success("evt_1", "pi_1", id, 1)).await.unwrap(), Recorded::Confirmed);
         let late = ops::book(&db, &BookRequest { hold, ..request(scene.show, 1) }).await.unwrap().booking;
         age(&client, late.id(), 1.5).await;

@@ -170,8 +170,10 @@ async fn a_booking_that_comes_too_late_at_every_look_is_sold_its_seats_all_the_s
 async fn overlapped(scene: &Scene, sql: &str, seats: i32, types: &[Type]) -> Result<usize, SqlState> {
     let (show, hold, key, start) = (scene.show.get(), 120.0, None::<&str>, 0.0);
     let ids = [BookingId::generate(scene.show).uuid(), BookingId::generate(scene.show).uuid()];
+    let holders = ["sub:ada", "sub:grace"];
     let parameters = |number: usize| {
-        let values: [&(dyn ToSql + Sync); 7] = [&show, &ids[number], &"Ada", &seats, &hold, &key, &start];
+        let values: [&(dyn ToSql + Sync); 12] =
+            [&show, &ids[number], &"Ada", &seats, &hold, &key, &holders[number], &100, &100, &15, &1, &start];
         values.into_iter().zip(types.iter().cloned()).collect::<Vec<_>>()
     };
     // They are the operation's own, and a booking that is made has an id.
@@ -187,8 +189,12 @@ async fn overlapped(scene: &Scene, sql: &str, seats: i32, types: &[Type]) -> Res
     answer.map(|rows| made(&rows)).map_err(|error| error.code().unwrap().clone())
 }
 
-/// The types of the parameters of `book.sql`; those of `book_across.sql` are the first six.
-const TYPES: [Type; 7] = [Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT, Type::FLOAT8];
+/// The types of the parameters of `book_search.sql`; those of `book_across.sql` are all but the last.
+#[rustfmt::skip]
+const TYPES: [Type; 12] = [
+    Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT,
+    Type::TEXT, Type::INT4, Type::INT4, Type::INT4, Type::INT4, Type::FLOAT8,
+];
 
 #[tokio::test]
 async fn two_overlapping_bookings_get_what_one_pool_has_once() {
@@ -216,11 +222,11 @@ async fn the_second_look_at_a_locked_pool_is_needed() {
 #[tokio::test]
 async fn the_lock_of_all_pools_is_needed() {
     let scene = Scene::with(&[1, 1, 1, 1]).await;
-    assert_eq!(overlapped(&scene, broken::BOOK_ACROSS, 3, &TYPES[..6]).await, Err(SqlState::CHECK_VIOLATION));
+    assert_eq!(overlapped(&scene, broken::BOOK_ACROSS, 3, &TYPES[..11]).await, Err(SqlState::CHECK_VIOLATION));
     assert_invariants(&scene.watcher).await;
     let scene = Scene::with(&[1, 1, 1, 1]).await;
     drop_check(&scene).await;
-    assert_eq!(overlapped(&scene, broken::BOOK_ACROSS, 3, &TYPES[..6]).await, Ok(1));
+    assert_eq!(overlapped(&scene, broken::BOOK_ACROSS, 3, &TYPES[..11]).await, Ok(1));
     assert_ne!(violations(&scene.watcher).await, [""; 0], "the alarm should be raised");
 }
 

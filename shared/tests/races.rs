@@ -243,7 +243,7 @@ async fn bookings_and_returns_at_once_lose_no_seat() {
                 if rng.random_bool(0.1) {
                     ops::confirm(&db, booked.id()).await.unwrap();
                 } else {
-                    ops::cancel(&db, booked.id()).await.unwrap();
+                    ops::cancel(&db, booked.id(), None).await.unwrap();
                 }
             }
         });

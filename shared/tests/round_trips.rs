@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use boxoffice_shared::{
     Error,
     db::Db,
-    model::{Hold, PageLimit, PaymentState, Provider},
+    model::{Hold, PageLimit, PaymentState, Provider, Viewer},
     ops,
 };
 use boxoffice_testkit::postgres::{Database, Options, Server};
@@ -33,14 +33,14 @@ async fn warm_db(database: &Database, turns: &Turns, way: fn(&str, u16) -> Db) -
     let show = show(&db, 5, 5).await.id();
     let id = ops::book(&db, &keyed(show, 4, "k")).await.unwrap().booking.id();
     ops::book(&db, &keyed(show, 4, "k")).await.unwrap();
-    ops::get_booking(&db, id).await.unwrap();
+    ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap();
     ops::get_show(&db, show).await.unwrap();
     ops::list_shows(&db, "1".parse().unwrap(), None).await.unwrap();
-    ops::cancel(&db, id).await.unwrap();
+    ops::cancel(&db, id, None).await.unwrap();
     ops::confirm(&db, id).await.unwrap_err();
     ops::expire(&db, &BTreeSet::from([id])).await.unwrap();
     ops::sweep(&db).await.unwrap();
-    ops::extend(&db, id, Hold::DEFAULT, CEILING).await.unwrap_err();
+    ops::extend(&db, id, None, Hold::DEFAULT, CEILING).await.unwrap_err();
     ops::record_payment(&db, &pay::success("evt_0", "pi_0", id, 4)).await.unwrap();
     ops::list_payments(&db, PaymentState::Failed, PageLimit::DEFAULT, None).await.unwrap();
     ops::settle_payment(&db, Provider::Stripe, &"pi_0".try_into().unwrap()).await.unwrap();
@@ -72,17 +72,20 @@ async fn one_round_trip_each(way: fn(&str, u16) -> Db) {
     let mut costs = vec![("book", book), ("book with a key", book_with_key)];
     costs.push(("confirm", cost(&turns, async { ops::confirm(&db, sold).await.unwrap() }).await.1));
     costs.push(("confirm again", cost(&turns, async { ops::confirm(&db, sold).await.unwrap() }).await.1));
-    costs.push(("cancel", cost(&turns, async { ops::cancel(&db, cancelled).await.unwrap() }).await.1));
+    costs.push(("cancel", cost(&turns, async { ops::cancel(&db, cancelled, None).await.unwrap() }).await.1));
     let batch = BTreeSet::from([sold, cancelled, expired, swept]);
     costs.push(("expire", cost(&turns, async { ops::expire(&db, &batch).await.unwrap() }).await.1));
     age(&client, swept, 120.0).await;
     costs.push(("sweep", cost(&turns, async { assert_eq!(ops::sweep(&db).await.unwrap(), 1) }).await.1));
-    costs.push(("get booking", cost(&turns, async { ops::get_booking(&db, sold).await.unwrap() }).await.1));
+    costs.push((
+        "get booking",
+        cost(&turns, async { ops::get_booking(&db, sold, Viewer::Bearer(None)).await.unwrap() }).await.1,
+    ));
     costs.push(("get show", cost(&turns, async { ops::get_show(&db, show).await.unwrap() }).await.1));
     costs.push(("list shows", cost(&turns, ops::list_shows(&db, "50".parse().unwrap(), None)).await.1));
     let priced = pay::priced_show(&db, 10, 2).await.id();
     let paid = ops::book(&db, &request(priced, 2)).await.unwrap().booking.id();
-    costs.push(("extend", cost(&turns, ops::extend(&db, paid, Hold::DEFAULT, CEILING)).await.1));
+    costs.push(("extend", cost(&turns, ops::extend(&db, paid, None, Hold::DEFAULT, CEILING)).await.1));
     // In time; and late, with the seats taken again.
     let event = pay::success("evt_1", "pi_1", paid, 2);
     costs.push(("record a payment", cost(&turns, async { ops::record_payment(&db, &event).await.unwrap() }).await.1));

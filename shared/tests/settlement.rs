@@ -8,7 +8,7 @@ use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 use boxoffice_shared::{
     Error,
     db::Db,
-    model::{BookingId, BookingStatus, FailureReason},
+    model::{BookingId, BookingStatus, FailureReason, Viewer},
     ops::{self, ExpireOutcome},
 };
 use boxoffice_testkit::{
@@ -113,7 +113,10 @@ async fn late_sales(client: &Client) -> i64 {
 async fn a_confirmation_that_waited_past_the_end_of_the_hold_is_refused() {
     let (scene, answer) = confirm_past_the_end(async |scene: &Scene| ops::confirm(&scene.db, scene.id).await).await;
     assert!(matches!(answer, Err(Error::BookingExpired)), "{answer:?}");
-    assert_eq!(ops::get_booking(&scene.db, scene.id).await.unwrap().status(), BookingStatus::Pending);
+    assert_eq!(
+        ops::get_booking(&scene.db, scene.id, Viewer::Bearer(None)).await.unwrap().status(),
+        BookingStatus::Pending
+    );
     assert_eq!(scene.expire().await, ExpireOutcome::Expired);
     assert_eq!(late_sales(&scene.watcher).await, 0);
     assert_invariants(&scene.watcher).await;
@@ -214,14 +217,14 @@ async fn fight(db: &[Db], client: &Client, rng: &mut SeededRng, id: BookingId, e
     let batch = BTreeSet::from([id]);
     let (confirmed, cancelled, expired, swept) = tokio::join!(
         after(late[0], ops::confirm(&db[0], id)),
-        after(late[1], async { if cancels { Some(ops::cancel(&db[1], id).await) } else { None } }),
+        after(late[1], async { if cancels { Some(ops::cancel(&db[1], id, None).await) } else { None } }),
         after(late[2], ops::expire(&db[2], &batch)),
         after(late[3], ops::sweep(&db[3])),
     );
     // All may have looked a moment too early for their part.
     let again = ops::expire(&db[2], &batch).await.unwrap()[&id];
     let ended = [expired.unwrap()[&id], again].iter().filter(|outcome| **outcome == ExpireOutcome::Expired).count();
-    let status = ops::get_booking(&db[0], id).await.unwrap().status();
+    let status = ops::get_booking(&db[0], id, Viewer::Bearer(None)).await.unwrap().status();
     let case = format!("{end:?}, {status:?}: {confirmed:?}, {cancelled:?}");
     assert!(end != End::Past || status != BookingStatus::Confirmed, "{case}");
     assert!(end != End::Far || status != BookingStatus::Failed(FailureReason::Expired), "{case}");

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use boxoffice_shared::{
     Error,
-    model::{BookingId, BookingStatus, FailureReason},
+    model::{BookingId, BookingStatus, FailureReason, Viewer},
     ops::{self, ExpireOutcome},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
@@ -38,7 +38,7 @@ async fn every_operation_run_twice_is_as_if_run_once() {
 
     // cancel
     let mine = mine.id;
-    let (one, two) = (ops::cancel(&db, mine).await.unwrap(), ops::cancel(&db, mine).await.unwrap());
+    let (one, two) = (ops::cancel(&db, mine, None).await.unwrap(), ops::cancel(&db, mine, None).await.unwrap());
     assert_eq!((&one.booking, one.changed, two.changed), (&two.booking, true, false));
     assert_eq!(one.booking.status(), BookingStatus::Failed(FailureReason::Cancelled));
     assert_eq!(available().await, 97);
@@ -62,13 +62,16 @@ async fn every_operation_run_twice_is_as_if_run_once() {
     assert_eq!(available().await, 97);
 
     // The reads.
-    assert_eq!(ops::get_booking(&db, due).await.unwrap(), ops::get_booking(&db, due).await.unwrap());
+    assert_eq!(
+        ops::get_booking(&db, due, Viewer::Bearer(None)).await.unwrap(),
+        ops::get_booking(&db, due, Viewer::Bearer(None)).await.unwrap()
+    );
     assert_eq!(ops::get_show(&db, show).await.unwrap(), ops::get_show(&db, show).await.unwrap());
     // A settled booking stays as it is, whatever comes later.
     for _ in 0..2 {
-        assert!(matches!(ops::cancel(&db, sold).await, Err(Error::BookingConfirmed)));
+        assert!(matches!(ops::cancel(&db, sold, None).await, Err(Error::BookingConfirmed)));
         assert!(matches!(ops::confirm(&db, mine).await, Err(Error::BookingCancelled)));
-        assert!(matches!(ops::cancel(&db, due).await, Err(Error::BookingExpired)));
+        assert!(matches!(ops::cancel(&db, due, None).await, Err(Error::BookingExpired)));
         assert!(matches!(ops::confirm(&db, due).await, Err(Error::BookingExpired)));
     }
     assert_eq!(available().await, 97);

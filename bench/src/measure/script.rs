@@ -5,32 +5,43 @@
 ///
 /// pgbench has no uuid: it is made on the server from the transaction's time and 63 random bits, as a UUIDv7 is. `now()`
 /// is the same at each place, and an index can be searched by it.
-const PARAMETERS: [&str; 7] = [
+const PARAMETERS: [&str; 11] = [
     ":show::bigint",
     "(lpad(to_hex((date_part('epoch', now()) * 1000)::bigint), 12, '0') || lpad(:u::text, 20, '0'))::uuid",
     ":name::text",
     ":seats::integer",
     ":hold::double precision",
     "nullif(:key::text, 'none')",
-    ":start::double precision",
+    // A buyer each, as there are.
+    "('ip:' || :u::text)",
+    ":max_pending_seats::integer",
+    ":max_seats::integer",
+    ":max_unpaid_holds::integer",
+    ":times::integer",
 ];
 
 /// The script that runs `sql` once a transaction on a show. `show` is a pgbench expression that gives its id.
 pub(crate) fn script(sql: &str, show: &str) -> String {
     let mut body: String =
         sql.lines().filter(|line| !line.trim_start().starts_with("--")).flat_map(|line| [line, "\n"]).collect();
-    for (index, parameter) in PARAMETERS.iter().enumerate() {
+    // From the last on: `$1` is the beginning of `$10` too.
+    for (index, parameter) in PARAMETERS.iter().enumerate().rev() {
         body = body.replace(&format!("${}", index + 1), parameter);
     }
     assert!(!body.contains('$'), "book.sql has other parameters than the benchmark knows: {body}");
     let body = body.trim_end();
     let end = if body.ends_with(';') || body.ends_with("\\endif") { "" } else { ";" };
-    format!(
-        "\\set show {show}\n\\set u random(1, 9000000000000000000)\n\\set start random(0, 999999) / 1000000.0\n\
-         {body}{end}\n"
-    )
+    format!("\\set show {show}\n\\set u random(1, 9000000000000000000)\n{body}{end}\n")
 }
 
 /// The values of the variables that are the same each time, for `pgbench -D`.
-pub(crate) const VARIABLES: [(&str, &str); 4] =
-    [("name", "A. Buyer"), ("seats", "2"), ("hold", "120"), ("key", "none")];
+pub(crate) const VARIABLES: [(&str, &str); 8] = [
+    ("name", "A. Buyer"),
+    ("seats", "2"),
+    ("hold", "120"),
+    ("key", "none"),
+    ("max_pending_seats", "10"),
+    ("max_seats", "20"),
+    ("max_unpaid_holds", "5"),
+    ("times", "1"),
+];

@@ -1,5 +1,6 @@
 //! Many callers of the domain's operations, each with one request at a time.
 
+use std::net::Ipv6Addr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use boxoffice_shared::config::Database as Target;
 use boxoffice_shared::db::Db;
-use boxoffice_shared::model::{BookingId, Hold, SeatCount, ShowId, UserName};
+use boxoffice_shared::model::{BookingId, Hold, Holder, HolderLimits, SeatCount, ShowId, UserName};
 use boxoffice_shared::ops::BookRequest;
 use boxoffice_shared::tls;
 use boxoffice_testkit::postgres::Database;
@@ -28,6 +29,9 @@ pub(super) fn request(show: ShowId, seats: i32) -> BookRequest {
         seats: SeatCount::try_from(i64::from(seats)).expect("a number of seats"),
         hold: Hold::DEFAULT,
         idempotency_key: None,
+        // A buyer each, as there are: the bookings of one holder would take turns.
+        holder: Holder::of_address(Ipv6Addr::from_bits(rand::random()).into()),
+        limits: HolderLimits::DEFAULT,
     }
 }
 

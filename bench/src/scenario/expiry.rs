@@ -135,7 +135,7 @@ async fn cancelled(bench: &Bench, database: &Database, admin: &Client) -> Table 
         async move {
             let next = made.lock().expect("no caller panics").pop();
             let Some(id) = next else { return false };
-            ops::cancel(&db, id).await.expect("it can be cancelled").changed
+            ops::cancel(&db, id, None).await.expect("it can be cancelled").changed
         }
     })
     .finish()

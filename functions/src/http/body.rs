@@ -75,6 +75,20 @@ impl Fields {
         }
     }
 
+    /// A member that may be left out: `Some(None)` then.
+    pub(crate) fn maybe<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.take(name) {
+            Some(value) => self.parse(name, &value).map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// Takes a member out if it is `null`.
+    pub(crate) fn take_null(&mut self, name: &str) -> bool {
+        let at = self.members.iter().position(|(known, value)| known == name && value.is_null());
+        at.map(|at| self.members.remove(at)).is_some()
+    }
+
     /// `price_minor` and `currency`: a price, if both are there; none, if neither is.
     pub(crate) fn price(&mut self) -> Option<Option<Price>> {
         let (minor, currency) = (self.take("price_minor"), self.take("currency"));
@@ -157,7 +171,12 @@ macro_rules! from_integer {
 }
 
 from_text!(boxoffice_shared::model::UserName, boxoffice_shared::model::ShowName);
-from_integer!(boxoffice_shared::model::SeatCount, boxoffice_shared::model::TotalSeats, boxoffice_shared::model::Pools);
+from_integer!(
+    boxoffice_shared::model::SeatCount,
+    boxoffice_shared::model::SeatLimit,
+    boxoffice_shared::model::TotalSeats,
+    boxoffice_shared::model::Pools
+);
 
 impl FromJson for Currency {
     fn from_json(value: &Value) -> Result<Self, Invalid> {

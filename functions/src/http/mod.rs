@@ -1,11 +1,13 @@
 //! HTTP in and out: the only place that knows status codes, headers and JSON pointers.
 
 mod body;
+mod caller;
 mod problem;
 mod reply;
 mod request;
 
 pub(crate) use body::{Fields, raw_body};
-pub(crate) use problem::Problem;
-pub(crate) use reply::Reply;
-pub(crate) use request::Call;
+pub use caller::Caller;
+pub use problem::Problem;
+pub use reply::Reply;
+pub use request::Call;

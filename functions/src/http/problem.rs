@@ -11,7 +11,7 @@ const TYPES: &str = "https://boxoffice.example/problems/";
 
 /// Why a request was not done.
 #[derive(Debug)]
-pub(crate) enum Problem {
+pub enum Problem {
     /// The operation said no.
     Refused(Error),
     /// Members of the body that are missing, wrong or unknown: all of them.
@@ -24,6 +24,10 @@ pub(crate) enum Problem {
     UnsupportedMediaType,
     /// The body is larger than this many bytes.
     BodyTooLarge(usize),
+    /// The route needs a token, and there is none that is good.
+    Unauthorized,
+    /// The token does not allow this.
+    Forbidden,
     /// A webhook that is not signed as it must be. The sender is not told why.
     NotSigned,
     /// No such route in this Lambda.
@@ -32,7 +36,7 @@ pub(crate) enum Problem {
 
 /// What is wrong with one part of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// A sentence part: "must be an integer from 1 to 1000".
     detail: String,
     /// A JSON pointer into the body, or the name of a parameter or header.
@@ -67,6 +71,9 @@ impl Problem {
                 Error::SoldOut { .. } => (StatusCode::CONFLICT, "sold-out", "Not enough seats"),
                 Error::ShowStarted => (StatusCode::CONFLICT, "show-started", "The show has started"),
                 Error::ShowInPast | Error::TooManySeats { .. } => VALIDATION,
+                Error::PendingLimit { .. } => (StatusCode::CONFLICT, "pending-limit", "Too many seats held"),
+                Error::HolderLimit { .. } => (StatusCode::CONFLICT, "holder-limit", "Too many seats in all"),
+                Error::HolderWaits { .. } => (StatusCode::TOO_MANY_REQUESTS, "holder-waits", "Too many unpaid holds"),
                 Error::IdempotencyKeyReused => {
                     (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key reused")
                 }
@@ -87,7 +94,8 @@ impl Problem {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
             Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
-            Self::NotSigned => (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized"),
+            Self::Unauthorized | Self::NotSigned => (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "route-not-found", "Not found"),
         }
     }
@@ -100,6 +108,8 @@ impl Problem {
             Self::MalformedJson(detail) => detail.clone(),
             Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
             Self::BodyTooLarge(limit) => format!("The body may have {limit} bytes at most."),
+            Self::Unauthorized => "The request needs an access token that is valid now.".into(),
+            Self::Forbidden => "The access token does not allow this.".into(),
             Self::NotSigned => "The request is not signed as it must be.".into(),
             Self::RouteNotFound => "There is nothing at this path and method.".into(),
         }
@@ -117,13 +127,14 @@ impl Problem {
     }
 
     /// The answer's status.
-    pub(crate) fn status(&self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         self.kind().0
     }
 
     /// Whole seconds after which the same request may succeed.
-    pub(crate) fn retry_after(&self) -> Option<u8> {
+    pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
+            Self::Refused(Error::HolderWaits { seconds, .. }) => Some(*seconds),
             // A lock that was too slow is free a moment later; a database needs a little longer to come back.
             Self::Refused(Error::Busy(_)) => Some(1),
             Self::Refused(Error::Unavailable(_)) => Some(2),
@@ -132,7 +143,7 @@ impl Problem {
     }
 
     /// The problem document.
-    pub(crate) fn document(&self) -> Value {
+    pub fn document(&self) -> Value {
         let (status, name, title) = self.kind();
         let mut document = json!({
             "type": format!("{TYPES}{name}"),
@@ -144,10 +155,20 @@ impl Problem {
             let errors = faults.into_iter().map(|f| json!({"detail": f.detail, "pointer": f.pointer}));
             document["errors"] = errors.collect();
         }
-        if let Self::Refused(Error::SoldOut { available }) = self {
-            document["available_seats"] = json!(available);
+        match self {
+            Self::Refused(Error::SoldOut { available }) => document["available_seats"] = json!(available),
+            Self::Refused(Error::PendingLimit { held, max } | Error::HolderLimit { held, max }) => {
+                document["held_seats"] = json!(held);
+                document["max_seats"] = json!(max);
+            }
+            _ => {}
         }
         document
+    }
+
+    /// Whether it is ours to mend, and a retry helps then.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.status() == StatusCode::SERVICE_UNAVAILABLE
     }
 
     /// Says once, in the log, what a client is not told.

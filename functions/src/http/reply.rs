@@ -1,14 +1,19 @@
 //! Answers.
 
+use boxoffice_shared::Error;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use lambda_http::Body;
 use serde::Serialize;
 
-use super::Problem;
+use super::{Problem, caller::CHALLENGE};
+
+/// The headers of draft-ietf-httpapi-ratelimit-headers: what is allowed, and what is left of it.
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// An answer on its way to the client.
 #[derive(Debug)]
-pub(crate) struct Reply(Response<Body>);
+pub struct Reply(Response<Body>);
 
 impl Reply {
     /// 200 with a JSON body.
@@ -24,9 +29,16 @@ impl Reply {
     /// The problem's document.
     pub(crate) fn problem(problem: &Problem) -> Self {
         let reply = Self::json(problem.status(), "application/problem+json", &problem.document());
-        match problem.retry_after() {
+        let reply = match problem.retry_after() {
             Some(seconds) => reply.with(header::RETRY_AFTER, &seconds.to_string()),
             None => reply,
+        };
+        match problem {
+            Problem::Unauthorized => reply.with(header::WWW_AUTHENTICATE, CHALLENGE),
+            Problem::Refused(Error::HolderWaits { seconds, allowed }) => reply
+                .with(RATE_LIMIT_POLICY, &format!("\"unpaid-holds\";q={allowed};w=3600"))
+                .with(RATE_LIMIT, &format!("\"unpaid-holds\";r=0;t={seconds}")),
+            _ => reply,
         }
     }
 

@@ -5,32 +5,48 @@ use std::str::FromStr;
 use boxoffice_shared::{
     Error,
     model::{
-        BookingId, Cursor, IdempotencyKey, Invalid, PageLimit, PaymentCursor, PaymentId, PaymentState, Provider, ShowId,
+        BookingId, Cursor, Holder, IdempotencyKey, Invalid, PageLimit, PaymentCursor, PaymentId, PaymentState,
+        Provider, ShowId,
     },
 };
-use lambda_http::{Request, RequestExt, aws_lambda_events::query_map::QueryMap, request::RequestContext};
+use jiff::Timestamp;
+use lambda_http::{Request, RequestExt, aws_lambda_events::query_map::QueryMap};
 
-use super::{Problem, problem::Fault};
+use super::{
+    Problem,
+    caller::{Caller, route},
+    problem::Fault,
+};
 
-/// A request as a handler sees it.
+/// A request as a handler sees it: of somebody who may make it.
 #[derive(Debug)]
-pub(crate) struct Call<'a> {
+pub struct Call<'a> {
     request: &'a Request,
+    caller: Caller,
 }
 
 impl<'a> Call<'a> {
-    /// The view of this request.
-    pub(crate) fn new(request: &'a Request) -> Self {
-        Self { request }
+    /// The view of this request, if its caller may make it now.
+    ///
+    /// # Errors
+    /// Those of [`Caller::admit`].
+    pub(crate) fn admit(request: &'a Request, now: Timestamp) -> Result<Self, Problem> {
+        Ok(Self { request, caller: Caller::admit(request, now)? })
+    }
+
+    /// Who makes it.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Whose a booking is that it makes.
+    pub(crate) fn holder(&self) -> Result<Holder, Problem> {
+        self.caller.holder(self.request)
     }
 
     /// The method and the route as the template names it: `("GET", "/shows/{show_id}")`.
     pub(crate) fn route(&self) -> (&str, &str) {
-        let resource = match self.request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV1(context)) => context.resource_path.as_deref().unwrap_or_default(),
-            _ => "",
-        };
-        (self.request.method().as_str(), resource)
+        route(self.request)
     }
 
     /// The show in the path. What cannot be an id is no show's: 404, as any id that is not there.

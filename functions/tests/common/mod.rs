@@ -40,6 +40,8 @@ pub async fn show_for(database: &Database, price: Option<Price>) -> Db {
         total_seats: TotalSeats::try_from(100).unwrap(),
         max_seats_per_booking: SeatCount::try_from(10).unwrap(),
         pools: Pools::try_from(4).unwrap(),
+        max_pending_seats_per_holder: None,
+        max_seats_per_holder: None,
         price,
     };
     assert_eq!(ops::create_show(&db, &new).await.unwrap().id().get(), 1);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use boxoffice_shared::{
     db::Db,
-    model::{BookingId, Hold, Money, Price, SeatCount, UserName},
+    model::{BookingId, Hold, Holder, HolderLimits, Money, Price, SeatCount, UserName},
     ops::{self, BookRequest},
 };
 use boxoffice_testkit::{
@@ -86,6 +86,9 @@ pub async fn book(db: &Db) -> BookingId {
         seats: SeatCount::try_from(2).unwrap(),
         hold: Hold::DEFAULT,
         idempotency_key: None,
+        // Each from a line of its own.
+        holder: Holder::of_address(std::net::Ipv6Addr::from_bits(rand::random()).into()),
+        limits: HolderLimits::DEFAULT,
     };
     ops::book(db, &request).await.unwrap().booking.id()
 }

@@ -3,6 +3,7 @@
 mod booking;
 mod booking_id;
 mod hold;
+mod holder;
 mod idempotency_key;
 mod money;
 mod page;
@@ -15,12 +16,13 @@ mod text;
 pub use booking::{Booking, BookingStatus, FailureReason};
 pub use booking_id::BookingId;
 pub use hold::Hold;
+pub use holder::{Holder, HolderLimits, Subject, Viewer};
 pub use idempotency_key::IdempotencyKey;
 pub use money::{Currency, Money, Price};
 pub use page::{Cursor, PageLimit};
 pub use payment::{Payment, PaymentCursor, PaymentState, RefundReason};
 pub use payment_event::{EventId, EventType, Payload, PaymentChange, PaymentEvent, PaymentId, Provider, Refund};
-pub use seats::{Pools, SeatCount, TotalSeats};
+pub use seats::{Pools, SeatCount, SeatLimit, TotalSeats};
 pub use show::{Show, ShowId};
 pub use text::{ShowName, UserName};
 

@@ -56,6 +56,11 @@ bounded! {
 }
 
 bounded! {
+    /// Seats of one show that a holder may have, 1 to 1,000,000.
+    SeatLimit, 1, 1_000_000
+}
+
+bounded! {
     /// Pool rows that a show's free seats are spread over, 1 to 256.
     ///
     /// One is a plain row lock. As many as there are bookings at once lets them commit side by side.

@@ -56,6 +56,8 @@ pub struct Show {
     pub(crate) total_seats: i32,
     pub(crate) available_seats: i32,
     pub(crate) max_seats_per_booking: i32,
+    pub(crate) max_pending_seats_per_holder: Option<i32>,
+    pub(crate) max_seats_per_holder: Option<i32>,
     pub(crate) pools: i32,
     pub(crate) price: Option<Money>,
 }
@@ -99,7 +101,7 @@ impl Show {
 
 impl Serialize for Show {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut show = serializer.serialize_struct("Show", 10)?;
+        let mut show = serializer.serialize_struct("Show", 12)?;
         show.serialize_field("show_id", &self.id)?;
         show.serialize_field("name", &self.name)?;
         show.serialize_field("start_time", &self.start_time)?;
@@ -107,6 +109,8 @@ impl Serialize for Show {
         show.serialize_field("reserved_seats", &self.reserved_seats())?;
         show.serialize_field("available_seats", &self.available_seats)?;
         show.serialize_field("max_seats_per_booking", &self.max_seats_per_booking)?;
+        show.serialize_field("max_pending_seats_per_holder", &self.max_pending_seats_per_holder)?;
+        show.serialize_field("max_seats_per_holder", &self.max_seats_per_holder)?;
         show.serialize_field("pools", &self.pools)?;
         show.serialize_field("price_minor", &self.price.as_ref().map(Money::minor))?;
         show.serialize_field("currency", &self.price.as_ref().map(Money::currency))?;

@@ -10,28 +10,49 @@ use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement, Values},
-    model::{Booking, BookingId, Hold, IdempotencyKey, SeatCount, UserName},
+    model::{Booking, BookingId, Hold, Holder, HolderLimits, IdempotencyKey, SeatCount, UserName},
 };
 
-static BOOK: Statement = Statement {
-    sql: include_str!("book.sql"),
-    types: &[Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT],
+/// `$1` to `$11` of the statements that make a booking, and the `$12` of the one that searches.
+static TYPES: [Type; 12] = [
+    Type::INT8,
+    Type::UUID,
+    Type::TEXT,
+    Type::INT4,
+    Type::FLOAT8,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
+    Type::FLOAT8,
+];
+
+static BOOK: Statement = Statement { sql: include_str!("book.sql"), types: TYPES.split_at(11).0 };
+
+static BOOK_SEARCH: Statement = Statement { sql: include_str!("book_search.sql"), types: &TYPES };
+
+static BOOK_REFUSED: Statement = Statement {
+    sql: include_str!("book_refused.sql"),
+    types: &[
+        Type::INT8,
+        Type::UUID,
+        Type::INT4,
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT4,
+        Type::INT4,
+        Type::INT4,
+        Type::INT4,
+    ],
 };
 
-static BOOK_SEARCH: Statement = Statement {
-    sql: include_str!("book_search.sql"),
-    types: &[Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT, Type::FLOAT8],
-};
-
-static BOOK_REFUSED: Statement =
-    Statement { sql: include_str!("book_refused.sql"), types: &[Type::INT8, Type::UUID, Type::INT4, Type::TEXT] };
+static LOCK_HOLDER: Statement = Statement { sql: include_str!("lock_holder.sql"), types: &[Type::INT8, Type::TEXT] };
 
 pub(super) static LOCK_POOLS: Statement = Statement { sql: include_str!("lock_pools.sql"), types: &[Type::INT8] };
 
-static BOOK_ACROSS: Statement = Statement {
-    sql: include_str!("book_across.sql"),
-    types: &[Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT],
-};
+static BOOK_ACROSS: Statement = Statement { sql: include_str!("book_across.sql"), types: TYPES.split_at(11).0 };
 
 /// Searches for a pool before all of them are locked. Each further look means that a pool with seats ran dry while we
 /// waited for it, which only happens to the last seats of a show.
@@ -51,6 +72,10 @@ pub struct Request {
     pub hold: Hold,
     /// What makes a repeated request recognisable, if the client sent it.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// Whose it is.
+    pub holder: Holder,
+    /// What the holder may have of the show, unless the show says otherwise.
+    pub limits: HolderLimits,
 }
 
 impl Request {
@@ -62,7 +87,12 @@ impl Request {
             user_name: self.user_name.as_str(),
             seats: self.seats.get(),
             hold_seconds: self.hold.duration().as_secs_f64(),
-            key: self.idempotency_key.as_ref().map(IdempotencyKey::as_str),
+            key: self.idempotency_key.as_ref().map(|key| self.holder.keyed(key)),
+            holder: self.holder.as_str(),
+            max_pending_seats: self.limits.max_pending_seats,
+            max_seats: self.limits.max_seats,
+            max_unpaid_holds: self.limits.max_unpaid_holds,
+            times: self.limits.times(&self.holder),
         }
     }
 }
@@ -73,18 +103,41 @@ struct RequestRow<'a> {
     user_name: &'a str,
     seats: i32,
     hold_seconds: f64,
-    key: Option<&'a str>,
+    key: Option<String>,
+    holder: &'a str,
+    max_pending_seats: i32,
+    max_seats: i32,
+    max_unpaid_holds: i32,
+    times: i32,
 }
 
 impl RequestRow<'_> {
-    /// `$1` to `$6` of the statements that make a booking.
-    fn values(&self) -> [&(dyn ToSql + Sync); 6] {
-        [&self.show_id, &self.id, &self.user_name, &self.seats, &self.hold_seconds, &self.key]
+    /// `$1` to `$11` of the statements that make a booking.
+    fn values(&self) -> [&(dyn ToSql + Sync); 11] {
+        let [holder, max_pending_seats, max_seats, max_unpaid_holds, times] = self.limits();
+        [
+            &self.show_id,
+            &self.id,
+            &self.user_name,
+            &self.seats,
+            &self.hold_seconds,
+            &self.key,
+            holder,
+            max_pending_seats,
+            max_seats,
+            max_unpaid_holds,
+            times,
+        ]
     }
 
-    /// `$1` to `$4` of the statement that says why there is no booking.
-    fn question(&self) -> [&(dyn ToSql + Sync); 4] {
-        [&self.show_id, &self.id, &self.seats, &self.key]
+    /// `$1` to `$9` of the statement that says why there is no booking.
+    fn question(&self) -> [&(dyn ToSql + Sync); 9] {
+        let [holder, max_pending_seats, max_seats, max_unpaid_holds, times] = self.limits();
+        [&self.show_id, &self.id, &self.seats, &self.key, holder, max_pending_seats, max_seats, max_unpaid_holds, times]
+    }
+
+    fn limits(&self) -> [&(dyn ToSql + Sync); 5] {
+        [&self.holder, &self.max_pending_seats, &self.max_seats, &self.max_unpaid_holds, &self.times]
     }
 }
 
@@ -109,12 +162,13 @@ pub async fn prepare_book(db: &Db) -> Result<(), Error> {
 ///
 /// The same id or the same key again gives back the same booking, so a lost answer may be asked for again.
 ///
-/// Locks one pool of the show, and all of them only if no single pool has the seats. One round trip, of one statement,
+/// Locks the holder of the show, then one pool, and all of them only if no single pool has the seats. One round trip, of one statement,
 /// while the connection's own pool has the seats. A second one looks for a pool that does, and says why if there is
 /// none; a third is for seats that lie in several pools.
 ///
 /// # Errors
 /// - [`Error::ShowNotFound`], [`Error::ShowStarted`], [`Error::TooManySeats`]
+/// - [`Error::HolderWaits`], [`Error::PendingLimit`], [`Error::HolderLimit`]: the holder has, or let go, too much of the show
 /// - [`Error::SoldOut`]: the show, all pools together, has fewer free seats than were asked for
 /// - [`Error::IdempotencyKeyReused`]: the key made a booking with another name or number of seats
 pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
@@ -132,8 +186,10 @@ pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
     match take_from_all_pools(db, request).await? {
         Look::Found(booked) => Ok(booked),
         Look::TooFewSeats(available) => Err(Error::SoldOut { available }),
+        // Under a lock of all pools no seats run out. But a hold of this holder's may end between the statement that was not
+        // admitted and the one that says why.
         Look::RanDry | Look::Scattered => {
-            Err(Error::Internal("seats were neither taken nor missing under a lock of all pools".into()))
+            Err(Error::Busy("seats were neither taken nor missing under a lock of all pools".into()))
         }
     }
 }
@@ -146,16 +202,20 @@ async fn take_from_own_pool(db: &Db, request: &Request) -> Result<Option<Booked>
 async fn take_from_any_pool(db: &Db, request: &Request) -> Result<Look, Error> {
     let row = request.row();
     let start_at: f64 = rand::random();
-    let [show_id, id, user_name, seats, hold, key] = row.values();
-    let search: Values<'_> = &[show_id, id, user_name, seats, hold, key, &start_at];
-    let statements: &[(_, Values<'_>)] = &[(&BOOK_SEARCH, search), (&BOOK_REFUSED, &row.question())];
+    let mut search = row.values().to_vec();
+    search.push(&start_at);
+    let statements: &[(_, Values<'_>)] = &[(&BOOK_SEARCH, &search), (&BOOK_REFUSED, &row.question())];
     look(&db.run_all(statements, Repeat::Safe).await?, request)
 }
 
 async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Look, Error> {
     let row = request.row();
-    let statements: &[(_, Values<'_>)] =
-        &[(&LOCK_POOLS, &[&row.show_id]), (&BOOK_ACROSS, &row.values()), (&BOOK_REFUSED, &row.question())];
+    let statements: &[(_, Values<'_>)] = &[
+        (&LOCK_HOLDER, &[&row.show_id, &row.holder]),
+        (&LOCK_POOLS, &[&row.show_id]),
+        (&BOOK_ACROSS, &row.values()),
+        (&BOOK_REFUSED, &row.question()),
+    ];
     look(&db.run_all(statements, Repeat::Safe).await?, request)
 }
 
@@ -184,11 +244,32 @@ fn look(rows: &[Row], request: &Request) -> Result<Look, Error> {
     if request.seats.get() > max {
         return Err(Error::TooManySeats { max });
     }
+    refuse_holder(row, request)?;
     let available: i64 = row::get(row, "available_seats")?;
     if available < request.seats.get().into() {
         return Ok(Look::TooFewSeats(available));
     }
     Ok(if row::get(row, "one_pool_has_them")? { Look::RanDry } else { Look::Scattered })
+}
+
+/// Whether the holder may not have so many more seats, and why.
+fn refuse_holder(row: &Row, request: &Request) -> Result<(), Error> {
+    let wait: f64 = row::get(row, "wait")?;
+    if wait > 0.0 {
+        // An hour at most, by the statement.
+        let allowed = request.limits.max_unpaid_holds * request.limits.times(&request.holder);
+        return Err(Error::HolderWaits { seconds: wait.ceil() as u32, allowed });
+    }
+    let wanted = i64::from(request.seats.get());
+    let (held, max) = (row::get::<i64>(row, "pending_seats")?, row::get(row, "max_pending")?);
+    if held + wanted > i64::from(max) {
+        return Err(Error::PendingLimit { held, max });
+    }
+    let (held, max) = (row::get::<i64>(row, "held_seats")?, row::get(row, "max_in_all")?);
+    if held + wanted > i64::from(max) {
+        return Err(Error::HolderLimit { held, max });
+    }
+    Ok(())
 }
 
 fn found(row: &Row, request: &Request) -> Result<Booked, Error> {

@@ -1,11 +1,13 @@
 -- Takes seats from several pools and makes the booking; or does nothing, for book_refused.sql to say why. It runs after
--- lock_pools.sql in the same transaction, as a statement of its own: so its snapshot is younger than its locks, and it
+-- lock_holder.sql and lock_pools.sql in the same transaction, as a statement of its own: so its snapshot is younger than its locks, and it
 -- sees what others committed while it waited.
 --
 -- $1 show_id bigint, $2 id uuid, $3 user_name text, $4 seats integer, $5 hold double precision (seconds),
--- $6 idempotency_key text or NULL
+-- $6 idempotency_key text or NULL, $7 holder text, and what a holder may have unless the show says otherwise:
+-- $8 max_pending_seats integer, $9 max_seats integer, $10 max_unpaid_holds integer; $11 times integer: how many holders
+-- this one counts for
 --
--- Locks: none that lock_pools.sql does not hold.
+-- Locks: none that those two do not hold.
 -- Outcomes: the booking. Or no row, and nothing changed: the request may not be booked, or the show has too few seats.
 WITH counted AS MATERIALIZED (
     -- seats_before: the free seats of the pools that come first. The fullest come first, so that few rows change.
@@ -20,15 +22,18 @@ WITH counted AS MATERIALIZED (
     WHERE seat_pools.show_id = $1 AND seat_pools.pool_no = counted.pool_no
         AND counted.seats_before < $4 AND counted.seats_in_all >= $4
         AND EXISTS (
-            SELECT FROM shows WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4)
+            SELECT FROM shows
+            WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4
+                AND admit_holder(
+                    $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11))
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND id = $2)
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6)
     RETURNING least(counted.free, $4 - counted.seats_before) AS seats
 )
 INSERT INTO bookings (
-    show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, amount_minor, currency)
+    show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, holder, amount_minor, currency)
 -- Another number than was asked for would be a defect: division_by_zero, and nothing was changed.
-SELECT $1, $2, $3, total.seats / (total.seats = $4)::integer, 'PENDING', total.now, total.now + make_interval(secs => $5), $6,
+SELECT $1, $2, $3, total.seats / (total.seats = $4)::integer, 'PENDING', total.now, total.now + make_interval(secs => $5), $6, $7,
     shows.price_minor * $4, shows.currency
 FROM (SELECT sum(seats) AS seats, clock_timestamp() AS now FROM taken) AS total, shows
 WHERE total.seats IS NOT NULL AND shows.id = $1

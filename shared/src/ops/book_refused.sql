@@ -1,11 +1,14 @@
 -- Says why a booking was not made: a read.
 --
--- $1 show_id bigint, $2 id uuid, $3 seats integer, $4 idempotency_key text or NULL
+-- $1 show_id bigint, $2 id uuid, $3 seats integer, $4 idempotency_key text or NULL, $5 holder text, $6 max_pending_seats
+-- integer, $7 max_seats integer, $8 max_unpaid_holds integer, $9 times integer
 --
 -- Locks: none.
 -- Outcomes: no row: no such show. Else one row:
 --   id not NULL        the booking that an earlier request with this id or key made
 --   started, max_seats the show's state
+--   max_pending, max_in_all, pending_seats, held_seats, wait: what the holder may have, what it has, and for how many
+--                      seconds it must not book
 --   available_seats    the show's free seats, all pools together
 --   one_pool_has_them  a pool has the seats by itself: look again
 SELECT
@@ -13,6 +16,11 @@ SELECT
     earlier.created_at, earlier.expires_at, earlier.settled_at, earlier.amount_minor, earlier.currency,
     shows.start_time <= clock_timestamp() AS started,
     shows.max_seats_per_booking AS max_seats,
+    coalesce(shows.max_pending_seats_per_holder, $6) * $9 AS max_pending,
+    coalesce(shows.max_seats_per_holder, $7) * $9 AS max_in_all,
+    standing.pending_seats,
+    standing.seats AS held_seats,
+    standing.wait,
     pools.available_seats,
     pools.fullest >= $3 AS one_pool_has_them
 FROM shows
@@ -21,6 +29,7 @@ CROSS JOIN LATERAL (
     FROM seat_pools
     WHERE show_id = shows.id
 ) AS pools
+CROSS JOIN LATERAL holder_standing(shows.id, $5, $8 * $9) AS standing
 LEFT JOIN LATERAL (
     SELECT * FROM bookings WHERE show_id = shows.id AND id = $2
     UNION ALL

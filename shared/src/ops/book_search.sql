@@ -1,12 +1,22 @@
 -- Takes seats from any one pool and makes the booking; or does nothing. book_refused.sql follows in the same transaction.
 --
 -- $1 show_id bigint, $2 id uuid, $3 user_name text, $4 seats integer, $5 hold double precision (seconds),
--- $6 idempotency_key text or NULL, $7 where the search for a pool starts, double precision in [0, 1)
+-- $6 idempotency_key text or NULL, $7 holder text, and what a holder may have unless the show says otherwise:
+-- $8 max_pending_seats integer, $9 max_seats integer, $10 max_unpaid_holds integer; $11 times integer: how many holders
+-- this one counts for; $12 where the search for a pool starts, double precision in [0, 1)
 --
--- Locks: one row of seat_pools, waited for. None if no pool has the seats.
+-- Locks: the holder of the show, then one row of seat_pools, both waited for. No pool if none has the seats.
 -- Outcomes: the booking. Or no row, and nothing changed: the request may not be booked, no pool alone has the seats, or
 -- the pool ran dry while we waited for it.
-WITH taken AS (
+WITH place AS MATERIALIZED (
+    SELECT floor($12 * pools)::integer AS start, price_minor, currency
+    FROM shows
+    WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4
+        AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND id = $2)
+        AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6)
+        AND admit_holder(
+            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11)
+), taken AS (
     -- The first pool that has the seats, from a random one on and round again: bookings spread over all pools, and the
     -- last seats are found wherever they are. It waits for that one row. To skip locked rows instead would find nothing
     -- when all are locked, and would call a show sold out that is not.
@@ -15,27 +25,20 @@ WITH taken AS (
     WHERE show_id = $1 AND free >= $4 AND pool_no = (
         SELECT pool_no FROM (
             (SELECT pool_no FROM seat_pools
-             WHERE show_id = $1 AND free >= $4 AND pool_no >= (
-                SELECT floor($7 * pools)::integer FROM shows
-                WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4)
+             WHERE show_id = $1 AND free >= $4 AND pool_no >= (SELECT start FROM place)
              ORDER BY pool_no LIMIT 1)
             UNION ALL
             (SELECT pool_no FROM seat_pools
-             WHERE show_id = $1 AND free >= $4 AND pool_no < (
-                SELECT floor($7 * pools)::integer FROM shows
-                WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4)
+             WHERE show_id = $1 AND free >= $4 AND pool_no < (SELECT start FROM place)
              ORDER BY pool_no LIMIT 1)
         ) AS candidates
-        WHERE NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND id = $2)
-            AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6)
         LIMIT 1)
     -- The hold starts now that the lock is held, not when the wait for it began.
     RETURNING clock_timestamp() AS now
 )
 INSERT INTO bookings (
-    show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, amount_minor, currency)
-SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6, shows.price_minor * $4, shows.currency
-FROM taken, shows
-WHERE shows.id = $1
+    show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, holder, amount_minor, currency)
+SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6, $7, place.price_minor * $4, place.currency
+FROM taken, place
 RETURNING show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at,
     amount_minor, currency

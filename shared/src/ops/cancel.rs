@@ -6,23 +6,25 @@ use super::{Settled, row};
 use crate::{
     Error,
     db::{Db, Repeat, Statement},
-    model::{BookingId, BookingStatus, FailureReason},
+    model::{BookingId, BookingStatus, FailureReason, Holder, Subject},
 };
 
 static CANCEL: Statement = Statement {
     sql: concat!(include_str!("cancel.sql"), include_str!("release.sql"), include_str!("cancel_answer.sql")),
-    types: &[Type::INT8, Type::UUID],
+    types: &[Type::INT8, Type::UUID, Type::TEXT],
 };
 
-/// Cancels a pending booking and gives its seats back. Repeating it is the same answer.
+/// Cancels a pending booking, which a subject's is for that subject only, and gives its seats back. Repeating it is the same answer.
 ///
 /// Locks the booking, then one pool of its show. One round trip.
 ///
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`],
 /// [`Error::BookingRefunded`]
-pub async fn cancel(db: &Db, id: BookingId) -> Result<Settled, Error> {
-    let rows = db.run(&CANCEL, &[&id.show_id().get(), &id.uuid()], Repeat::Safe).await?;
+pub async fn cancel(db: &Db, id: BookingId, subject: Option<&Subject>) -> Result<Settled, Error> {
+    let holder = subject.map(Holder::of_subject);
+    let holder = holder.as_ref().map(Holder::as_str);
+    let rows = db.run(&CANCEL, &[&id.show_id().get(), &id.uuid(), &holder], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = row::booking(row)?;
     match booking.status() {

@@ -7,12 +7,22 @@ use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement, Values},
-    model::{Money, Pools, Price, SeatCount, Show, ShowName, TotalSeats},
+    model::{Money, Pools, Price, SeatCount, SeatLimit, Show, ShowName, TotalSeats},
 };
 
 static CREATE_SHOW: Statement = Statement {
     sql: include_str!("create_show.sql"),
-    types: &[Type::TEXT, Type::TIMESTAMPTZ, Type::INT4, Type::INT4, Type::INT4, Type::INT8, Type::TEXT],
+    types: &[
+        Type::TEXT,
+        Type::TIMESTAMPTZ,
+        Type::INT4,
+        Type::INT4,
+        Type::INT4,
+        Type::INT8,
+        Type::TEXT,
+        Type::INT4,
+        Type::INT4,
+    ],
 };
 
 /// A show to be made.
@@ -26,6 +36,10 @@ pub struct NewShow {
     pub total_seats: TotalSeats,
     /// Seats of one booking at most.
     pub max_seats_per_booking: SeatCount,
+    /// Seats that one holder may hold unpaid at a time. `None`: the deployment's own limit.
+    pub max_pending_seats_per_holder: Option<SeatLimit>,
+    /// Seats that one holder may have in all. `None`: the deployment's own limit.
+    pub max_seats_per_holder: Option<SeatLimit>,
     /// Pool rows to spread the seats over.
     pub pools: Pools,
     /// What a seat costs. Without a price only an operator confirms its bookings.
@@ -44,7 +58,19 @@ pub async fn create_show(db: &Db, new: &NewShow) -> Result<Show, Error> {
     let (total_seats, max_seats) = (new.total_seats.get(), new.max_seats_per_booking.get());
     let price = new.price.as_ref().map(Price::money);
     let (price_minor, currency) = (price.map(Money::minor), price.map(|money| money.currency().as_str()));
-    let values: Values<'_> = &[&name, &start_time, &total_seats, &max_seats, &pools, &price_minor, &currency];
+    let max_pending_per_holder = new.max_pending_seats_per_holder.map(SeatLimit::get);
+    let max_per_holder = new.max_seats_per_holder.map(SeatLimit::get);
+    let values: Values<'_> = &[
+        &name,
+        &start_time,
+        &total_seats,
+        &max_seats,
+        &pools,
+        &price_minor,
+        &currency,
+        &max_pending_per_holder,
+        &max_per_holder,
+    ];
     let rows = db.run(&CREATE_SHOW, values, Repeat::Unsafe).await?;
     row::show(rows.first().ok_or(Error::ShowInPast)?)
 }

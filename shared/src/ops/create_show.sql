@@ -1,13 +1,16 @@
 -- Makes a show and its pools, with its seats spread evenly.
 --
 -- $1 name text, $2 start_time timestamptz, $3 total_seats integer, $4 max_seats_per_booking integer, $5 pools integer,
--- $6 price_minor bigint (of a seat) and $7 currency text, or both NULL
+-- $6 price_minor bigint (of a seat) and $7 currency text, or both NULL, $8 max_pending_seats_per_holder integer or NULL,
+-- $9 max_seats_per_holder integer or NULL
 --
 -- Locks: none that anybody waits for.
 -- Outcomes: no row: $2 is not in the future. Else the show.
 WITH created AS (
-    INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools, price_minor, currency)
-    SELECT $1, $2, $3, $4, $5, $6, $7
+    INSERT INTO shows (
+        name, start_time, total_seats, max_seats_per_booking, pools, price_minor, currency, max_pending_seats_per_holder,
+        max_seats_per_holder)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
     WHERE $2 > clock_timestamp()
     RETURNING *
 ), pooled AS (
@@ -16,6 +19,6 @@ WITH created AS (
     SELECT id, pool_no, total_seats / pools + (pool_no < total_seats % pools)::integer
     FROM created, generate_series(0, pools - 1) AS pool_no
 )
-SELECT id, name, start_time, total_seats, max_seats_per_booking, pools, price_minor, currency,
-    total_seats AS available_seats
+SELECT id, name, start_time, total_seats, max_seats_per_booking, max_pending_seats_per_holder, max_seats_per_holder, pools,
+    price_minor, currency, total_seats AS available_seats
 FROM created

@@ -7,14 +7,16 @@ use tokio_postgres::types::Type;
 use super::{Settled, row};
 use crate::{
     Error,
-    db::{Db, Repeat, Statement},
-    model::{BookingId, BookingStatus, FailureReason, Hold},
+    db::{Db, Repeat, Statement, Values},
+    model::{BookingId, BookingStatus, FailureReason, Hold, Holder, Subject},
 };
 
-static EXTEND: Statement =
-    Statement { sql: include_str!("extend.sql"), types: &[Type::INT8, Type::UUID, Type::FLOAT8, Type::FLOAT8] };
+static EXTEND: Statement = Statement {
+    sql: include_str!("extend.sql"),
+    types: &[Type::INT8, Type::UUID, Type::FLOAT8, Type::FLOAT8, Type::TEXT],
+};
 
-/// Lengthens a pending booking's hold to `by` from now, and to `ceiling` from its creation at most. It never shortens
+/// Lengthens the hold of a pending booking, which a subject's is for that subject only, to `by` from now, and to `ceiling` from its creation at most. It never shortens
 /// one: a hold that is as long already stays as it is, unchanged and no error.
 ///
 /// The hold's message then comes too early, and is sent back with the delay that is left.
@@ -24,9 +26,18 @@ static EXTEND: Statement =
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`], [`Error::BookingRefunded`],
 /// [`Error::BookingConfirmed`]; then nothing was changed.
-pub async fn extend(db: &Db, id: BookingId, by: Hold, ceiling: Duration) -> Result<Settled, Error> {
+pub async fn extend(
+    db: &Db,
+    id: BookingId,
+    subject: Option<&Subject>,
+    by: Hold,
+    ceiling: Duration,
+) -> Result<Settled, Error> {
     let (by, ceiling) = (by.duration().as_secs_f64(), ceiling.as_secs_f64());
-    let rows = db.run(&EXTEND, &[&id.show_id().get(), &id.uuid(), &by, &ceiling], Repeat::Safe).await?;
+    let holder = subject.map(Holder::of_subject);
+    let holder = holder.as_ref().map(Holder::as_str);
+    let values: Values<'_> = &[&id.show_id().get(), &id.uuid(), &by, &ceiling, &holder];
+    let rows = db.run(&EXTEND, values, Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = row::booking(row)?;
     match booking.status() {

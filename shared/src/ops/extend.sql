@@ -1,15 +1,18 @@
 -- Lengthens a hold whose time is not over.
 --
 -- $1 show_id bigint, $2 id uuid, $3 by double precision (seconds from now), $4 ceiling double precision (seconds from
--- the booking's creation)
+-- the booking's creation), $5 holder text: the one that a subject's token makes, or NULL
 --
 -- Locks: the booking.
--- Outcomes: no row: no such booking. Else the booking as it is now; changed: whether this call lengthened it; and over:
+-- Outcomes: no row: no such booking, or it is another subject's. Else the booking as it is now; changed: whether this call lengthened it; and over:
 -- whether it is PENDING and its time is over.
 --
 -- A hold is never shortened. The clock is read after the lock is held, as in confirm.sql.
 WITH locked AS MATERIALIZED (
-    SELECT * FROM bookings WHERE show_id = $1 AND id = $2 FOR UPDATE
+    SELECT * FROM bookings
+    WHERE show_id = $1 AND id = $2
+        AND anonymised_at IS NULL AND (holder IS NULL OR NOT starts_with(holder, 'sub:') OR holder = $5)
+    FOR UPDATE
 ), clocked AS MATERIALIZED (
     SELECT show_id, id, status, expires_at, created_at, clock_timestamp() AS now FROM locked
 ), aimed AS MATERIALIZED (

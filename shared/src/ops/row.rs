@@ -48,6 +48,8 @@ pub(super) fn show(row: &Row) -> Result<Show, Error> {
         total_seats: get(row, "total_seats")?,
         available_seats: get(row, "available_seats")?,
         max_seats_per_booking: get(row, "max_seats_per_booking")?,
+        max_pending_seats_per_holder: get(row, "max_pending_seats_per_holder")?,
+        max_seats_per_holder: get(row, "max_seats_per_holder")?,
         pools: get(row, "pools")?,
         price: money(row, "price_minor")?,
     })

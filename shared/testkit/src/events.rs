@@ -1,5 +1,7 @@
 //! What the triggers send: API Gateway REST API requests, SQS batches, EventBridge schedules.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
 
@@ -53,6 +55,27 @@ pub fn api_event(
         "body": body,
         "isBase64Encoded": false
     })
+}
+
+/// The event as the gateway sends it on for a token of this subject with these scopes, that is good for an hour: with what
+/// the authorizer told.
+pub fn with_token(event: Value, subject: &str, scope: &str) -> Value {
+    let expires = SystemTime::now() + Duration::from_secs(3_600);
+    with_token_until(event, subject, scope, expires)
+}
+
+/// The same with a token that is good until then.
+pub fn with_token_until(mut event: Value, subject: &str, scope: &str, expires: SystemTime) -> Value {
+    let expires = expires.duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
+    event["requestContext"]["authorizer"] =
+        json!({ "principalId": subject, "sub": subject, "scope": scope, "exp": expires, "integrationLatency": 3 });
+    event
+}
+
+/// The event as it comes from another address than 192.0.2.1.
+pub fn from_address(mut event: Value, address: &str) -> Value {
+    event["requestContext"]["identity"]["sourceIp"] = json!(address);
+    event
 }
 
 /// An SQS batch of `(message id, body)`.

@@ -6,12 +6,19 @@ pub mod pay;
 pub mod turns;
 pub mod wait;
 
-use std::num::NonZeroU16;
+use std::{
+    net::Ipv4Addr,
+    num::NonZeroU16,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use boxoffice_shared::{
     config,
     db::Db,
-    model::{BookingId, Hold, IdempotencyKey, Pools, SeatCount, Show, ShowId, ShowName, TotalSeats, UserName},
+    model::{
+        BookingId, Hold, Holder, HolderLimits, IdempotencyKey, Pools, SeatCount, Show, ShowId, ShowName, TotalSeats,
+        UserName,
+    },
     ops::{self, BookRequest, NewShow},
     tls::connector,
 };
@@ -61,6 +68,8 @@ pub fn new_show(seats: i64, pools: i64) -> NewShow {
         total_seats: TotalSeats::try_from(seats).unwrap(),
         max_seats_per_booking: SeatCount::try_from(100).unwrap(),
         pools: Pools::try_from(pools).unwrap(),
+        max_pending_seats_per_holder: None,
+        max_seats_per_holder: None,
         price: None,
     }
 }
@@ -73,7 +82,19 @@ pub fn request(show: ShowId, seats: i64) -> BookRequest {
         seats: SeatCount::try_from(seats).unwrap(),
         hold: Hold::DEFAULT,
         idempotency_key: None,
+        holder: somebody(),
+        limits: NO_LIMITS,
     }
+}
+
+/// Limits that nobody reaches.
+pub const NO_LIMITS: HolderLimits =
+    HolderLimits { max_pending_seats: 1_000_000, max_seats: 1_000_000, max_unpaid_holds: 15, address_allowance: 1 };
+
+/// Somebody else each time: those who book at once must not wait for each other as one holder would.
+pub fn somebody() -> Holder {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    Holder::of_address(Ipv4Addr::from_bits(NEXT.fetch_add(1, Ordering::Relaxed)).into())
 }
 
 /// The same with a key.

@@ -1,0 +1,102 @@
+//! Who calls, as the gateway's authorizer found out, and whether they may.
+
+use boxoffice_shared::model::{Holder, Subject};
+use jiff::Timestamp;
+use lambda_http::{
+    Request, RequestExt, aws_lambda_events::apigw::ApiGatewayProxyRequestContext, request::RequestContext,
+};
+use serde_json::Value;
+
+use super::Problem;
+use crate::access::{Access, Scope, Scopes, access};
+
+/// The header for a client that must show a token.
+pub(crate) const CHALLENGE: &str = "Bearer";
+
+/// Who calls: somebody with a token that the authorizer verified, or anybody.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    subject: Option<Subject>,
+    scopes: Scopes,
+}
+
+impl Caller {
+    /// The caller of this request, if they may call its route.
+    ///
+    /// The gateway has asked the authorizer before: this is the second lock, for a route that was given no authorizer by
+    /// mistake, and for a token that expired while the gateway still remembered it as good. Nothing that a client sends
+    /// can get into what it reads.
+    ///
+    /// # Errors
+    /// There is no such route; the route needs a token and there is none, or the token has expired; it does not have the
+    /// scope that the route needs.
+    pub(crate) fn admit(request: &Request, now: Timestamp) -> Result<Self, Problem> {
+        let (method, resource) = route(request);
+        match access(method, resource).ok_or(Problem::RouteNotFound)? {
+            Access::Public => Ok(Self::default()),
+            Access::Open => Self::read(request, now),
+            Access::Needs(scope) => {
+                let caller = Self::read(request, now)?;
+                match caller.subject {
+                    None => Err(Problem::Unauthorized),
+                    Some(_) if caller.may(scope) => Ok(caller),
+                    Some(_) => Err(Problem::Forbidden),
+                }
+            }
+        }
+    }
+
+    /// The token's subject; `None` without a token.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.subject.as_ref()
+    }
+
+    /// Whether the token has this scope.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(scope)
+    }
+
+    /// Who a booking that this call makes belongs to: the token's subject, else the partner behind the API key, else whoever
+    /// is at the address that the gateway saw.
+    ///
+    /// # Errors
+    /// The gateway did not say an address: not a request of the gateway's.
+    pub(crate) fn holder(&self, request: &Request) -> Result<Holder, Problem> {
+        if let Some(subject) = &self.subject {
+            return Ok(Holder::of_subject(subject));
+        }
+        let identity = context(request).map(|context| &context.identity);
+        // Only where the route asks for a key does the gateway check it, and only then does it say its id.
+        if let Some(holder) = identity.and_then(|i| i.api_key_id.as_deref()).and_then(|id| Holder::of_api_key(id).ok())
+        {
+            return Ok(holder);
+        }
+        let address = identity.and_then(|identity| identity.source_ip.as_deref()?.parse().ok());
+        address.map(Holder::of_address).ok_or(Problem::Unauthorized)
+    }
+
+    fn read(request: &Request, now: Timestamp) -> Result<Self, Problem> {
+        let fields = context(request).map(|context| &context.authorizer.fields);
+        let text = |name: &str| fields.and_then(|fields| fields.get(name)).and_then(Value::as_str);
+        let Some(subject) = text("sub") else { return Ok(Self::default()) };
+        let subject = Subject::try_from(subject).map_err(|_| Problem::Unauthorized)?;
+        let expires = text("exp").and_then(|text| text.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
+        if expires.is_none_or(|at| at <= now) {
+            return Err(Problem::Unauthorized);
+        }
+        Ok(Self { subject: Some(subject), scopes: Scopes::read(text("scope").unwrap_or_default()) })
+    }
+}
+
+/// The method and the route as the template names it: `("GET", "/shows/{show_id}")`.
+pub(crate) fn route(request: &Request) -> (&str, &str) {
+    let resource = context(request).and_then(|context| context.resource_path.as_deref()).unwrap_or_default();
+    (request.method().as_str(), resource)
+}
+
+fn context(request: &Request) -> Option<&ApiGatewayProxyRequestContext> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => Some(context),
+        _ => None,
+    }
+}

@@ -1,0 +1,293 @@
+//! What one holder may have of a show, and who may see what.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::time::Duration;
+
+use boxoffice_shared::{
+    Error,
+    db::Db,
+    model::{BookingId, Hold, Holder, HolderLimits, SeatLimit, ShowId, Subject, Viewer},
+    ops::{self, BookRequest},
+};
+use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
+use common::{NO_LIMITS, age, db, instances, keyed, request, show, wait};
+use tokio_postgres::Client;
+
+/// 4 seats held at a time, 6 in all, 1 hold of an hour may end unpaid.
+const LIMITS: HolderLimits =
+    HolderLimits { max_pending_seats: 4, max_seats: 6, max_unpaid_holds: 1, address_allowance: 1 };
+
+const CEILING: Duration = Duration::from_secs(600);
+
+fn subject(name: &str) -> Subject {
+    Subject::try_from(name).unwrap()
+}
+
+fn of(holder: &Holder, show: ShowId, seats: i64) -> BookRequest {
+    BookRequest { holder: holder.clone(), limits: LIMITS, ..request(show, seats) }
+}
+
+fn ada() -> Holder {
+    Holder::of_subject(&subject("ada"))
+}
+
+async fn hold(db: &Db, holder: &Holder, show: ShowId, seats: i64) -> Result<BookingId, Error> {
+    ops::book(db, &of(holder, show, seats)).await.map(|booked| booked.booking.id())
+}
+
+/// Seats that a holder has of a show, pending and in all.
+async fn has(client: &Client, show: ShowId, holder: &Holder) -> (i64, i64) {
+    let sql = "SELECT coalesce(sum(seats) FILTER (WHERE status = 'PENDING'), 0), coalesce(sum(seats), 0)
+        FROM bookings WHERE show_id = $1 AND holder = $2 AND status <> 'FAILED'";
+    let row = client.query_one(sql, &[&show.get(), &holder.as_str()]).await.unwrap();
+    (row.get(0), row.get(1))
+}
+
+#[tokio::test]
+async fn a_holder_holds_so_many_seats_at_a_time_and_has_so_many_in_all() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = show(&db, 100, 4).await.id();
+    let first = hold(&db, &ada(), show, 3).await.unwrap();
+    let refused = hold(&db, &ada(), show, 2).await;
+    assert!(matches!(refused, Err(Error::PendingLimit { held: 3, max: 4 })), "{refused:?}");
+    hold(&db, &ada(), show, 1).await.unwrap();
+
+    // What is sold is no longer held, but it is had.
+    ops::confirm(&db, first).await.unwrap();
+    hold(&db, &ada(), show, 2).await.unwrap();
+    assert_eq!(has(&client, show, &ada()).await, (3, 6));
+    let refused = hold(&db, &ada(), show, 1).await;
+    assert!(matches!(refused, Err(Error::HolderLimit { held: 6, max: 6 })), "{refused:?}");
+    // Others, and other shows, are not concerned.
+    hold(&db, &Holder::of_subject(&subject("grace")), show, 4).await.unwrap();
+    hold(&db, &ada(), common::show(&db, 10, 1).await.id(), 4).await.unwrap();
+    assert_invariants(&client).await;
+}
+
+#[tokio::test]
+async fn what_is_given_back_may_be_held_again() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, 100, 4).await.id();
+    let held = hold(&db, &ada(), show, 4).await.unwrap();
+    hold(&db, &ada(), show, 1).await.unwrap_err();
+    ops::cancel(&db, held, Some(&subject("ada"))).await.unwrap();
+    hold(&db, &ada(), show, 4).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_show_has_limits_of_its_own_and_an_address_counts_for_several() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, 100, 4).await.id();
+    let limit = |seats: i64| Some(Some(SeatLimit::try_from(seats).unwrap()));
+    ops::set_holder_limits(&db, show, limit(2), limit(3)).await.unwrap();
+    hold(&db, &ada(), show, 3).await.unwrap_err();
+    let sold = hold(&db, &ada(), show, 2).await.unwrap();
+    ops::confirm(&db, sold).await.unwrap();
+    assert!(matches!(hold(&db, &ada(), show, 2).await, Err(Error::HolderLimit { held: 2, max: 3 })));
+    // Half of it goes back to the deployment's, and the other half stays.
+    ops::set_holder_limits(&db, show, None, Some(None)).await.unwrap();
+    hold(&db, &ada(), show, 2).await.unwrap();
+    assert!(matches!(hold(&db, &ada(), show, 1).await, Err(Error::PendingLimit { held: 2, max: 2 })));
+
+    let office = Holder::of_address("192.0.2.1".parse().unwrap());
+    let limits = HolderLimits { address_allowance: 3, ..LIMITS };
+    let book = async |seats| ops::book(&db, &BookRequest { limits, ..of(&office, show, seats) }).await;
+    book(6).await.unwrap();
+    assert!(matches!(book(1).await, Err(Error::PendingLimit { held: 6, max: 6 })));
+    let nobody = "999".parse().unwrap();
+    assert!(matches!(ops::set_holder_limits(&db, nobody, limit(1), None).await, Err(Error::ShowNotFound)));
+}
+
+/// 50 connections of one holder at once, over shows with few pools and many, and with seats that only lie together in
+/// several pools.
+#[tokio::test]
+async fn a_hoarder_with_50_connections_never_holds_more_than_the_limit() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let instances = instances(&database.url(), 50).await;
+    for (seats, pools, wanted) in [(200, 1, 1), (200, 64, 1), (200, 64, 3), (40, 40, 2)] {
+        let show = show(&instances[0], seats, pools).await.id();
+        let mut attempts = tokio::task::JoinSet::new();
+        for db in instances.iter().cloned() {
+            attempts.spawn(async move {
+                let mut booked = 0;
+                for _ in 0..4 {
+                    match hold(&db, &ada(), show, wanted).await {
+                        Ok(_) => booked += 1,
+                        Err(Error::PendingLimit { .. } | Error::Busy(_)) => {}
+                        Err(error) => panic!("{error:?}"),
+                    }
+                }
+                booked
+            });
+        }
+        let booked: i64 = attempts.join_all().await.into_iter().sum();
+        // As many as the limit allows, and not one more.
+        assert_eq!(booked, i64::from(LIMITS.max_pending_seats) / wanted, "{pools} pools, {wanted} at a time");
+        assert_eq!(has(&client, show, &ada()).await.0, booked * wanted);
+    }
+    assert_invariants(&client).await;
+}
+
+/// What the holder's lock is for: with it taken out of the function, two that overlap both count what was there before
+/// either of them.
+#[tokio::test]
+async fn the_lock_of_the_holder_is_needed() {
+    for (broken, expected) in [(false, 4), (true, 8)] {
+        let database = Database::create().await;
+        let client = database.client().await;
+        let db = instances(&database.url(), 2).await;
+        let show = show(&db[0], 100, 1).await.id();
+        if broken {
+            let function = include_str!("../../migrations/V4__holders.sql").rsplit_once("CREATE FUNCTION").unwrap().1;
+            let function = common::broken::without(
+                function,
+                "    PERFORM pg_advisory_xact_lock(hashtextextended(the_holder, the_show));\n",
+            );
+            client.batch_execute(&format!("CREATE OR REPLACE FUNCTION{function}")).await.unwrap();
+        }
+        // Both have counted before either has the pool, if nothing makes them take turns.
+        let holder = database.admin_client().await;
+        holder.batch_execute("BEGIN; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
+        let pid = holder.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+        let ada = ada();
+        let (one, two, ()) = tokio::join!(hold(&db[0], &ada, show, 4), hold(&db[1], &ada, show, 4), async {
+            // The first waits for the pool; the second for the first, or for the pool as well.
+            wait::until_blocked(&client, pid, if broken { 2 } else { 1 }).await;
+            holder.batch_execute("COMMIT").await.unwrap();
+        });
+        assert_eq!(has(&client, show, &ada).await.0, expected, "{one:?} {two:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_lets_holds_end_unpaid_waits_longer_each_time() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = show(&db, 100, 4).await.id();
+    let let_go = async || {
+        let id = hold(&db, &ada(), show, 1).await.unwrap();
+        age(&client, id, 120.0).await;
+        ops::sweep(&db).await.unwrap();
+    };
+    // One is allowed.
+    let_go().await;
+    let_go().await;
+    for minutes in [1_u32, 2, 4, 8, 16, 32, 60, 60] {
+        let Err(Error::HolderWaits { seconds, allowed: 1 }) = hold(&db, &ada(), show, 1).await else {
+            panic!("it should wait for {minutes} minutes")
+        };
+        assert!((minutes * 60 - 30..=minutes * 60).contains(&seconds), "{seconds} s and not {minutes} min");
+        // Nobody else waits.
+        let other = hold(&db, &Holder::of_subject(&subject("grace")), show, 1).await.unwrap();
+        ops::cancel(&db, other, Some(&subject("grace"))).await.unwrap();
+        // A minute before the wait is over it still is; then it is over, and the next one is let go.
+        past(&client, f64::from(seconds) - 10.0).await;
+        assert!(matches!(hold(&db, &ada(), show, 1).await, Err(Error::HolderWaits { seconds: 1..=10, .. })));
+        past(&client, 10.0).await;
+        if minutes < 60 {
+            let_go().await;
+        }
+    }
+}
+
+/// Moves what was let go into the past, the latest at least.
+async fn past(client: &Client, seconds: f64) {
+    let sql = "UPDATE bookings SET settled_at = settled_at - make_interval(secs => $1)
+        WHERE (show_id, id) IN (SELECT show_id, id FROM bookings WHERE failure_reason = 'expired' ORDER BY settled_at DESC LIMIT 1)";
+    client.execute(sql, &[&seconds]).await.unwrap();
+}
+
+/// To cancel at the last moment and book again keeps others from the seats as well; to cancel at once does not.
+#[tokio::test]
+async fn a_hold_that_is_cancelled_late_counts_as_one_that_expired() {
+    for (age_s, waits) in [(59.0, false), (61.0, true)] {
+        let database = Database::create().await;
+        let (db, client) = (db(&database, 1), database.client().await);
+        let show = show(&db, 100, 4).await.id();
+        for _ in 0..3 {
+            let Ok(id) = hold(&db, &ada(), show, 1).await else { break };
+            age(&client, id, age_s).await;
+            ops::cancel(&db, id, Some(&subject("ada"))).await.unwrap();
+        }
+        let answer = hold(&db, &ada(), show, 1).await;
+        assert_eq!(matches!(answer, Err(Error::HolderWaits { .. })), waits, "{age_s} s: {answer:?}");
+    }
+}
+
+/// A repeated request is told of its booking, whatever limits say by now.
+#[tokio::test]
+async fn a_replay_is_not_refused_by_limits() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, 100, 4).await.id();
+    let wish = |key: &str| BookRequest { holder: ada(), limits: LIMITS, ..keyed(show, 4, key) };
+    let first = ops::book(&db, &wish("k")).await.unwrap();
+    let again = ops::book(&db, &wish("k")).await.unwrap();
+    assert_eq!((again.booking.id(), again.replayed), (first.booking.id(), true));
+    assert!(matches!(ops::book(&db, &wish("other")).await, Err(Error::PendingLimit { .. })));
+}
+
+/// Two users may choose the same key: neither sees the other's booking by it.
+#[tokio::test]
+async fn a_key_of_another_subject_replays_nothing() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, 100, 4).await.id();
+    let wish = |name: &str| BookRequest {
+        holder: Holder::of_subject(&subject(name)),
+        limits: NO_LIMITS,
+        ..keyed(show, 2, "order-1")
+    };
+    let (one, two) = (ops::book(&db, &wish("ada")).await.unwrap(), ops::book(&db, &wish("grace")).await.unwrap());
+    assert!(!one.replayed && !two.replayed && one.booking.id() != two.booking.id());
+    assert!(ops::book(&db, &wish("ada")).await.unwrap().replayed);
+    // Nor does an anonymous one who spells it as the column does.
+    let anonymous = ops::book(&db, &keyed(show, 2, "order-1")).await.unwrap();
+    assert!(!anonymous.replayed);
+}
+
+#[tokio::test]
+async fn a_subjects_booking_is_seen_and_changed_by_that_subject_only() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, 100, 4).await.id();
+    let (ada, grace) = (subject("ada"), subject("grace"));
+    let id = hold(&db, &Holder::of_subject(&ada), show, 2).await.unwrap();
+    for other in [None, Some(&grace)] {
+        assert!(matches!(ops::get_booking(&db, id, Viewer::Bearer(other)).await, Err(Error::BookingNotFound)));
+        assert!(matches!(ops::cancel(&db, id, other).await, Err(Error::BookingNotFound)));
+        assert!(matches!(ops::extend(&db, id, other, Hold::DEFAULT, CEILING).await, Err(Error::BookingNotFound)));
+    }
+    ops::get_booking(&db, id, Viewer::Operator).await.unwrap();
+    ops::get_booking(&db, id, Viewer::Bearer(Some(&ada))).await.unwrap();
+    ops::extend(&db, id, Some(&ada), Hold::DEFAULT, CEILING).await.unwrap();
+    ops::cancel(&db, id, Some(&ada)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_booking_without_a_subject_is_its_bearers() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = show(&db, 100, 4).await.id();
+    for holder in [Holder::of_api_key("partner").unwrap(), Holder::of_address("192.0.2.1".parse().unwrap())] {
+        let id = hold(&db, &holder, show, 2).await.unwrap();
+        ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap();
+        ops::get_booking(&db, id, Viewer::Bearer(Some(&subject("ada")))).await.unwrap();
+        ops::cancel(&db, id, None).await.unwrap();
+    }
+    // From before there were holders.
+    let old = hold(&db, &ada(), show, 2).await.unwrap();
+    client.execute("UPDATE bookings SET holder = NULL WHERE id = $1", &[&old.uuid()]).await.unwrap();
+    ops::get_booking(&db, old, Viewer::Bearer(None)).await.unwrap();
+    // Whose it was is not known any more: nobody's but an operator's to see.
+    client.execute("UPDATE bookings SET anonymised_at = now() WHERE id = $1", &[&old.uuid()]).await.unwrap();
+    assert!(matches!(ops::get_booking(&db, old, Viewer::Bearer(None)).await, Err(Error::BookingNotFound)));
+    assert!(matches!(ops::cancel(&db, old, None).await, Err(Error::BookingNotFound)));
+    ops::get_booking(&db, old, Viewer::Operator).await.unwrap();
+}
