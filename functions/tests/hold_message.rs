@@ -7,6 +7,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use boxoffice_shared::ops;
 use boxoffice_testkit::{
+    events::from_somebody,
     invariants::assert_invariants,
     postgres::Database,
     proxy::Proxy,
@@ -114,9 +115,9 @@ async fn a_refusal_is_a_refusal_whatever_the_queue_does() {
     let refusing = Refusing::start();
     let instance = ready(book(&database.url(), &refusing.endpoint(), &refusing.queue_url())).await;
     for _ in 0..10 {
-        assert_eq!(call(&instance, &booking(10, &[])).await.status, 201);
+        assert_eq!(call(&instance, &from_somebody(booking(10, &[]))).await.status, 201);
     }
-    let answer: Answer = call(&instance, &booking(1, &[])).await;
+    let answer: Answer = call(&instance, &from_somebody(booking(1, &[]))).await;
     assert_eq!((answer.status, answer.problem()), (409, "sold-out"));
     assert_eq!(answer.body["available_seats"], 0);
 }

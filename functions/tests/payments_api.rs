@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use boxoffice_testkit::{events::api_event, lambda::Instance, postgres::Database, sqs::FixedDelayQueue};
 use common::{
-    Answer, call, ready,
+    Answer, call, operator, ready,
     webhook::{Scene, stripe},
 };
 use jiff::Timestamp;
@@ -65,8 +65,9 @@ async fn an_operator_sees_what_is_due_and_settles_it() {
         call(&instance, &stripe(&scene.paid(number))).await;
     }
     let admin = manage_shows(&scene.database).await;
-    let list =
-        async |query: &[(&str, &str)]| call(&admin, &api_event("GET", "/admin/payments", &[], query, &[], None)).await;
+    let list = async |query: &[(&str, &str)]| {
+        call(&admin, &operator(api_event("GET", "/admin/payments", &[], query, &[], None))).await
+    };
     let due = list(&[("state", "refund_due"), ("limit", "1")]).await;
     assert_eq!(due.status, 200, "{}", due.body);
     let payment = &due.body["payments"][0];
@@ -85,7 +86,7 @@ async fn an_operator_sees_what_is_due_and_settles_it() {
     let settle = async |provider: &str, payment_id: &str| {
         let path = [("provider", provider), ("payment_id", payment_id)];
         let resource = "/admin/payments/{provider}/{payment_id}/settle";
-        call(&admin, &api_event("POST", resource, &path, &[], &[], None)).await
+        call(&admin, &operator(api_event("POST", resource, &path, &[], &[], None))).await
     };
     for _ in 0..2 {
         let settled = settle("stripe", "pi_2").await;
@@ -108,7 +109,7 @@ async fn a_show_is_made_with_a_price_or_without() {
         let mut body = json!({"name": "Hamlet", "start_time": "2126-01-01T20:00:00Z", "total_seats": 10});
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let headers = [("Content-Type", "application/json")];
-        call(&admin, &api_event("POST", "/admin/shows", &[], &[], &headers, Some(&body.to_string()))).await
+        call(&admin, &operator(api_event("POST", "/admin/shows", &[], &[], &headers, Some(&body.to_string())))).await
     };
     let priced = create(json!({"price_minor": 2500, "currency": "eur"})).await;
     assert_eq!(

@@ -8,7 +8,7 @@ const DATABASE: &[&str] = &["DATABASE_URL", "DATABASE_STATEMENTS", "AWS_LAMBDA_M
 /// Each binary, and the settings of its own.
 const BINARIES: [(&str, &[&str]); 4] = [
     (env!("CARGO_BIN_EXE_list-shows"), &[]),
-    (env!("CARGO_BIN_EXE_book"), &["HOLD_SECONDS", "HOLD_QUEUE_URL"]),
+    (env!("CARGO_BIN_EXE_book"), &["HOLD_SECONDS", "HOLD_QUEUE_URL", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
     (env!("CARGO_BIN_EXE_confirm"), &[]),
     (env!("CARGO_BIN_EXE_manage-shows"), &["EXPECTED_WRITERS"]),
 ];
@@ -36,6 +36,8 @@ async fn all_that_is_wrong_is_said_in_one_line() {
         ("HOLD_SECONDS", "901"),
         ("HOLD_QUEUE_URL", "s3cret"),
         ("EXPECTED_WRITERS", "257"),
+        ("MAX_SEATS_PER_HOLDER", "0"),
+        ("ADDRESS_ALLOWANCE", "x"),
     ];
     for (binary, own) in BINARIES {
         let line = refusal(binary, &wrong).await;

@@ -289,7 +289,7 @@ async fn give_back_twice(sql: &str, one_booking: bool) -> Scene {
     let (shows, ids, limit) = (vec![show], vec![id], 10_i64);
     let parameters: Vec<(&(dyn ToSql + Sync), Type)> = match (sql.matches("$2").count(), one_booking) {
         (0, _) => vec![(&limit, Type::INT8)],
-        (_, true) => vec![(&show, Type::INT8), (&id, Type::UUID)],
+        (_, true) => vec![(&show, Type::INT8), (&id, Type::UUID), (&None::<&str>, Type::TEXT)],
         (_, false) => vec![(&shows, Type::INT8_ARRAY), (&ids, Type::UUID_ARRAY)],
     };
     scene.holder.batch_execute("BEGIN").await.unwrap();

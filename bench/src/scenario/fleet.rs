@@ -1,11 +1,12 @@
 //! Instances of `book` and a load for them.
 
+use std::net::Ipv6Addr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use boxoffice_testkit::events::api_event;
+use boxoffice_testkit::events::{api_event, from_address};
 use boxoffice_testkit::lambda::Instance;
 use boxoffice_testkit::postgres::Database;
 use boxoffice_testkit::sqs::FixedDelayQueue;
@@ -83,13 +84,13 @@ impl Fleet {
         length: Duration,
     ) -> Result<Load, String> {
         let instances = &self.instances[..count];
-        let events: Arc<[Bytes]> = (first..first + shows).map(booking).collect();
+        let orders: Arc<[Order]> = (first..first + shows).map(Order::of).collect();
         let shared = Arc::new(Shared::default());
         let mut buyers = JoinSet::new();
         for (n, instance) in instances.iter().enumerate() {
             // Each starts elsewhere, so that many shows are many at once.
-            let start = n * events.len() / count;
-            buyers.spawn(buy(Arc::clone(instance), Arc::clone(&events), start, Arc::clone(&shared)));
+            let start = n * orders.len() / count;
+            buyers.spawn(buy(Arc::clone(instance), Arc::clone(&orders), start, Arc::clone(&shared)));
         }
         sleep(WARM_UP).await;
         let admin = database.admin_client().await;
@@ -125,11 +126,12 @@ impl Fleet {
 
     /// So many bookings by the first instance, one after another.
     pub(super) async fn calls(&self, show: i64, count: usize) -> Result<Latency, String> {
-        let event = booking(show);
+        let order = Order::of(show);
         let mut micros = Vec::with_capacity(count);
         for _ in 0..count {
+            let event = order.next();
             let since = Instant::now();
-            let answer = self.instances[0].invoke_bytes(event.clone()).await.map_err(|error| error.to_string())?;
+            let answer = self.instances[0].invoke_bytes(event).await.map_err(|error| error.to_string())?;
             if !answer.starts_with(CREATED) {
                 return Err(format!("broken: {}", String::from_utf8_lossy(&answer)));
             }
@@ -148,17 +150,18 @@ struct Shared {
 
 async fn buy(
     instance: Arc<Instance>,
-    events: Arc<[Bytes]>,
+    orders: Arc<[Order]>,
     start: usize,
     shared: Arc<Shared>,
 ) -> Result<Vec<u64>, String> {
     let mut micros = Vec::new();
-    for event in events.iter().cycle().skip(start) {
+    for order in orders.iter().cycle().skip(start) {
         if shared.stop.load(Ordering::Relaxed) {
             break;
         }
+        let event = order.next();
         let since = Instant::now();
-        let answer = instance.invoke_bytes(event.clone()).await.map_err(|error| format!("broken: {error}"))?;
+        let answer = instance.invoke_bytes(event).await.map_err(|error| format!("broken: {error}"))?;
         if !answer.starts_with(CREATED) {
             shared.refused.fetch_add(1, Ordering::Relaxed);
         } else if shared.counting.load(Ordering::Relaxed) {
@@ -168,13 +171,29 @@ async fn buy(
     Ok(micros)
 }
 
-/// As API Gateway sends it.
-pub(super) fn booking(show: i64) -> Bytes {
-    let headers = [("Content-Type", "application/json")];
-    let body = Some(r#"{"user_name":"A. Buyer","seats":2}"#);
-    let id = show.to_string();
-    let event = api_event("POST", "/shows/{show_id}/bookings", &[("show_id", &id)], &[], &headers, body);
-    event.to_string().into()
+/// Bookings of a show as API Gateway sends them, each from an address of its own: those of one holder would take turns.
+pub(super) struct Order {
+    before: String,
+    after: String,
+}
+
+impl Order {
+    pub(super) fn of(show: i64) -> Self {
+        const ADDRESS: &str = "the address";
+        let headers = [("Content-Type", "application/json")];
+        let body = Some(r#"{"user_name":"A. Buyer","seats":2}"#);
+        let id = show.to_string();
+        let event = api_event("POST", "/shows/{show_id}/bookings", &[("show_id", &id)], &[], &headers, body);
+        let event = from_address(event, ADDRESS).to_string();
+        let (before, after) = event.split_once(ADDRESS).expect("the event has an address");
+        Self { before: before.to_owned(), after: after.to_owned() }
+    }
+
+    /// The next buyer's.
+    pub(super) fn next(&self) -> Bytes {
+        let address = Ipv6Addr::from_bits(rand::random());
+        format!("{}{address}{}", self.before, self.after).into()
+    }
 }
 
 struct Clocks {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use boxoffice_testkit::events::{api_event, schedule_event, sqs_event};
+use boxoffice_testkit::events::{api_event, schedule_event, sqs_event, with_token};
 use boxoffice_testkit::lambda::Instance;
 use boxoffice_testkit::postgres::{Database, Server};
 use boxoffice_testkit::sqs::FixedDelayQueue;
@@ -108,6 +108,9 @@ impl Place {
             ("HOLD_QUEUE_URL", queue.queue_url()),
             ("PAYMENTS_QUEUE_URL", queue.queue_url()),
             ("AWS_ENDPOINT_URL", queue.endpoint()),
+            // One buyer books again and again here.
+            ("MAX_PENDING_SEATS_PER_HOLDER", "1000000".to_owned()),
+            ("MAX_SEATS_PER_HOLDER", "1000000".to_owned()),
             // As the template sets it.
             ("SSL_CERT_FILE", "/dev/null".to_owned()),
         ];
@@ -161,7 +164,11 @@ impl Place {
             "manage-shows" => {
                 let body =
                     json!({ "name": "New", "start_time": "2999-01-01T00:00:00Z", "total_seats": 100 }).to_string();
-                api_event("POST", "/admin/shows", &[], &[], &headers, Some(&body))
+                with_token(
+                    api_event("POST", "/admin/shows", &[], &[], &headers, Some(&body)),
+                    "operator",
+                    "shows:write",
+                )
             }
             "expire-holds" => sqs_event(&[("1", &json!({ "booking_id": unknown }).to_string())]),
             // An empty batch: what a payment costs is the database's.

@@ -5,6 +5,7 @@ pub mod webhook;
 
 use std::{num::NonZeroU16, time::Duration};
 
+use boxoffice_functions::access::Scope;
 use boxoffice_shared::{
     config,
     db::Db,
@@ -13,7 +14,7 @@ use boxoffice_shared::{
     tls::connector,
 };
 use boxoffice_testkit::{
-    events::api_event,
+    events::{api_event, with_token},
     lambda::{Builder, Instance},
     postgres::Database,
 };
@@ -70,6 +71,12 @@ pub fn booking(seats: i32, headers: &[(&str, &str)]) -> Value {
     all.extend(headers);
     let body = json!({ "user_name": "Ada", "seats": seats }).to_string();
     api_event("POST", "/shows/{show_id}/bookings", &[("show_id", "1")], &[], &all, Some(&body))
+}
+
+/// The event of somebody whose token allows everything.
+pub fn operator(event: Value) -> Value {
+    let scopes: Vec<_> = Scope::ALL.into_iter().map(Scope::as_str).collect();
+    with_token(event, "operator", &scopes.join(" "))
 }
 
 /// An answer as API Gateway reads it.

@@ -1,5 +1,7 @@
 //! What the triggers send: API Gateway REST API requests, SQS batches, EventBridge schedules.
 
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use md5::{Digest as _, Md5};
@@ -76,6 +78,14 @@ pub fn with_token_until(mut event: Value, subject: &str, scope: &str, expires: S
 pub fn from_address(mut event: Value, address: &str) -> Value {
     event["requestContext"]["identity"]["sourceIp"] = json!(address);
     event
+}
+
+/// The event as it comes from an address that no other event of this process has: from somebody else each time.
+pub fn from_somebody(event: Value) -> Value {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // 10.0.0.0/8 is nobody's own.
+    let address = Ipv4Addr::from_bits(0x0a00_0000 + NEXT.fetch_add(1, Ordering::Relaxed));
+    from_address(event, &address.to_string())
 }
 
 /// An SQS batch of `(message id, body)`.
