@@ -93,7 +93,20 @@ CREATE FUNCTION admit_holder(
     the_show bigint, the_holder text, wanted integer, max_pending integer, max_in_all integer, allowed integer
 ) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended(the_holder, the_show));
+    -- A condition, which is evaluated without a query: as a PERFORM the lock costs a booking 5 % more. It is never NULL.
+    IF pg_advisory_xact_lock(hashtextextended(the_holder, the_show)) IS NULL THEN
+        RETURN false;
+    END IF;
+    -- Most have nothing of the show yet. Two looks into an index cost a booking half of what the sums do.
+    IF NOT EXISTS (SELECT FROM bookings WHERE show_id = the_show AND holder = the_holder AND status <> 'FAILED')
+        AND NOT EXISTS (
+            SELECT FROM bookings
+            WHERE show_id = the_show AND holder = the_holder
+                AND (failure_reason = 'expired'
+                    OR (failure_reason = 'cancelled' AND settled_at - created_at >= (expires_at - created_at) / 2)))
+    THEN
+        RETURN wanted <= least(max_pending, max_in_all);
+    END IF;
     RETURN (
         SELECT pending_seats + wanted <= max_pending AND seats + wanted <= max_in_all AND wait = 0
         FROM holder_standing(the_show, the_holder, allowed));
