@@ -8,6 +8,8 @@
 //! | [`confirm`] | `GET` and `DELETE /bookings/{booking_id}`, `POST /bookings/{booking_id}/confirm` and `/extend`, `POST /webhooks/payments/stripe` and `/standard` |
 //! | [`manage_shows`] | `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`, `POST /admin/payments/{provider}/{payment_id}/settle` |
 
+pub mod access;
+pub mod authorize;
 pub mod book;
 pub mod confirm;
 mod http;

@@ -44,6 +44,10 @@ pub enum Counter {
     CheckFailed,
     /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
     PaidNotConfirmed,
+    /// Access tokens that were not good.
+    TokenRefused,
+    /// Times that the issuer's keys could not be read when they were needed.
+    IssuerUnreachable,
     /// Requests that were answered 503 because of a lock or a lost database.
     Unavailable,
 }
@@ -77,6 +81,8 @@ impl Counter {
             Self::InvariantBroken => "InvariantBroken",
             Self::CheckFailed => "CheckFailed",
             Self::PaidNotConfirmed => "PaidNotConfirmed",
+            Self::TokenRefused => "TokenRefused",
+            Self::IssuerUnreachable => "IssuerUnreachable",
             Self::Unavailable => "Unavailable",
         }
     }

@@ -1,0 +1,139 @@
+//! Who may call what: one table of all routes, for the authorizer's policies and for the handlers' own check.
+//!
+//! A test holds it to `template.yaml`: each route has a row, and the authorizer that its row asks for.
+
+use std::fmt;
+
+/// What a token may allow its bearer to do. Its text is what an issuer writes into a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// `shows:write`: put shows on sale, and change how they are sold.
+    ShowsWrite,
+    /// `bookings:read`: see bookings of any holder, and export a holder's.
+    BookingsRead,
+    /// `bookings:confirm`: confirm a booking without a payment.
+    BookingsConfirm,
+    /// `payments:read`: list payments.
+    PaymentsRead,
+    /// `payments:settle`: say that money that was due went back.
+    PaymentsSettle,
+    /// `subjects:erase`: erase who somebody was.
+    SubjectsErase,
+}
+
+impl Scope {
+    /// All there are.
+    pub const ALL: [Self; 6] = [
+        Self::ShowsWrite,
+        Self::BookingsRead,
+        Self::BookingsConfirm,
+        Self::PaymentsRead,
+        Self::PaymentsSettle,
+        Self::SubjectsErase,
+    ];
+
+    /// Its text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ShowsWrite => "shows:write",
+            Self::BookingsRead => "bookings:read",
+            Self::BookingsConfirm => "bookings:confirm",
+            Self::PaymentsRead => "payments:read",
+            Self::PaymentsSettle => "payments:settle",
+            Self::SubjectsErase => "subjects:erase",
+        }
+    }
+}
+
+/// A set of scopes. Its text is that of OAuth: each one's, with spaces between.
+///
+/// ```
+/// use boxoffice_functions::access::{Scope, Scopes};
+/// let scopes = Scopes::read("openid shows:write");
+/// assert!(scopes.contains(Scope::ShowsWrite) && !scopes.contains(Scope::BookingsRead));
+/// assert_eq!(scopes.to_string(), "shows:write");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Those of this text that we know. An issuer may give others for other APIs: they mean nothing here.
+    pub fn read(text: &str) -> Self {
+        text.split(' ').fold(Self::default(), |scopes, word| scopes.with(word))
+    }
+
+    /// With the scope of this text, if there is one.
+    pub fn with(self, word: &str) -> Self {
+        let known = Scope::ALL.into_iter().find(|scope| scope.as_str() == word);
+        known.map_or(self, |scope| Self(self.0 | bit(scope)))
+    }
+
+    /// Whether this one is among them.
+    pub fn contains(self, scope: Scope) -> bool {
+        self.0 & bit(scope) != 0
+    }
+}
+
+/// The scope's place in a set.
+fn bit(scope: Scope) -> u8 {
+    1 << scope as u8
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = Scope::ALL.into_iter().filter(|scope| self.contains(*scope)).map(Scope::as_str).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// What a call of a route needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing, and a token is not looked at: the gateway asks no authorizer. What guards it, if anything does, is not a
+    /// token: a webhook's signature, a partner's API key.
+    Public,
+    /// No token; but one that is given must be good, and says whose call it is.
+    Open,
+    /// A token with this scope.
+    Needs(Scope),
+}
+
+/// A route of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path as the template names it: `/shows/{show_id}`.
+    pub resource: &'static str,
+    /// What a call of it needs.
+    pub access: Access,
+}
+
+const fn route(method: &'static str, resource: &'static str, access: Access) -> Route {
+    Route { method, resource, access }
+}
+
+/// All of them.
+pub const ROUTES: [Route; 16] = [
+    route("GET", "/shows", Access::Public),
+    route("GET", "/shows/{show_id}", Access::Public),
+    route("POST", "/shows/{show_id}/bookings", Access::Open),
+    route("GET", "/bookings/{booking_id}", Access::Open),
+    route("DELETE", "/bookings/{booking_id}", Access::Open),
+    route("POST", "/bookings/{booking_id}/extend", Access::Open),
+    route("POST", "/bookings/{booking_id}/confirm", Access::Needs(Scope::BookingsConfirm)),
+    route("POST", "/partner/shows/{show_id}/bookings", Access::Public),
+    route("POST", "/webhooks/payments/stripe", Access::Public),
+    route("POST", "/webhooks/payments/standard", Access::Public),
+    route("POST", "/admin/shows", Access::Needs(Scope::ShowsWrite)),
+    route("PATCH", "/admin/shows/{show_id}", Access::Needs(Scope::ShowsWrite)),
+    route("GET", "/admin/payments", Access::Needs(Scope::PaymentsRead)),
+    route("POST", "/admin/payments/{provider}/{payment_id}/settle", Access::Needs(Scope::PaymentsSettle)),
+    route("GET", "/admin/subjects/bookings", Access::Needs(Scope::BookingsRead)),
+    route("DELETE", "/admin/subjects/bookings", Access::Needs(Scope::SubjectsErase)),
+];
+
+/// What a call of this route needs; `None` if there is no such route, and then nobody may call it.
+pub fn access(method: &str, resource: &str) -> Option<Access> {
+    ROUTES.iter().find(|route| (route.method, route.resource) == (method, resource)).map(|route| route.access)
+}
