@@ -8,7 +8,7 @@ use std::{
 };
 
 use boxoffice_functions::access::{Access, ROUTES, Scope, Scopes, access};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn read(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
@@ -63,22 +63,30 @@ fn the_authorizers_are_kept_as_the_policies_allow() {
     let template = read("template.yaml");
     let authorizers = &template["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"];
     let identity = |name: &str| authorizers[name]["Identity"].clone();
-    assert_eq!(identity("Required"), serde_json::json!({ "Headers": ["Authorization"], "ReauthorizeEvery": 300 }));
-    assert_eq!(identity("Optional"), serde_json::json!({ "ReauthorizeEvery": 0 }));
+    assert_eq!(identity("Required"), json!({ "Headers": ["Authorization"], "ReauthorizeEvery": 300 }));
+    assert_eq!(identity("Optional"), json!({ "ReauthorizeEvery": 0 }));
     assert_eq!(authorizers.as_object().unwrap().len(), 2);
 }
 
 #[test]
-fn each_operation_of_the_contract_has_a_row() {
+fn each_operation_of_the_contract_says_what_its_row_says() {
     let contract = read("openapi.yaml");
-    let rows: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.resource)).collect();
-    for (path, operations) in contract["paths"].as_object().unwrap() {
-        for method in
-            operations.as_object().unwrap().keys().filter(|key| !["parameters", "summary"].contains(&key.as_str()))
-        {
-            let method = method.to_uppercase();
-            assert!(rows.contains(&(method.as_str(), path.as_str())), "{method} {path}");
-        }
+    let paths = contract["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().iter().filter(|(_, operation)| operation["responses"].is_object());
+        methods.map(move |(method, operation)| (method.to_uppercase(), path, operation))
+    });
+    for (method, path, operation) in operations {
+        let access = access(&method, path).unwrap_or_else(|| panic!("{method} {path} has no row"));
+        let expected = match access {
+            Access::Public => continue,
+            Access::Open => json!([{}, { "token": [] }]),
+            Access::Needs(scope) => json!([{ "token": [scope.as_str()] }]),
+        };
+        assert_eq!(operation["security"], expected, "{method} {path}");
+        let responses = &operation["responses"];
+        assert!(responses["401"].is_object(), "{method} {path}");
+        assert_eq!(responses["403"].is_object(), matches!(access, Access::Needs(_)), "{method} {path}");
     }
 }
 

@@ -9,7 +9,7 @@ use super::bearer::Headers;
 /// A request that is to be allowed or not: what we look at of it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request {
+pub(super) struct Request {
     pub(super) method_arn: String,
     pub(super) http_method: String,
     /// The route as the template names it.
