@@ -2,8 +2,11 @@
 
 .DEFAULT_GOAL := help
 STATE = $(or $(BOXOFFICE_STATE),.local)
+# An operator's: all scopes there are.
+SCOPE = shows:write bookings:read bookings:confirm payments:read payments:settle subjects:erase
+SUB = operator
 
-.PHONY: help up demo down url dsn logs check test lint bench tools check-prereqs clean distclean
+.PHONY: help up demo down url dsn token logs check test lint bench tools check-prereqs clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -13,7 +16,7 @@ up: ## bring the local cloud up, or up to date; says its URL and what to try
 
 demo: ## tell the main story on the local cloud: book, pay, let a hold expire
 	@local/is-up.sh || local/up.sh >/dev/null
-	@python3 local/demo.py "$$(cat $(STATE)/url)"
+	@python3 local/demo.py "$$(cat $(STATE)/url)" "$$(local/issuer.sh token operator "$(SCOPE)")"
 
 down: ## stop exactly what make up started; the data stays
 	@local/down.sh
@@ -23,6 +26,9 @@ url: ## print the local API's URL
 
 dsn: ## print the local database's URL
 	@local/is-up.sh --or-say && cat $(STATE)/dsn
+
+token: ## print an access token of the local issuer: make token SCOPE="shows:write bookings:read" SUB=ada
+	@local/is-up.sh --or-say && local/issuer.sh token "$(SUB)" "$(SCOPE)"
 
 logs: ## follow the functions' logs in the local cloud
 	@local/logs.sh $(FUNCTION)

@@ -1,4 +1,7 @@
-"""The main story on a running API, each request and answer printed: demo.py URL. Exits 1 at the first that is not as told."""
+"""The main story on a running API, each request and answer printed: demo.py URL TOKEN, with an operator's token.
+
+Exits 1 at the first that is not as told.
+"""
 
 import datetime
 import json
@@ -11,12 +14,15 @@ import webhook
 
 BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
 URL = sys.argv[1].rstrip("/")
+TOKEN = sys.argv[2]
 
 
 def call(method: str, path: str, body: dict | None = None, quiet: bool = False, sign=None) -> tuple[int, dict]:
     """One request; its status and JSON body. `sign` gives more headers for the body's text."""
     data = None if body is None else json.dumps(body)
     headers = {"Content-Type": "application/json", **(sign(data) if sign else {})}
+    if path.startswith("/admin/"):
+        headers["Authorization"] = f"Bearer {TOKEN}"
     request = urllib.request.Request(URL + path, data and data.encode(), headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:

@@ -30,7 +30,7 @@ architecture() {
 
 # What the deployment is made from, in one line.
 fingerprint() {
-  { cat template.yaml samconfig.toml local/deploy.sh local/*.py "$BOXOFFICE_STATE/dsn" "$BOXOFFICE_STATE/endpoint"
+  { cat template.yaml samconfig.toml local/deploy.sh local/*.py "$BOXOFFICE_STATE/dsn" "$BOXOFFICE_STATE/endpoint" "$BOXOFFICE_STATE/issuer.url"
     sha256sum "$BOXOFFICE_BIN_DIR"/*/bootstrap
     printf '%s\n' "$hold_seconds" "$stripe_secrets"; } | sha256sum
 }
@@ -45,6 +45,8 @@ deploy() {
     "ParameterKey=Architecture,ParameterValue=$(architecture)" \
     "ParameterKey=HoldSeconds,ParameterValue=$hold_seconds" \
     "ParameterKey=LogRetentionDays,ParameterValue=1" \
+    "ParameterKey=OidcIssuer,ParameterValue=$(<"$BOXOFFICE_STATE/issuer.url")" \
+    "ParameterKey=OidcAudience,ParameterValue=boxoffice-local" \
     "ParameterKey=StripeWebhookSecrets,ParameterValue=\"$stripe_secrets\"" \
     "ParameterKey=StandardWebhookSecrets,ParameterValue=$standard_secrets" \
     "ParameterKey=DatabaseUrl,ParameterValue=$(<"$BOXOFFICE_STATE/dsn")"

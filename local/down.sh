@@ -8,4 +8,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 exec 9>"$BOXOFFICE_STATE/lock"
 flock --timeout 60 9 || die "another make up or make down is at work on $BOXOFFICE_STATE"
 "$BOXOFFICE_ROOT/local/ministack.sh" stop
+"$BOXOFFICE_ROOT/local/issuer.sh" stop
 "$BOXOFFICE_ROOT/local/postgres.sh" stop

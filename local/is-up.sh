@@ -6,6 +6,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=local/process.sh
 source "$BOXOFFICE_ROOT/local/process.sh"
 
-if process_pid postgres >/dev/null && process_pid ministack >/dev/null && [[ -s "$BOXOFFICE_STATE/url" ]]; then exit 0; fi
+if process_pid postgres >/dev/null && process_pid ministack >/dev/null && process_pid issuer >/dev/null && [[ -s "$BOXOFFICE_STATE/url" ]]; then exit 0; fi
 [[ "${1:-}" != --or-say ]] || die "the local cloud is not up: make up"
 exit 1

@@ -32,7 +32,7 @@ missing_packages() {
   [[ "${1:-}" != --install ]] || has jq || echo "jq jq (the commands of the README use it)"
   has setsid && has flock || echo "util-linux setsid and flock"
   [[ -n "$(postgres_bin)" ]] || echo "postgresql Postgres 15 or later, the server (nothing of it needs to run)"
-  [[ "${1:-}" != --install ]] || has openssl || echo "openssl openssl (tests of TLS make their certificates by it)"
+  has openssl || echo "openssl openssl (the local issuer's key signs access tokens by it)"
 }
 
 missing_rust() {

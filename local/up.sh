@@ -27,6 +27,7 @@ local/postgres.sh start
 local/build.sh
 say "migrations"
 migrate
+local/issuer.sh start
 local/ministack.sh start
 local/deploy.sh
 local/demo-shows.sh

@@ -12,7 +12,8 @@ Holds last ${BOXOFFICE_HOLD_SECONDS:-20} s here (make up BOXOFFICE_HOLD_SECONDS=
   API=\$(make --silent url)
   curl -s \$API/shows
   curl -s \$API/shows/1/bookings -H 'Content-Type: application/json' -d '{"user_name":"Ada","seats":2}'
-  curl -s -X POST \$API/bookings/<booking_id>/confirm
+  TOKEN=\$(make --silent token)                        (an operator's, for an hour; SCOPE="shows:write" SUB=ada for another)
+  curl -s -X POST \$API/bookings/<booking_id>/confirm -H "Authorization: Bearer \$TOKEN"
   python3 local/webhook.py events/webhook-stripe.json   (a payment provider's event, signed now)
   psql \$(make --silent dsn)
 

@@ -9,6 +9,7 @@
 //! | [`manage_shows`] | `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`, `POST /admin/payments/{provider}/{payment_id}/settle` |
 
 pub mod access;
+pub mod authorize;
 pub mod book;
 pub mod confirm;
 pub mod http;

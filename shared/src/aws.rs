@@ -90,10 +90,19 @@ where
     B: http_body::Body + Send,
     B::Data: Send,
 {
+    http_client_within(CONNECT, tls)
+}
+
+/// The same for servers that may be far away: to open a TCP connection may take this long.
+pub(crate) fn http_client_within<B>(connect: Duration, tls: &TlsConnector) -> Client<HttpsConnector<TcpConnector>, B>
+where
+    B: http_body::Body + Send,
+    B::Data: Send,
+{
     let mut tcp = TcpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_connect_timeout(Some(connect));
     let https = HttpsConnector::from((tcp, tls.clone().into()));
     Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(https)
 }

@@ -11,7 +11,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::model::{Hold, HolderLimits, Invalid, Pools};
+use crate::{
+    fetch::SafeUrl,
+    model::{Hold, HolderLimits, Invalid, Pools},
+};
 
 /// Where the settings come from: the process's environment, or a table in a test.
 pub trait Source {
@@ -186,6 +189,21 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
+    /// `OIDC_ISSUER` and `OIDC_AUDIENCE`: whose access tokens are believed, and what they must be for. Neither: nobody's
+    /// are.
+    pub fn issuer(&mut self) -> Option<Option<Issuer>> {
+        let (url, audience) = match (self.source.get("OIDC_ISSUER"), self.source.get("OIDC_AUDIENCE")) {
+            (None, None) => return Some(None),
+            (Some(url), Some(audience)) => (url, audience),
+            (Some(_), None) => return self.fault("OIDC_AUDIENCE must be set with OIDC_ISSUER.".into()),
+            (None, Some(_)) => return self.fault("OIDC_ISSUER must be set with OIDC_AUDIENCE.".into()),
+        };
+        match Issuer::new(&url, audience) {
+            Ok(issuer) => Some(Some(issuer)),
+            Err(invalid) => self.fault(format!("OIDC_ISSUER {invalid}.")),
+        }
+    }
+
     /// Ends the reading, with what was read from it: `None` if a part of it could not be.
     ///
     /// # Errors
@@ -200,6 +218,52 @@ impl<'a, S: Source> Reader<'a, S> {
     fn fault<T>(&mut self, fault: String) -> Option<T> {
         self.faults.push(fault);
         None
+    }
+}
+
+/// Whose access tokens are believed, and what they must be for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// Without a slash at the end.
+    url: String,
+    discovery: SafeUrl,
+    audience: String,
+}
+
+impl Issuer {
+    /// An issuer's URL, `https`, or on loopback `http`. A slash at its end makes no difference: some issuers' names have
+    /// one, and nobody types it the same twice.
+    ///
+    /// # Errors
+    /// It is another kind of URL, or more than scheme, host, port and path.
+    pub fn new(url: &str, audience: String) -> Result<Self, Invalid> {
+        if url.contains(['?', '#']) {
+            return Err(Invalid::new("must have no query and no fragment"));
+        }
+        SafeUrl::try_from(url)?;
+        let url = url.strip_suffix('/').unwrap_or(url).to_owned();
+        let discovery = SafeUrl::try_from(format!("{url}/.well-known/openid-configuration").as_str())?;
+        Ok(Self { url, discovery, audience })
+    }
+
+    /// Whether this is its name.
+    pub fn is(&self, name: &str) -> bool {
+        name.strip_suffix('/').unwrap_or(name) == self.url
+    }
+
+    /// The names by which its tokens may call it: without and with a slash at the end.
+    pub fn names(&self) -> [String; 2] {
+        [self.url.clone(), format!("{}/", self.url)]
+    }
+
+    /// Who its tokens must be for.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// Where it says what it offers (OpenID Connect Discovery).
+    pub fn discovery(&self) -> &SafeUrl {
+        &self.discovery
     }
 }
 
@@ -396,6 +460,41 @@ mod tests {
         assert_eq!(read("86400"), Ok(Duration::from_secs(86_400)));
         for bad in ["0", "86401", "-1", "10m"] {
             assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_named_with_its_audience_and_over_tls() {
+        let read = |url: &str, audience: &str| {
+            let source = |name: &str| Some(if name == "OIDC_ISSUER" { url } else { audience }.to_owned());
+            let mut reader = Reader::new(&source);
+            let issuer = reader.issuer();
+            reader.finish(issuer)
+        };
+        assert_eq!(read("", ""), Ok(None));
+        for good in ["https://id.example", "https://id.example/", "https://id.example:8443/a/b/", "http://127.0.0.1:80"]
+        {
+            let issuer = read(good, "boxoffice").unwrap().unwrap();
+            assert!(issuer.is(good) && issuer.is(good.trim_end_matches('/')), "{good}");
+            assert!(!issuer.is("https://other.example") && !issuer.is(&format!("{good}//")), "{good}");
+            assert!(issuer.names().contains(&good.to_owned()), "{good}");
+            assert_eq!(
+                issuer.discovery().to_string(),
+                format!("{}/.well-known/openid-configuration", issuer.names()[0])
+            );
+        }
+        for (url, audience) in [
+            ("", "boxoffice"),
+            ("https://id.example", ""),
+            ("http://id.example", "boxoffice"),
+            ("id.example", "boxoffice"),
+            ("https://", "boxoffice"),
+            ("https://id.example?x=1", "boxoffice"),
+            ("https://id.example/#x", "boxoffice"),
+            ("https://user:s3cret@id.example", "boxoffice"),
+        ] {
+            let faults = read(url, audience).unwrap_err().to_string();
+            assert!(faults.contains("OIDC_") && !faults.contains("s3cret"), "{url} {audience}: {faults}");
         }
     }
 

@@ -43,6 +43,7 @@ pub mod aws;
 pub mod config;
 pub mod db;
 pub mod error;
+pub mod fetch;
 pub mod logging;
 pub mod metrics;
 pub mod model;

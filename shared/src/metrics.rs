@@ -46,6 +46,10 @@ pub enum Counter {
     PaidNotConfirmed,
     /// Bookings refused since their holder has, or let go, too much of the show.
     HolderLimited,
+    /// Access tokens that were not good.
+    TokenRefused,
+    /// Times that the issuer's keys could not be read when they were needed.
+    IssuerUnreachable,
     /// Requests that were answered 503 because of a lock or a lost database.
     Unavailable,
 }
@@ -80,6 +84,8 @@ impl Counter {
             Self::CheckFailed => "CheckFailed",
             Self::PaidNotConfirmed => "PaidNotConfirmed",
             Self::HolderLimited => "HolderLimited",
+            Self::TokenRefused => "TokenRefused",
+            Self::IssuerUnreachable => "IssuerUnreachable",
             Self::Unavailable => "Unavailable",
         }
     }

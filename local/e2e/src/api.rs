@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     contract::{Contract, Exchange},
     http::{Client, Response},
-    setting, unique,
+    setting, token, unique,
 };
 
 /// A request to be.
@@ -17,12 +17,26 @@ pub struct Call {
     path: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Bytes,
+    /// Whether an operator's token goes with it where a route needs one.
+    by_operator: bool,
 }
 
 impl Call {
-    /// A request without a body; `path` is below the stage.
+    /// A request without a body; `path` is below the stage. Where only operators may call, it is an operator's.
     pub fn new(method: &str, path: &str) -> Self {
-        Self { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
+        let (method, path) = (method.to_owned(), path.to_owned());
+        Self { method, path, headers: Vec::new(), body: Bytes::new(), by_operator: true }
+    }
+
+    /// Without a token, wherever it goes.
+    pub fn anonymous(mut self) -> Self {
+        self.by_operator = false;
+        self
+    }
+
+    /// With this token.
+    pub fn token(self, token: &str) -> Self {
+        self.anonymous().header("authorization", format!("Bearer {token}"))
     }
 
     /// Adds a header; any bytes.
@@ -40,6 +54,13 @@ impl Call {
     /// Sends these bytes as `application/json`.
     pub fn json(self, body: impl Into<Bytes>) -> Self {
         self.header("content-type", "application/json").body(body)
+    }
+
+    /// With an operator's token if it needs one and has none.
+    fn with_token(self) -> Self {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let is_operators = path.starts_with("/admin/") || path.ends_with("/confirm");
+        if self.by_operator && is_operators { self.token(token::operator()) } else { self }
     }
 }
 
@@ -115,6 +136,7 @@ impl Api {
     /// # Panics
     /// The answer does not keep the contract, or there is none.
     pub async fn send(&self, call: Call) -> Answer {
+        let call = call.with_token();
         let mut request = Request::new(call.body.clone());
         *request.method_mut() = Method::from_bytes(call.method.as_bytes()).unwrap();
         *request.uri_mut() = format!("{}{}", self.base, call.path).parse().unwrap();

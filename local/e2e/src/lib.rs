@@ -13,6 +13,7 @@ pub mod http;
 pub mod poll;
 pub mod setting;
 pub mod sqs;
+pub mod token;
 pub mod webhook;
 
 use std::{

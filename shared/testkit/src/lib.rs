@@ -4,6 +4,7 @@
 //! - [`invariants`]: the seat arithmetic that must hold after every test;
 //! - [`lambda`] and [`events`]: a Lambda Runtime API that real binaries run under, and the events to send them;
 //! - [`sqs`]: a local SQS, and queues that are slow, silent or closed;
+//! - [`issuer`]: an issuer of access tokens, and tokens of any kind, forged ones too;
 //! - [`secrets`]: a Secrets Manager with a secret that changes;
 //! - [`proxy`]: a TCP proxy that adds delay, freezes and cuts;
 //! - [`rng`]: random numbers that can be had again from a seed.
@@ -15,6 +16,7 @@
 pub mod events;
 mod http;
 pub mod invariants;
+pub mod issuer;
 pub mod lambda;
 pub mod postgres;
 pub mod proxy;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use boxoffice_e2e::{api::Api, database::Database, setting};
+use boxoffice_e2e::{api::Api, database::Database, setting, token};
 use boxoffice_testkit::invariants::assert_invariants;
 use serde_json::Value;
 use tokio::process::Command;
@@ -24,6 +24,7 @@ async fn generated_requests(mode: &str, phases: &str, more_checks: &str) -> u64 
         .arg("run")
         .arg(setting::root().join("openapi.yaml"))
         .args(["--url", &setting::api_url(), "--mode", mode, "--max-examples", "20"])
+        .args(["--header", &format!("Authorization: Bearer {}", token::operator())])
         .args(["--checks", &format!("{CHECKS}{more_checks}")])
         // The same requests every time: a failure can be had again, and a green run stays green.
         .args(["--generation-deterministic", "--phases", phases])

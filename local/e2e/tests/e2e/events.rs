@@ -67,6 +67,9 @@ impl Event {
         if self.text("/source") == "aws.events" {
             return "sweep-holds";
         }
+        if self.text("/type") == "REQUEST" {
+            return "authorize";
+        }
         let route = ROUTES.iter().find(|(method, resource, _)| self.route() == (*method, *resource));
         route.unwrap_or_else(|| panic!("events/{} is for none of the binaries", self.file)).2
     }
@@ -146,6 +149,7 @@ async fn every_event_is_answered() {
                 assert_eq!(count(&client, "CONFIRMED").await, 1);
             }
             "sweep-holds" => assert_eq!(answer["expired"], 1, "{answer}"),
+            "authorize" => assert_eq!(answer["principalId"], "anonymous", "{answer}"),
             _ => keeps_the_contract(&event, &answer),
         }
         if event.is_webhook() {

@@ -1,6 +1,7 @@
 //! End-to-end tests: through the emulated API Gateway, Lambda and SQS of the local cloud that `make test` starts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod access;
 mod contract;
 mod dead_letter;
 mod events;

@@ -1,0 +1,143 @@
+//! The authorizer of the API (API Gateway, type `REQUEST`): who calls, and which routes they may call.
+//!
+//! A call without a token may call what is open to anybody. A token must be an access token of the one issuer that this
+//! deployment believes, for its audience; a bad one is refused on every route that asks. Its keys are read when the first
+//! token comes, so that calls without one cost nothing.
+//!
+//! | module | knows |
+//! |---|---|
+//! | `event`, `policy` | what API Gateway asks, and what it is told |
+//! | `bearer` | the header |
+//! | `token` | what a token must be |
+//! | `key`, `keyring` | the issuer's keys, and when to read them |
+//! | `crypto` | signatures, by OpenSSL |
+
+mod bearer;
+mod crypto;
+mod event;
+mod key;
+mod keyring;
+mod policy;
+mod refused;
+mod token;
+
+use std::process::ExitCode;
+
+use boxoffice_shared::{
+    config::{Environment, Reader},
+    error::Cause,
+    fetch::Web,
+    logging,
+    metrics::Counter,
+    tls,
+};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+use crate::access::{Access, access};
+use event::Request;
+use keyring::Keyring;
+use policy::Answer;
+use refused::Refused;
+use token::{Header, Principal, Rules};
+
+/// Starts the authorizer and answers until the instance ends.
+pub async fn serve() -> ExitCode {
+    logging::init();
+    let authorizer = match Authorizer::start() {
+        Ok(authorizer) => authorizer,
+        Err(cause) => {
+            tracing::error!("cannot start: {cause}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let service = service_fn(move |event: LambdaEvent<Request>| {
+        let authorizer = authorizer.clone();
+        async move { authorizer.answer(event.payload).await.map_err(Failure::reported) }
+    });
+    match lambda_runtime::run_concurrent(service).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What it has at hand for every event. Clones share the keys.
+#[derive(Clone)]
+struct Authorizer {
+    /// `None`: no issuer is believed.
+    issuer: Option<(Rules, Keyring)>,
+}
+
+/// Why there is no policy.
+enum Failure {
+    /// The caller is not let in.
+    Refused(Refused),
+    /// The issuer's keys are needed and cannot be read. It is not the caller's fault.
+    NoKeys(Cause),
+    /// The event names no method of an API.
+    NoMethod,
+}
+
+impl Authorizer {
+    /// Reads the environment.
+    fn start() -> Result<Self, Cause> {
+        let mut reader = Reader::new(&Environment);
+        let issuer = reader.issuer();
+        let Some(issuer) = reader.finish(issuer)? else {
+            tracing::warn!("OIDC_ISSUER is not set: every token is refused");
+            return Ok(Self { issuer: None });
+        };
+        let web = Web::new(&tls::connector(None)?);
+        Ok(Self { issuer: Some((Rules::new(issuer.clone()), Keyring::new(issuer, web))) })
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Failure> {
+        let stage = policy::stage(&request.method_arn).ok_or(Failure::NoMethod)?.to_owned();
+        let access = access(&request.http_method, &request.resource);
+        let caller = match bearer::token(&request.headers()).map_err(Failure::Refused)? {
+            Some(token) => Some(self.verify(token).await?),
+            None if access == Some(Access::Open) => None,
+            None => return Err(Failure::Refused(Refused::Missing)),
+        };
+        Ok(Answer::new(caller, &stage))
+    }
+
+    async fn verify(&self, token: &str) -> Result<Principal, Failure> {
+        let (rules, keyring) = self.issuer.as_ref().ok_or(Failure::Refused(Refused::NoIssuer))?;
+        let header = Header::read(token).map_err(Failure::Refused)?;
+        let keys = keyring.keys().await.map_err(Failure::NoKeys)?;
+        let mut result = rules.verify(token, &header, &keys);
+        if result == Err(Refused::UnknownKey)
+            && let Some(newer) = keyring.newer_than(&keys).await
+        {
+            result = rules.verify(token, &header, &newer);
+        }
+        result.map_err(Failure::Refused)
+    }
+}
+
+impl Failure {
+    /// Logged and counted, as the error that API Gateway reads: it answers 401 to exactly this word, and 5xx to any other.
+    fn reported(self) -> Error {
+        match self {
+            Self::Refused(reason) => {
+                Counter::TokenRefused.add(1);
+                tracing::info!(?reason, "a call was refused");
+                "Unauthorized".into()
+            }
+            Self::NoKeys(cause) => {
+                tracing::error!(%cause, "no token can be verified: the issuer's keys cannot be read");
+                "the issuer's keys cannot be read".into()
+            }
+            Self::NoMethod => {
+                tracing::error!("the event names no method of an API");
+                "the event names no method of an API".into()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

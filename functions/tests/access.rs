@@ -1,0 +1,126 @@
+//! The table of routes against the template, which is what API Gateway does, and against the contract.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use boxoffice_functions::access::{Access, ROUTES, Scope, Scopes, access};
+use serde_json::{Value, json};
+
+fn read(file: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The authorizer of each route in the template: its name, or `None`.
+fn authorizers() -> BTreeMap<(String, String), Option<String>> {
+    let template = read("template.yaml");
+    let resources = template["Resources"].as_object().unwrap().values();
+    let events =
+        resources.filter_map(|resource| resource["Properties"]["Events"].as_object()).flat_map(|map| map.values());
+    let routes = events.filter(|event| event["Type"] == "Api").map(|event| {
+        let properties = &event["Properties"];
+        let text = |name: &str| properties[name].as_str().unwrap().to_owned();
+        let authorizer = properties["Auth"]["Authorizer"].as_str().map(str::to_owned);
+        ((text("Method"), text("Path")), authorizer)
+    });
+    routes.collect()
+}
+
+#[test]
+fn the_template_asks_the_authorizer_that_the_table_says() {
+    let asked = authorizers();
+    assert_eq!(asked.len(), ROUTES.len());
+    for route in &ROUTES {
+        let authorizer = asked.get(&(route.method.to_owned(), route.resource.to_owned()));
+        let authorizer =
+            authorizer.unwrap_or_else(|| panic!("{} {} is not in the template", route.method, route.resource));
+        let expected = match route.access {
+            Access::Public => None,
+            Access::Open => Some("Optional"),
+            Access::Needs(_) => Some("Required"),
+        };
+        assert_eq!(authorizer.as_deref(), expected, "{} {}", route.method, route.resource);
+    }
+}
+
+#[test]
+fn only_the_partners_route_asks_for_an_api_key() {
+    let template = read("template.yaml");
+    let resources = template["Resources"].as_object().unwrap().values();
+    let events =
+        resources.filter_map(|resource| resource["Properties"]["Events"].as_object()).flat_map(|map| map.values());
+    let with_key = events.filter(|event| event["Properties"]["Auth"]["ApiKeyRequired"] == true);
+    let paths: Vec<_> = with_key.map(|event| event["Properties"]["Path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/partner/shows/{show_id}/bookings"]);
+}
+
+#[test]
+fn the_authorizers_are_kept_as_the_policies_allow() {
+    let template = read("template.yaml");
+    let authorizers = &template["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"];
+    let identity = |name: &str| authorizers[name]["Identity"].clone();
+    assert_eq!(identity("Required"), json!({ "Headers": ["Authorization"], "ReauthorizeEvery": 300 }));
+    assert_eq!(identity("Optional"), json!({ "ReauthorizeEvery": 0 }));
+    assert_eq!(authorizers.as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn each_operation_of_the_contract_says_what_its_row_says() {
+    let contract = read("openapi.yaml");
+    let paths = contract["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().iter().filter(|(_, operation)| operation["responses"].is_object());
+        methods.map(move |(method, operation)| (method.to_uppercase(), path, operation))
+    });
+    for (method, path, operation) in operations {
+        let access = access(&method, path).unwrap_or_else(|| panic!("{method} {path} has no row"));
+        let expected = match access {
+            Access::Public => continue,
+            Access::Open => json!([{}, { "token": [] }]),
+            Access::Needs(scope) => json!([{ "token": [scope.as_str()] }]),
+        };
+        assert_eq!(operation["security"], expected, "{method} {path}");
+        let responses = &operation["responses"];
+        assert!(responses["401"].is_object(), "{method} {path}");
+        assert_eq!(responses["403"].is_object(), matches!(access, Access::Needs(_)), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_route_that_is_not_there_is_nobodys() {
+    assert_eq!(access("GET", "/shows"), Some(Access::Public));
+    assert_eq!(access("POST", "/admin/shows"), Some(Access::Needs(Scope::ShowsWrite)));
+    for (method, resource) in
+        [("get", "/shows"), ("GET", "/shows/"), ("GET", "/shows/1"), ("DELETE", "/admin/shows"), ("", "")]
+    {
+        assert_eq!(access(method, resource), None, "{method} {resource}");
+    }
+    let distinct: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.resource)).collect();
+    assert_eq!(distinct.len(), ROUTES.len());
+}
+
+/// Whatever an operator may do needs a scope, and what nobody asks a token for is as it was.
+#[test]
+fn what_operators_do_needs_a_scope() {
+    for route in &ROUTES {
+        let operators = route.resource.starts_with("/admin/") || route.resource.ends_with("/confirm");
+        assert_eq!(matches!(route.access, Access::Needs(_)), operators, "{} {}", route.method, route.resource);
+    }
+}
+
+#[test]
+fn scopes_are_read_as_they_are_written() {
+    for scope in Scope::ALL {
+        let scopes = Scopes::read(scope.as_str());
+        assert!(scopes.contains(scope));
+        assert_eq!(Scope::ALL.into_iter().filter(|other| scopes.contains(*other)).count(), 1, "{}", scope.as_str());
+        assert_eq!(scopes.to_string(), scope.as_str());
+    }
+    let all = Scope::ALL.map(Scope::as_str).join(" ");
+    assert_eq!(Scopes::read(&all).to_string(), all);
+    assert_eq!(Scopes::read("shows:write,bookings:read Shows:write  "), Scopes::default());
+}
