@@ -10,7 +10,7 @@
 
 pub mod book;
 pub mod confirm;
-mod http;
+pub mod http;
 pub mod list_shows;
 pub mod manage_shows;
 pub mod serve;

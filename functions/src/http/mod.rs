@@ -5,7 +5,8 @@ mod problem;
 mod reply;
 mod request;
 
-pub(crate) use body::{Fields, raw_body};
-pub(crate) use problem::Problem;
+pub(crate) use body::raw_body;
+pub use body::{Fields, FromJson};
+pub use problem::{Fault, Problem};
 pub(crate) use reply::Reply;
 pub(crate) use request::Call;

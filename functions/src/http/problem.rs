@@ -11,7 +11,7 @@ const TYPES: &str = "https://boxoffice.example/problems/";
 
 /// Why a request was not done.
 #[derive(Debug)]
-pub(crate) enum Problem {
+pub enum Problem {
     /// The operation said no.
     Refused(Error),
     /// Members of the body that are missing, wrong or unknown: all of them.
@@ -30,9 +30,12 @@ pub(crate) enum Problem {
     RouteNotFound,
 }
 
+/// A member's name in a pointer is cut after so many characters: none of ours is that long, and a body may be one name.
+const MAX_NAME_CHARS: usize = 64;
+
 /// What is wrong with one part of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// A sentence part: "must be an integer from 1 to 1000".
     detail: String,
     /// A JSON pointer into the body, or the name of a parameter or header.
@@ -43,6 +46,10 @@ impl Fault {
     /// A fault of a member of the body.
     pub(crate) fn member(name: &str, detail: impl ToString) -> Self {
         // RFC 6901: the two characters that mean something in a pointer.
+        let name = match name.char_indices().nth(MAX_NAME_CHARS) {
+            Some((end, _)) => format!("{}…", &name[..end]),
+            None => name.to_owned(),
+        };
         let name = name.replace('~', "~0").replace('/', "~1");
         Self { detail: detail.to_string(), pointer: format!("/{name}") }
     }
@@ -117,7 +124,7 @@ impl Problem {
     }
 
     /// The answer's status.
-    pub(crate) fn status(&self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         self.kind().0
     }
 
@@ -132,7 +139,7 @@ impl Problem {
     }
 
     /// The problem document.
-    pub(crate) fn document(&self) -> Value {
+    pub fn document(&self) -> Value {
         let (status, name, title) = self.kind();
         let mut document = json!({
             "type": format!("{TYPES}{name}"),
