@@ -6,7 +6,7 @@ STATE = $(or $(BOXOFFICE_STATE),.local)
 SCOPE = shows:write bookings:read bookings:confirm payments:read payments:settle subjects:erase
 SUB = operator
 
-.PHONY: help up demo down url dsn token logs check test lint bench tools check-prereqs clean distclean
+.PHONY: help up demo down url dsn token logs check test lint fuzz sbom bench tools check-prereqs clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,12 @@ test: ## run everything that must hold: lint, unit, database and end-to-end test
 
 lint: ## check form: rustfmt, clippy, docs, template, licences, scripts
 	@local/lint.sh
+
+fuzz: ## fuzz every parser for FUZZ_SECONDS each (60 unless given); a finding is shown with its input
+	@FUZZ_SECONDS="$(or $(FUZZ_SECONDS),60)" local/fuzz.sh
+
+sbom: ## write what the shipped binaries are made of, as CycloneDX JSON, into target/sbom
+	@local/sbom.sh
 
 bench: ## measure, and write bench/report/report.html; some minutes. BENCH="--only statements" does a part
 	@local/tools.sh lambda

@@ -37,6 +37,7 @@ tear_down 0
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+local/fuzz.sh
 local/up.sh >/dev/null
 export_cloud
 

@@ -9,13 +9,17 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
-use serde_json::Value;
+use serde_json::{Value, error::Category};
 
 use super::{Problem, problem::Fault};
 
 /// The greatest body, in bytes. The largest valid one, two names of 200 four-byte characters escaped to 12 bytes each,
 /// has some 5 KiB.
 const MAX_BODY: usize = 16 * 1024;
+
+/// Faults of one body that are told, at most. A body of small unknown members has thousands, and its answer would be ten
+/// times as long as itself.
+const MAX_FAULTS: usize = 20;
 
 /// 2^53: the greatest integer that a JSON number, a double to many programs, has exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -35,19 +39,22 @@ pub(crate) fn raw_body(request: &Request, limit: usize) -> Result<&[u8], Problem
 
 /// The members of a JSON object, taken out one by one. What is left at the end is unknown.
 #[derive(Debug)]
-pub(crate) struct Fields {
+pub struct Fields {
     members: Vec<(String, Value)>,
     faults: Vec<Fault>,
 }
 
 impl Fields {
     /// Reads the body.
-    pub(crate) fn read(request: &Request) -> Result<Self, Problem> {
+    ///
+    /// # Errors
+    /// It is not said to be JSON, is larger than 16 KiB, or is no JSON object.
+    pub fn read(request: &Request) -> Result<Self, Problem> {
         if !is_json(request) {
             return Err(Problem::UnsupportedMediaType);
         }
-        let Members(members) = serde_json::from_slice(raw_body(request, MAX_BODY)?)
-            .map_err(|error| Problem::MalformedJson(format!("The body is not a JSON object: {error}.")))?;
+        let Members(members) =
+            serde_json::from_slice(raw_body(request, MAX_BODY)?).map_err(|error| malformed(&error))?;
         let mut fields = Self { members: Vec::new(), faults: Vec::new() };
         for (name, value) in members {
             if fields.members.iter().any(|(known, _)| *known == name) {
@@ -60,7 +67,7 @@ impl Fields {
     }
 
     /// A member that must be there.
-    pub(crate) fn required<T: FromJson>(&mut self, name: &str) -> Option<T> {
+    pub fn required<T: FromJson>(&mut self, name: &str) -> Option<T> {
         match self.take(name) {
             Some(value) => self.parse(name, &value),
             None => self.fault(name, "is required"),
@@ -68,7 +75,7 @@ impl Fields {
     }
 
     /// A member that may be left out.
-    pub(crate) fn optional<T: FromJson>(&mut self, name: &str, default: T) -> Option<T> {
+    pub fn optional<T: FromJson>(&mut self, name: &str, default: T) -> Option<T> {
         match self.take(name) {
             Some(value) => self.parse(name, &value),
             None => Some(default),
@@ -90,7 +97,7 @@ impl Fields {
     }
 
     /// `price_minor` and `currency`: a price, if both are there; none, if neither is.
-    pub(crate) fn price(&mut self) -> Option<Option<Price>> {
+    pub fn price(&mut self) -> Option<Option<Price>> {
         let (minor, currency) = (self.take("price_minor"), self.take("currency"));
         let (minor, currency) = match (minor, currency) {
             (None, None) => return Some(None),
@@ -112,13 +119,16 @@ impl Fields {
     /// Ends the reading, with what was read from the body: `None` if a part of it could not be.
     ///
     /// # Errors
-    /// All that is wrong with the body. A member that is left is unknown.
-    pub(crate) fn finish<T>(mut self, input: Option<T>) -> Result<T, Problem> {
+    /// All that is wrong with the body, up to 20 faults. A member that is left is unknown.
+    pub fn finish<T>(mut self, input: Option<T>) -> Result<T, Problem> {
         let unknown = self.members.iter().map(|(name, _)| Fault::member(name, "is not known"));
         self.faults.extend(unknown);
         match input {
             Some(input) if self.faults.is_empty() => Ok(input),
-            _ => Err(Problem::InvalidBody(self.faults)),
+            _ => {
+                self.faults.truncate(MAX_FAULTS);
+                Err(Problem::InvalidBody(self.faults))
+            }
         }
     }
 
@@ -141,8 +151,11 @@ impl Fields {
 }
 
 /// A value that can be had from a JSON value.
-pub(crate) trait FromJson: Sized {
-    /// The value, or what is wrong with it.
+pub trait FromJson: Sized {
+    /// The value.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     fn from_json(value: &Value) -> Result<Self, Invalid>;
 }
 
@@ -191,6 +204,14 @@ impl FromJson for jiff::Timestamp {
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| Invalid::new("must be a time as in RFC 3339: 2030-12-31T20:00:00Z"))
     }
+}
+
+/// What is told of a body that is no JSON object. Of JSON of another kind serde_json would repeat the whole text.
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::MalformedJson(match error.classify() {
+        Category::Data => "The body is JSON, but not an object.".into(),
+        Category::Io | Category::Syntax | Category::Eof => format!("The body is not a JSON object: {error}."),
+    })
 }
 
 /// An integer as JSON Schema has it: `2` and `2.0`.
@@ -295,6 +316,17 @@ mod tests {
         for body in ["", "[]", "7", "null", "{", r#"{"a":1e400}"#, r#"{"a":"\ud800"}"#, &"[".repeat(10_000)] {
             assert!(matches!(Fields::read(&request(body)), Err(Problem::MalformedJson(_))), "{body}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_a_bounded_length() {
+        let many: Vec<_> = (0..1_500).map(|i| format!("\"{i}\":1")).collect();
+        assert_eq!(errors(&format!("{{{}}}", many.join(","))).len(), MAX_FAULTS);
+        let long = errors(&format!(r#"{{"{}":1}}"#, "ä".repeat(5_000)));
+        assert!(long.iter().all(|pointer| pointer.chars().count() <= 66), "{long:?}");
+        let text = format!("\"{}\"", "a".repeat(10_000));
+        let document = Fields::read(&request(&text)).unwrap_err().document().to_string();
+        assert!(document.len() < 1_000, "{document}");
     }
 
     #[test]

@@ -6,8 +6,9 @@ mod problem;
 mod reply;
 mod request;
 
-pub(crate) use body::{Fields, raw_body};
+pub(crate) use body::raw_body;
+pub use body::{Fields, FromJson};
 pub use caller::Caller;
-pub use problem::Problem;
+pub use problem::{Fault, Problem};
 pub use reply::Reply;
 pub use request::Call;

@@ -34,6 +34,9 @@ pub enum Problem {
     RouteNotFound,
 }
 
+/// A member's name in a pointer is cut after so many characters: none of ours is that long, and a body may be one name.
+const MAX_NAME_CHARS: usize = 64;
+
 /// What is wrong with one part of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -47,6 +50,10 @@ impl Fault {
     /// A fault of a member of the body.
     pub(crate) fn member(name: &str, detail: impl ToString) -> Self {
         // RFC 6901: the two characters that mean something in a pointer.
+        let name = match name.char_indices().nth(MAX_NAME_CHARS) {
+            Some((end, _)) => format!("{}…", &name[..end]),
+            None => name.to_owned(),
+        };
         let name = name.replace('~', "~0").replace('/', "~1");
         Self { detail: detail.to_string(), pointer: format!("/{name}") }
     }

@@ -1,0 +1,94 @@
+//! JSON bodies, read as the handlers read them.
+
+use boxoffice_functions::http::{Fields, Problem};
+use boxoffice_shared::model::{Pools, Price, SeatCount, ShowName, TotalSeats, UserName};
+use jiff::Timestamp;
+use lambda_http::{Body, Request};
+use serde_json::Value;
+
+/// What is told of a body at most: 20 faults, each with a sentence and a name that was cut, escaped for JSON.
+const MAX_DOCUMENT: usize = 20 * 1024;
+
+/// The input: a body, which is read as a booking and as a new show.
+pub fn bodies(data: &[u8]) {
+    if let Some((user_name, seats)) = accepted(data, booking, &["user_name", "seats"]) {
+        let written = written(data);
+        assert_eq!(written["user_name"], user_name.as_str());
+        assert_eq!(written["seats"].as_f64(), Some(f64::from(seats.get())));
+    }
+    let members =
+        ["name", "start_time", "total_seats", "max_seats_per_booking", "pools", "price_minor", "currency"].as_slice();
+    if let Some((name, start_time, total_seats, price)) = accepted(data, show, members) {
+        let written = written(data);
+        assert_eq!(written["name"], name.as_str());
+        assert_eq!(written["start_time"].as_str().and_then(|text| text.parse().ok()), Some(start_time));
+        assert_eq!(written["total_seats"].as_f64(), Some(f64::from(total_seats.get())));
+        let amount = price.map(|price| price.money().minor() as f64);
+        assert_eq!(written["price_minor"].as_f64(), amount);
+    }
+}
+
+/// What is read of the body, if it is accepted. Then it is an object of these members, and with one more it is not.
+fn accepted<T>(data: &[u8], read: impl Fn(&[u8]) -> Result<T, Problem>, members: &[&str]) -> Option<T> {
+    match read(data) {
+        Ok(input) => {
+            let written = written(data);
+            let object = written.as_object().expect("an object");
+            assert!(object.keys().all(|name| members.contains(&name.as_str())), "unknown members: {object:?}");
+            for name in object.keys().map(String::as_str).chain(["another"]) {
+                assert_eq!(faults(&with(name, data), &read), Some(vec![format!("/{name}")]), "{object:?}");
+            }
+            Some(input)
+        }
+        Err(problem) => {
+            let document = problem.document().to_string();
+            assert!(problem.status().is_client_error(), "{document}");
+            assert!(document.len() <= MAX_DOCUMENT, "{} bytes are answered", document.len());
+            None
+        }
+    }
+}
+
+/// The object with one more member in front.
+fn with(name: &str, data: &[u8]) -> Vec<u8> {
+    let open = data.iter().position(|byte| *byte == b'{').expect("an object");
+    let mut body = format!("{{{name:?}:null,").into_bytes();
+    body.extend(&data[open + 1..]);
+    body
+}
+
+/// The pointers of the faults.
+fn faults<T>(data: &[u8], read: impl Fn(&[u8]) -> Result<T, Problem>) -> Option<Vec<String>> {
+    let document = read(data).err()?.document();
+    let errors = document["errors"].as_array()?;
+    let mut pointers: Vec<_> = errors.iter().filter_map(|e| e["pointer"].as_str().map(str::to_owned)).collect();
+    pointers.dedup();
+    Some(pointers)
+}
+
+fn booking(data: &[u8]) -> Result<(UserName, SeatCount), Problem> {
+    let mut fields = Fields::read(&request(data))?;
+    let (user_name, seats) = (fields.required("user_name"), fields.required("seats"));
+    fields.finish(user_name.zip(seats))
+}
+
+fn show(data: &[u8]) -> Result<(ShowName, Timestamp, TotalSeats, Option<Price>), Problem> {
+    let mut fields = Fields::read(&request(data))?;
+    let (name, start_time, total_seats) =
+        (fields.required("name"), fields.required("start_time"), fields.required("total_seats"));
+    let max = fields.optional("max_seats_per_booking", SeatCount::DEFAULT_MAX);
+    let pools = fields.optional("pools", Pools::ONE);
+    let price = fields.price();
+    let all = name.zip(start_time).zip(total_seats).zip(max.zip(pools)).zip(price);
+    fields.finish(all).map(|((((name, start_time), seats), _), price)| (name, start_time, seats, price))
+}
+
+fn request(data: &[u8]) -> Request {
+    let builder = http::Request::post("/").header("content-type", "application/json");
+    builder.body(Body::from(data.to_vec())).expect("a request")
+}
+
+/// The body as serde_json has it.
+fn written(data: &[u8]) -> Value {
+    serde_json::from_slice(data).expect("JSON")
+}

@@ -1,0 +1,38 @@
+//! The bodies of webhooks, once their signature was good.
+
+use boxoffice_functions::webhooks::{parse_standard, parse_stripe};
+use boxoffice_shared::model::{EventType, Payload, PaymentChange, PaymentEvent, Provider};
+use jiff::Timestamp;
+
+use crate::signature::now;
+
+/// The input: the body, which is read as both providers'.
+pub fn payment_events(data: &[u8]) {
+    let stripe = check(Provider::Stripe, parse_stripe(data, now()));
+    assert_eq!(parse_stripe(data, now()), stripe, "a repetition is another event");
+    let standard = check(Provider::Standard, parse_standard("msg_1", data, now()));
+    assert_eq!(standard.event_id.as_str(), "msg_1");
+    // The id is a header: any text, of which one that cannot be kept must still be told from another.
+    let id = String::from_utf8_lossy(data);
+    let (event, other) = (parse_standard(&id, b"", now()), parse_standard(&format!("{id}x"), b"", now()));
+    assert_ne!(check(Provider::Standard, event).event_id, other.event_id, "two events are one");
+}
+
+fn check(provider: Provider, event: PaymentEvent) -> PaymentEvent {
+    assert_eq!(event.provider, provider);
+    let text = serde_json::to_string(&event).expect("an event can be written");
+    assert_eq!(serde_json::from_str::<PaymentEvent>(&text).expect("and read"), event, "the queue changes it");
+    assert!(
+        event.event_type.as_str().len() <= EventType::MAX_BYTES && event.payload.as_str().len() <= Payload::MAX_BYTES
+    );
+    assert!(!event.event_type.as_str().contains('\0') && !event.payload.as_str().contains('\0'), "not storable");
+    assert!(event.occurred_at >= Timestamp::UNIX_EPOCH, "not storable: {}", event.occurred_at);
+    match &event.change {
+        PaymentChange::Succeeded(money) => {
+            assert!(event.payment_id.is_some() && money.minor() >= 0, "{event:?}");
+        }
+        PaymentChange::Refunded(_) | PaymentChange::RefundFailed => assert!(event.payment_id.is_some(), "{event:?}"),
+        PaymentChange::Failed | PaymentChange::Cancelled | PaymentChange::Other | PaymentChange::Unreadable => {}
+    }
+    event
+}
