@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     http::{Call, Problem, Reply},
-    serve::{Handler, respond, start_with_database},
+    serve::{Handler, respond, start_with_replica},
 };
 
 /// The Lambda that reads shows.
@@ -17,7 +17,7 @@ pub struct ListShows {
 
 impl Handler for ListShows {
     async fn start() -> Result<Self, Cause> {
-        Ok(Self { db: start_with_database().await? })
+        Ok(Self { db: start_with_replica().await? })
     }
 
     async fn handle(&self, request: &Request) -> Response<Body> {

@@ -63,10 +63,10 @@ pub(crate) fn respond(result: Result<Reply, Problem>) -> Response<Body> {
     reply.into_response()
 }
 
-/// Starts a Lambda that needs the database and nothing else.
-pub(crate) async fn start_with_database() -> Result<Db, Cause> {
+/// Starts a Lambda that reads the database, or its replica where there is one, and needs nothing else.
+pub(crate) async fn start_with_replica() -> Result<Db, Cause> {
     let mut reader = Reader::new(&Environment);
-    let (database, connections) = (reader.database(), reader.concurrency());
+    let (database, connections) = (reader.read_database(), reader.concurrency());
     let (database, connections) = reader.finish(database.zip(connections))?;
     Ok(start(database, connections).await?.0)
 }
