@@ -5,6 +5,7 @@
 //! - [`lambda`] and [`events`]: a Lambda Runtime API that real binaries run under, and the events to send them;
 //! - [`sqs`]: a local SQS, and queues that are slow, silent or closed;
 //! - [`secrets`]: a Secrets Manager with a secret that changes;
+//! - [`token_server`]: a database that shows what it is given for a password;
 //! - [`proxy`]: a TCP proxy that adds delay, freezes and cuts;
 //! - [`rng`]: random numbers that can be had again from a seed.
 //!
@@ -21,4 +22,5 @@ pub mod proxy;
 pub mod rng;
 pub mod secrets;
 pub mod sqs;
+pub mod token_server;
 mod watcher;
