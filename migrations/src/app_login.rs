@@ -41,7 +41,10 @@ impl AppLogin {
         if source.get("APP_DATABASE_AUTH").as_deref() == Some("iam") {
             return Ok(Some(Self::Iam));
         }
-        if ["APP_DATABASE_AUTH", "APP_DATABASE_URL", "APP_DATABASE_SECRET_ARN"].iter().all(|name| source.get(name).is_none()) {
+        if ["APP_DATABASE_AUTH", "APP_DATABASE_URL", "APP_DATABASE_SECRET_ARN"]
+            .iter()
+            .all(|name| source.get(name).is_none())
+        {
             return Ok(None);
         }
         let prefixed = |name: &str| source.get(&format!("APP_{name}"));
@@ -63,7 +66,9 @@ pub async fn give(owner: &Database, login: &AppLogin) -> Result<Given, Error> {
     match login {
         AppLogin::Password(app) => {
             if app.user() != APP_ROLE {
-                return Err(format!("the functions' login must name the user {APP_ROLE}, and not {}", app.user()).into());
+                return Err(
+                    format!("the functions' login must name the user {APP_ROLE}, and not {}", app.user()).into()
+                );
             }
             let password = app.password().ok_or("the functions' login has no password")?;
             let client = db::connect(owner).await?;

@@ -46,7 +46,8 @@ async fn the_functions_get_their_password_and_no_log_has_it() {
     let secret = json!({"username": "boxoffice_app", "password": "an0ther-one", "host": "localhost", "port": 5432,
         "dbname": "boxoffice"});
     let store = SecretStore::start(Some(&secret.to_string())).await;
-    let aws = [("AWS_ENDPOINT_URL", &*store.endpoint()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let aws =
+        [("AWS_ENDPOINT_URL", &*store.endpoint()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
     let output = migrate(&database, &[&aws[..], &[("APP_DATABASE_SECRET_ARN", store.arn())]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(logs_in(&database, "an0ther-one").await && !logs_in(&database, "pl41n-text").await);

@@ -60,7 +60,9 @@ async fn the_functions_role_cannot_destroy_change_or_look_elsewhere() {
             format!("DROP TABLE {table} CASCADE"),
             format!("ALTER TABLE {table} ADD COLUMN mine int"),
             format!("CREATE INDEX ON {table} (currency)"),
-            format!("CREATE TRIGGER mine BEFORE INSERT ON {table} EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
+            format!(
+                "CREATE TRIGGER mine BEFORE INSERT ON {table} EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+            ),
             format!("GRANT SELECT ON {table} TO boxoffice_read"),
             format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"),
         ];
@@ -138,7 +140,8 @@ async fn no_right_of_the_functions_role_is_superfluous() {
         VALUES (1, gen_random_uuid(), 'B', 1, 'PENDING', now(), now() + interval '1 s')";
     let pay = "SELECT record_payment('stripe', 'evt_3', 't', 'pi_3', 1, '019a5b7e-8f00-7abc-8def-0123456789ab', now(),
         'succeeded', 500, 'EUR', '{}')";
-    let show = "INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools) VALUES ('B', now(), 1, 1, 1)";
+    let show =
+        "INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools) VALUES ('B', now(), 1, 1, 1)";
     let rights = [
         ("USAGE ON SCHEMA public", "SELECT FROM public.shows"),
         ("SELECT ON shows", "SELECT FROM shows"),
@@ -225,7 +228,8 @@ async fn nobody_else_has_anything() {
     assert!(tokio_postgres::connect(&database.url_as("passer_by"), tokio_postgres::NoTls).await.is_err());
     admin.batch_execute(&format!("GRANT CONNECT ON DATABASE {} TO passer_by", database.name())).await.unwrap();
     let passer_by = database.client_as("passer_by").await;
-    refused(&passer_by, &["SELECT FROM public.shows", "CREATE TEMP TABLE mine ()", "CREATE TABLE public.mine ()"]).await;
+    refused(&passer_by, &["SELECT FROM public.shows", "CREATE TEMP TABLE mine ()", "CREATE TABLE public.mine ()"])
+        .await;
     admin.batch_execute("GRANT USAGE ON SCHEMA public TO passer_by").await.unwrap();
     refused(&passer_by, &["SELECT FROM shows", "SELECT take_seats(1, 1)"]).await;
     // A function that a later migration makes is the functions' to call, and nobody else's.

@@ -1,7 +1,6 @@
 //! Where the database is, and how a connection proves who it is.
 
 use std::{
-    fmt,
     net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -338,12 +337,6 @@ struct Secret {
     dbname: String,
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,7 +381,8 @@ mod tests {
             [("DATABASE_SECRET_ARN", "arn:x"), ("DATABASE_STATEMENTS", "unnamed")],
         ];
         for pairs in named {
-            for (host, expected) in [("proxy", ("proxy", 6432)), ("proxy:99", ("proxy", 99)), ("[::2]:99", ("::2", 99))] {
+            for (host, expected) in [("proxy", ("proxy", 6432)), ("proxy:99", ("proxy", 99)), ("[::2]:99", ("::2", 99))]
+            {
                 let moved = database(&[&pairs[..], &[("DATABASE_HOST", host)]].concat()).await.unwrap();
                 let postgres = moved.postgres();
                 assert_eq!(postgres.get_hosts(), [Host::Tcp(expected.0.into())]);

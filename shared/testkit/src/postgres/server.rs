@@ -121,9 +121,8 @@ impl Server {
         admin.batch_execute(&create).await.expect("the template should be cloned");
         // A clone has all of its template but who may connect.
         let [app, read] = ROLES;
-        let connect = format!(
-            "REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {app}, {read}"
-        );
+        let connect =
+            format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {app}, {read}");
         admin.batch_execute(&connect).await.expect("the clone should be closed to others");
         Database::new(self, name)
     }
