@@ -4,6 +4,7 @@
 use boxoffice_migrations::apply;
 use boxoffice_shared::config::Database as Target;
 use boxoffice_testkit::postgres::{Database, Options, Server};
+use tokio::time::{Duration, Instant, sleep};
 use tokio_postgres::{Client, error::SqlState};
 
 const APP: &str = "boxoffice_app";
@@ -282,4 +283,32 @@ async fn an_owner_who_may_make_no_roles_is_told_so_and_needs_none_to_be_made() {
     admin.batch_execute("ALTER ROLE boxoffice NOCREATEROLE").await.unwrap();
     apply(&target(&second.owner_url())).await.unwrap();
     done(&second.client_as(APP).await, &["SELECT FROM shows"]).await;
+}
+
+/// Where two change one role at once, Postgres lets the second wait and then refuses it: it is run again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_meets_another_change_of_a_role_is_run_again() {
+    let server = Server::start(&Options::fast());
+    let (first, second) = (server.create_empty_database().await, server.create_empty_database().await);
+    apply(&target(&first.owner_url())).await.unwrap();
+    // As the migration of a third one would, in the middle of its work.
+    let other = server.admin_client().await;
+    other.batch_execute("BEGIN; ALTER ROLE boxoffice SET work_mem = '5MB'").await.unwrap();
+    let second_url = target(&second.owner_url());
+    let meeting = tokio::spawn(async move { apply(&second_url).await.map_err(|error| error.to_string()) });
+    let admin = server.admin_client().await;
+    let waits = "SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
+    let patience = Instant::now() + Duration::from_secs(20);
+    while admin.query(waits, &[&second.name()]).await.unwrap().is_empty() {
+        assert!(Instant::now() < patience && !meeting.is_finished(), "the second one does not wait");
+        sleep(Duration::from_millis(2)).await;
+    }
+    other.batch_execute("COMMIT").await.unwrap();
+    let names = meeting.await.unwrap().unwrap();
+    assert_eq!(names.len(), migrations_of(&first).await, "each is named once");
+}
+
+/// How many migrations a database has.
+async fn migrations_of(database: &Database) -> usize {
+    database.client().await.query("SELECT FROM refinery_schema_history", &[]).await.unwrap().len()
 }
