@@ -30,7 +30,7 @@ architecture() {
 
 # What the deployment is made from, in one line.
 fingerprint() {
-  { cat template.yaml samconfig.toml local/deploy.sh local/*.py "$BOXOFFICE_STATE/dsn" "$BOXOFFICE_STATE/endpoint" "$BOXOFFICE_STATE/issuer.url"
+  { cat template.yaml samconfig.toml local/deploy.sh local/*.py "$BOXOFFICE_STATE/dsn.app" "$BOXOFFICE_STATE/endpoint" "$BOXOFFICE_STATE/issuer.url"
     sha256sum "$BOXOFFICE_BIN_DIR"/*/bootstrap
     printf '%s\n' "$hold_seconds" "$stripe_secrets"; } | sha256sum
 }
@@ -49,7 +49,7 @@ deploy() {
     "ParameterKey=OidcAudience,ParameterValue=boxoffice-local" \
     "ParameterKey=StripeWebhookSecrets,ParameterValue=\"$stripe_secrets\"" \
     "ParameterKey=StandardWebhookSecrets,ParameterValue=$standard_secrets" \
-    "ParameterKey=DatabaseUrl,ParameterValue=$(<"$BOXOFFICE_STATE/dsn")"
+    "ParameterKey=DatabaseUrl,ParameterValue=$(<"$BOXOFFICE_STATE/dsn.app")"
 }
 
 # Quiet unless it fails: SAM tells more than anyone reads.

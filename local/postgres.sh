@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A private Postgres: a cluster of its own, on a free port of loopback, with a password, and no socket.
 #
-#   postgres.sh start   makes the cluster the first time; writes the DSN to <state>/dsn
+#   postgres.sh start   makes the cluster the first time; writes the owner's DSN to <state>/dsn, the functions' to <state>/dsn.app
 #   postgres.sh stop    stops exactly this one; the data stays
 #   postgres.sh remove  stops it and deletes the data
 set -euo pipefail
@@ -46,6 +46,7 @@ create_cluster() {
   choose_data_dir
   dir="$(data_dir)"
   (umask 077 && random_password >"$BOXOFFICE_STATE/postgres.password")
+  rm -f "$BOXOFFICE_STATE/postgres.app-password"
   (umask 077 && as_server tee "$dir/password" <"$BOXOFFICE_STATE/postgres.password" >/dev/null)
   (cd / && as_server "$(postgres_bin)/initdb" --pgdata="$dir/data" --username=boxoffice_admin --auth=scram-sha-256 \
     --pwfile="$dir/password" --encoding=UTF8 --locale=C.UTF-8) >"$BOXOFFICE_STATE/initdb.log" 2>&1 ||
@@ -72,26 +73,31 @@ admin_sql() {
     --host=127.0.0.1 --port="$(<"$BOXOFFICE_STATE/postgres.port")" --username=boxoffice_admin --dbname=postgres
 }
 
-# The role that owns the database and nothing else.
+# The role that owns the database and makes the other roles, by the migrations.
 create_database() {
   local password
   password="$(<"$BOXOFFICE_STATE/postgres.password")"
   admin_sql <<SQL
-CREATE ROLE boxoffice LOGIN PASSWORD '$password';
+CREATE ROLE boxoffice LOGIN CREATEROLE PASSWORD '$password';
 CREATE DATABASE boxoffice OWNER boxoffice;
-REVOKE ALL ON DATABASE boxoffice FROM PUBLIC;
 SQL
 }
 
-write_dsn() {
-  (umask 077 && printf 'postgres://boxoffice:%s@127.0.0.1:%s/boxoffice?sslmode=disable\n' \
-    "$(<"$BOXOFFICE_STATE/postgres.password")" "$(<"$BOXOFFICE_STATE/postgres.port")" >"$BOXOFFICE_STATE/dsn")
+# dsn_of ROLE PASSWORD-FILE
+dsn_of() {
+  printf 'postgres://%s:%s@127.0.0.1:%s/boxoffice?sslmode=disable\n' "$1" "$(<"$2")" "$(<"$BOXOFFICE_STATE/postgres.port")"
 }
 
-start() {
+# The migrations give boxoffice_app the password that is in its DSN.
+write_dsns() (
+  umask 077
+  [[ -s "$BOXOFFICE_STATE/postgres.app-password" ]] || random_password >"$BOXOFFICE_STATE/postgres.app-password"
+  dsn_of boxoffice "$BOXOFFICE_STATE/postgres.password" >"$BOXOFFICE_STATE/dsn"
+  dsn_of boxoffice_app "$BOXOFFICE_STATE/postgres.app-password" >"$BOXOFFICE_STATE/dsn.app"
+)
+
+start_server() {
   local dir fresh=no
-  process_pid postgres >/dev/null && return 0
-  mkdir -p "$BOXOFFICE_STATE"
   if [[ -z "$(data_dir)" || ! -e "$BOXOFFICE_STATE/postgres.ready" ]]; then
     remove
     create_cluster
@@ -109,13 +115,20 @@ start() {
     create_database
     touch "$BOXOFFICE_STATE/postgres.ready"
   fi
-  write_dsn
+}
+
+start() {
+  mkdir -p "$BOXOFFICE_STATE"
+  process_pid postgres >/dev/null || start_server
+  # For a cluster from before there were roles to be made.
+  admin_sql <<<'ALTER ROLE boxoffice CREATEROLE'
+  write_dsns
 }
 
 # SIGINT is its fast shutdown: sessions are ended, data is safe.
 stop() {
   process_stop postgres INT 30
-  rm -f "$BOXOFFICE_STATE/dsn"
+  rm -f "$BOXOFFICE_STATE"/dsn{,.app}
 }
 
 remove() {
@@ -125,7 +138,7 @@ remove() {
   case "$dir" in
     "$BOXOFFICE_STATE"/postgres | /var/tmp/boxoffice-postgres.*) rm -rf "$dir" ;;
   esac
-  rm -f "$BOXOFFICE_STATE"/postgres.{dir,ready,password} "$BOXOFFICE_STATE/initdb.log"
+  rm -f "$BOXOFFICE_STATE"/postgres.{dir,ready,password,app-password} "$BOXOFFICE_STATE/initdb.log"
 }
 
 case "${1:-}" in

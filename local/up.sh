@@ -15,8 +15,9 @@ lock() {
   flock --nonblock 9 || die "another make up or make down is at work on $BOXOFFICE_STATE"
 }
 
+# As the owner; and it gives the functions' role its password.
 migrate() {
-  DATABASE_URL="$(<"$BOXOFFICE_STATE/dsn")" "$BOXOFFICE_BIN_DIR/migrate/bootstrap" >"$BOXOFFICE_STATE/migrate.log" 2>&1 ||
+  DATABASE_URL="$(<"$BOXOFFICE_STATE/dsn")" APP_DATABASE_URL="$(<"$BOXOFFICE_STATE/dsn.app")" "$BOXOFFICE_BIN_DIR/migrate/bootstrap" >"$BOXOFFICE_STATE/migrate.log" 2>&1 ||
     { cat "$BOXOFFICE_STATE/migrate.log" >&2; die "the migrations failed; the lines above say why"; }
 }
 

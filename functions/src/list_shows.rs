@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     http::{Call, Problem, Reply},
-    serve::{Handler, start_with_database},
+    serve::{Handler, start_with_replica},
 };
 
 /// The Lambda that reads shows.
@@ -16,7 +16,7 @@ pub struct ListShows {
 
 impl Handler for ListShows {
     async fn start() -> Result<Self, Cause> {
-        Ok(Self { db: start_with_database().await? })
+        Ok(Self { db: start_with_replica().await? })
     }
 
     async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {

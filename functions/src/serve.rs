@@ -72,10 +72,10 @@ async fn answer<H: Handler>(handler: &H, request: &Request) -> Response<Body> {
     reply.into_response()
 }
 
-/// Starts a Lambda that needs the database and nothing else.
-pub(crate) async fn start_with_database() -> Result<Db, Cause> {
+/// Starts a Lambda that reads the database, or its replica where there is one, and needs nothing else.
+pub(crate) async fn start_with_replica() -> Result<Db, Cause> {
     let mut reader = Reader::new(&Environment);
-    let (database, connections) = (reader.database(), reader.concurrency());
+    let (database, connections) = (reader.read_database(), reader.concurrency());
     let (database, connections) = reader.finish(database.zip(connections))?;
     Ok(start(database, connections).await?.0)
 }

@@ -1,8 +1,9 @@
-//! Applies the migrations to the database of `DATABASE_URL`.
+//! Applies the migrations to the database of `DATABASE_URL`, as its owner; and, where `APP_DATABASE_URL`,
+//! `APP_DATABASE_SECRET_ARN` or `APP_DATABASE_AUTH=iam` says how the functions will log in, lets their role do so.
 
 use std::process::ExitCode;
 
-use boxoffice_migrations::{Error, apply};
+use boxoffice_migrations::{APP_ROLE, AppLogin, Error, Given, apply, give};
 use boxoffice_shared::{
     config::{Environment, Reader},
     secret, tls,
@@ -11,10 +12,7 @@ use boxoffice_shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match migrate().await {
-        Ok(names) => {
-            report(&names);
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[allow(clippy::print_stderr, reason = "a command speaks to its user")]
             {
@@ -25,13 +23,18 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn migrate() -> Result<Vec<String>, Error> {
+async fn migrate() -> Result<(), Error> {
     let mut reader = Reader::new(&Environment);
     let source = reader.database();
     let source = reader.finish(source)?;
     let tls = tls::connector(source.ca_file())?;
     let database = secret::resolve(source, &tls).await?;
-    apply(&database).await
+    let app = AppLogin::from_environment(&Environment).await?;
+    report(&apply(&database).await?);
+    if let Some(app) = app {
+        report_login(give(&database, &app).await?);
+    }
+    Ok(())
 }
 
 #[allow(clippy::print_stdout, reason = "a command speaks to its user")]
@@ -41,5 +44,14 @@ fn report(names: &[String]) {
     }
     if names.is_empty() {
         println!("nothing to apply");
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "a command speaks to its user")]
+fn report_login(given: Given) {
+    match given {
+        Given::Password => println!("{APP_ROLE} has the functions' password"),
+        Given::Iam => println!("{APP_ROLE} logs in by IAM"),
+        Given::NoIam => println!("this server has no role rds_iam: {APP_ROLE} cannot log in by IAM"),
     }
 }

@@ -5,6 +5,7 @@
 use std::{env, fmt, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider};
+use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::{
@@ -82,6 +83,18 @@ impl Aws {
 /// A variable that is set to something.
 pub(crate) fn environment(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The credentials that Lambda puts into the environment.
+pub(crate) fn credentials() -> Result<Credentials, Cause> {
+    let required = |name: &str| environment(name).ok_or_else(|| Cause::from(format!("{name} is not set")));
+    Ok(Credentials::new(
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        environment("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    ))
 }
 
 /// An HTTP client over hyper and native-tls, with a pool of connections.

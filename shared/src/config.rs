@@ -1,20 +1,17 @@
 //! The environment, read once at start. Every fault is reported, not only the first; secrets are in no message and in
 //! no `Debug`.
 
-use std::{
-    env, fmt,
-    num::NonZeroU16,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-    time::Duration,
-};
-
-use serde::Deserialize;
+use std::{env, fmt, num::NonZeroU16, ops::RangeInclusive, time::Duration};
 
 use crate::{
     fetch::SafeUrl,
     model::{Hold, HolderLimits, Invalid, Pools},
 };
+
+mod database;
+
+pub(crate) use database::Login;
+pub use database::{Database, DatabaseSource, StatementNaming};
 
 /// Where the settings come from: the process's environment, or a table in a test.
 pub trait Source {
@@ -61,35 +58,6 @@ impl<'a, S: Source> Reader<'a, S> {
     /// A reader of this source.
     pub fn new(source: &'a S) -> Self {
         Self { source, faults: Vec::new() }
-    }
-
-    /// `DATABASE_URL` or `DATABASE_SECRET_ARN`, and `DATABASE_CA_FILE` and `DATABASE_STATEMENTS`.
-    pub fn database(&mut self) -> Option<DatabaseSource> {
-        let naming = self.naming();
-        let source = self.address();
-        Some(source?.with_naming(naming?))
-    }
-
-    /// `DATABASE_STATEMENTS`: `prepared` unless set.
-    fn naming(&mut self) -> Option<StatementNaming> {
-        match self.source.get("DATABASE_STATEMENTS").as_deref() {
-            None | Some("prepared") => Some(StatementNaming::Prepared),
-            Some("unnamed") => Some(StatementNaming::Unnamed),
-            Some(_) => self.fault("DATABASE_STATEMENTS must be prepared or unnamed.".into()),
-        }
-    }
-
-    fn address(&mut self) -> Option<DatabaseSource> {
-        let ca_file = self.source.get("DATABASE_CA_FILE").map(PathBuf::from);
-        match (self.source.get("DATABASE_URL"), self.source.get("DATABASE_SECRET_ARN")) {
-            (Some(url), None) => match Database::from_url(&url, ca_file) {
-                Ok(database) => Some(DatabaseSource::Known(Box::new(database))),
-                Err(fault) => self.fault(fault),
-            },
-            (None, Some(arn)) => Some(DatabaseSource::Secret { arn, ca_file, naming: StatementNaming::Prepared }),
-            (None, None) => self.fault("DATABASE_URL or DATABASE_SECRET_ARN must be set.".into()),
-            (Some(_), Some(_)) => self.fault("DATABASE_URL and DATABASE_SECRET_ARN must not both be set.".into()),
-        }
     }
 
     /// `HOLD_SECONDS`, 120 unless set.
@@ -279,123 +247,6 @@ pub enum SecretSource<T> {
         /// The secret's ARN.
         arn: String,
     },
-}
-
-/// Where the database's address and password are.
-#[derive(Clone, Debug)]
-pub enum DatabaseSource {
-    /// In the environment.
-    Known(Box<Database>),
-    /// In a secret of Secrets Manager.
-    Secret {
-        /// The secret's ARN.
-        arn: String,
-        /// Trusted certificates.
-        ca_file: Option<PathBuf>,
-        /// How statements are sent.
-        naming: StatementNaming,
-    },
-}
-
-/// How statements are sent to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatementNaming {
-    /// Prepared once in a connection's life, under a name: the server plans it once. To plan a booking takes it longer
-    /// than to run it.
-    Prepared,
-    /// Without a name, planned each time: for poolers that pin a session which prepares statements, as RDS Proxy does.
-    Unnamed,
-}
-
-impl DatabaseSource {
-    fn with_naming(self, naming: StatementNaming) -> Self {
-        match self {
-            Self::Known(database) => Self::Known(Box::new(database.with_naming(naming))),
-            Self::Secret { arn, ca_file, .. } => Self::Secret { arn, ca_file, naming },
-        }
-    }
-
-    /// Certificates to trust besides the system's.
-    pub fn ca_file(&self) -> Option<&Path> {
-        match self {
-            Self::Known(database) => database.ca_file(),
-            Self::Secret { ca_file, .. } => ca_file.as_deref(),
-        }
-    }
-}
-
-/// The database's address, password and trusted certificates. Its `Debug` shows no secret.
-#[derive(Clone, Debug)]
-pub struct Database {
-    postgres: tokio_postgres::Config,
-    ca_file: Option<PathBuf>,
-    naming: StatementNaming,
-}
-
-impl Database {
-    /// A `postgres://` URL. With `ca_file`, TLS is required whatever the URL says.
-    ///
-    /// # Errors
-    /// What is wrong, without the URL: it has a password in it.
-    pub fn from_url(url: &str, ca_file: Option<PathBuf>) -> Result<Self, String> {
-        let postgres = url
-            .parse::<tokio_postgres::Config>()
-            .map_err(|_| "DATABASE_URL must have the form postgres://user:password@host:port/database.".to_owned())?;
-        if postgres.get_hosts().is_empty() || postgres.get_dbname().is_none() || postgres.get_user().is_none() {
-            return Err("DATABASE_URL must name a user, a host and a database.".into());
-        }
-        Ok(Self::new(postgres, ca_file))
-    }
-
-    /// The JSON that RDS keeps in Secrets Manager. TLS is required.
-    ///
-    /// # Errors
-    /// What is wrong, without the secret.
-    pub fn from_secret(json: &str, ca_file: Option<PathBuf>) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Secret {
-            username: String,
-            password: String,
-            host: String,
-            port: u16,
-            dbname: String,
-        }
-        let secret: Secret = serde_json::from_str(json)
-            .map_err(|_| "The database's secret must be JSON with username, password, host, port and dbname.")?;
-        let mut postgres = tokio_postgres::Config::new();
-        postgres
-            .user(secret.username)
-            .password(secret.password)
-            .host(secret.host)
-            .port(secret.port)
-            .dbname(secret.dbname)
-            .ssl_mode(tokio_postgres::config::SslMode::Require);
-        Ok(Self::new(postgres, ca_file))
-    }
-
-    fn new(mut postgres: tokio_postgres::Config, ca_file: Option<PathBuf>) -> Self {
-        if ca_file.is_some() {
-            postgres.ssl_mode(tokio_postgres::config::SslMode::Require);
-        }
-        Self { postgres, ca_file, naming: StatementNaming::Prepared }
-    }
-
-    /// With statements sent in this way. Prepared unless it is said otherwise.
-    pub fn with_naming(self, naming: StatementNaming) -> Self {
-        Self { naming, ..self }
-    }
-
-    pub(crate) fn naming(&self) -> StatementNaming {
-        self.naming
-    }
-
-    pub(crate) fn postgres(&self) -> &tokio_postgres::Config {
-        &self.postgres
-    }
-
-    pub(crate) fn ca_file(&self) -> Option<&Path> {
-        self.ca_file.as_deref()
-    }
 }
 
 #[cfg(test)]

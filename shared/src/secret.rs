@@ -5,7 +5,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
@@ -37,12 +36,7 @@ const MAX_ANSWER: usize = 128 * 1024;
 /// # Errors
 /// The secret cannot be read, or is not as RDS writes it. The message does not show it.
 pub async fn resolve(source: DatabaseSource, tls: &TlsConnector) -> Result<Database, Cause> {
-    match source {
-        DatabaseSource::Known(database) => Ok(*database),
-        DatabaseSource::Secret { arn, ca_file, naming } => {
-            Ok(Database::from_secret(&read(&arn, tls).await?, ca_file)?.with_naming(naming))
-        }
-    }
+    source.resolve(async |arn| read(&arn, tls).await).await
 }
 
 /// The secret's text now. Takes some 20 ms, and 4 s at most.
@@ -97,7 +91,7 @@ fn signed(endpoint: &str, region: &str, arn: &str) -> Result<Request<Full<Bytes>
         .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
         .header("x-amz-target", "secretsmanager.GetSecretValue")
         .body(Full::from(body.clone()))?;
-    let identity = credentials()?.into();
+    let identity = aws::credentials()?.into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
@@ -121,17 +115,6 @@ fn signed(endpoint: &str, region: &str, arn: &str) -> Result<Request<Full<Bytes>
     let (instructions, _signature) = sign(signable, &parameters)?.into_parts();
     instructions.apply_to_request_http1x(&mut request);
     Ok(request)
-}
-
-fn credentials() -> Result<Credentials, Cause> {
-    let required = |name: &str| environment(name).ok_or_else(|| Cause::from(format!("{name} is not set")));
-    Ok(Credentials::new(
-        required("AWS_ACCESS_KEY_ID")?,
-        required("AWS_SECRET_ACCESS_KEY")?,
-        environment("AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    ))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::{config::DatabaseSource, db::Db, error::Cause, secret, tls};
 /// an outage does not also become a storm of instances that start and die.
 ///
 /// # Errors
-/// A file of certificates or a secret cannot be read.
+/// A file of certificates or a secret cannot be read, or there are no credentials for a login by IAM.
 pub async fn start(database: DatabaseSource, connections: NonZeroU16) -> Result<(Db, TlsConnector), Cause> {
     let tls = tls::connector(database.ca_file())?;
     let database = secret::resolve(database, &tls).await?;

@@ -133,7 +133,7 @@ async fn the_server_is_sent_one_statement_a_booking() {
     let show = show(&ways[0], 1_000, 4).await.id();
     let statements = || {
         let log = server.log();
-        let of_ours = log.lines().filter(|line| line.contains(&format!("boxoffice@{} ", database.name())));
+        let of_ours = log.lines().filter(|line| line.contains(&format!("boxoffice_app@{} ", database.name())));
         of_ours.filter(|line| line.contains("LOG:  execute ") || line.contains("LOG:  statement: ")).count()
     };
     for db in ways {

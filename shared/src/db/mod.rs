@@ -1,6 +1,8 @@
-//! Postgres: connections, TLS, and the one way in which statements run.
+//! Postgres: connections, logins, TLS, and the one way in which statements run.
 
 mod fault;
+mod iam;
+mod login;
 mod pool;
 mod run;
 

@@ -5,7 +5,7 @@ use std::{num::NonZeroU16, time::Duration};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
 use futures_util::future::join_all;
 use native_tls::TlsConnector;
-use postgres_native_tls::MakeTlsConnector;
+use tokio::time::timeout;
 use tokio_postgres::{Client, Config};
 
 use crate::{
@@ -14,11 +14,14 @@ use crate::{
     tls,
 };
 
-use super::fault::Fault;
+use super::{fault::Fault, login::Connector};
 
-/// To connect, TLS and password included: within one availability zone it takes some 10 ms. A host that is gone answers
+/// To connect, TLS and password included, and to read a rotated secret and connect again: within one availability zone it takes some 10 ms. A host that is gone answers
 /// nothing at all.
 const CONNECT: Duration = Duration::from_secs(2);
+
+/// The same for a command, which nobody waits for: an Aurora that was scaled to nothing takes some 15 s to wake up.
+const CONNECT_ONE: Duration = Duration::from_secs(30);
 
 /// To wait for a connection of the pool when all are in use: as long as a lock is waited for.
 const WAIT: Duration = Duration::from_secs(2);
@@ -34,11 +37,12 @@ impl Db {
     /// Prepares a pool of at most `connections`; opens none.
     ///
     /// # Errors
-    /// None that is known: the pool's settings are constants.
+    /// For a login by IAM, the environment has no credentials.
     pub fn new(database: &Database, tls: TlsConnector, connections: NonZeroU16) -> Result<Self, Cause> {
-        let manager = Manager::from_config(
-            bounded(database),
-            MakeTlsConnector::new(tls),
+        let manager = Manager::from_connect(
+            // Not used: the connector has its own, which may change.
+            Config::new(),
+            Connector::new(database, tls)?,
             // `Fast` asks the connection, not the server, whether it is open: a booking costs one round trip. What it
             // cannot see, a peer that fell silent, the time bound of each attempt does.
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
@@ -54,7 +58,8 @@ impl Db {
     /// Opens all connections of the pool, so that the first requests find them open.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], or [`Error::Internal`] if the server refuses the name or password.
+    /// [`Error::Unavailable`], also if the server refuses the name or password; [`Error::Internal`] if it refuses us
+    /// otherwise.
     pub async fn warm(&self) -> Result<(), Error> {
         for connection in self.all().await {
             drop(connection.map_err(Fault::from_pool)?);
@@ -73,14 +78,13 @@ impl Db {
 /// # Errors
 /// The server cannot be reached, or refuses.
 pub async fn connect(database: &Database) -> Result<Client, Cause> {
-    let tls = MakeTlsConnector::new(tls::connector(database.ca_file())?);
-    let (client, connection) = bounded(database).connect(tls).await?;
-    tokio::spawn(connection);
+    let connector = Connector::new(database, tls::connector(database.ca_file())?)?;
+    let (client, _driving) = timeout(CONNECT_ONE, connector.open()).await??;
     Ok(client)
 }
 
 /// The caller's configuration with bounds on silence.
-fn bounded(database: &Database) -> Config {
+pub(super) fn bounded(database: &Database) -> Config {
     let mut config = database.postgres().clone();
     config
         .application_name("boxoffice")

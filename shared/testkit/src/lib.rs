@@ -6,6 +6,7 @@
 //! - [`sqs`]: a local SQS, and queues that are slow, silent or closed;
 //! - [`issuer`]: an issuer of access tokens, and tokens of any kind, forged ones too;
 //! - [`secrets`]: a Secrets Manager with a secret that changes;
+//! - [`token_server`]: a database that shows what it is given for a password;
 //! - [`proxy`]: a TCP proxy that adds delay, freezes and cuts;
 //! - [`rng`]: random numbers that can be had again from a seed.
 //!
@@ -23,4 +24,5 @@ pub mod proxy;
 pub mod rng;
 pub mod secrets;
 pub mod sqs;
+pub mod token_server;
 mod watcher;

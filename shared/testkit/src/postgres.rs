@@ -22,3 +22,4 @@ pub use database::Database;
 pub use options::Options;
 pub(crate) use server::free_port;
 pub use server::{PausedBackend, Server, Stop};
+pub(crate) use tls::make_certificates;

@@ -92,7 +92,7 @@ async fn tls_and_a_password_when_asked_for() {
     let server = Server::start(&Options::fast().tls().password());
     let database = server.create_empty_database().await;
     database.client().await.simple_query("SELECT 1").await.unwrap();
-    let wrong = database.url().replace(":boxoffice@", ":wrong@");
+    let wrong = database.owner_url().replace(":boxoffice@", ":wrong@");
     assert!(tokio_postgres::connect(&wrong, tokio_postgres::NoTls).await.is_err(), "the password counts");
     let admin = database.admin_client().await;
     let ssl: String = admin.query_one("SELECT current_setting('ssl')", &[]).await.unwrap().get(0);

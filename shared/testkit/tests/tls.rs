@@ -27,7 +27,7 @@ async fn warm(url: &str, ca_file: Option<&Path>) -> Result<(), Cause> {
 }
 
 async fn database() -> Database {
-    server().create_empty_database().await
+    server().create_database().await
 }
 
 #[tokio::test]

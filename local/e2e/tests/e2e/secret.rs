@@ -31,7 +31,7 @@ async fn create_secret(text: &str) -> String {
 async fn a_function_finds_its_database_by_a_secret() {
     let server = Server::start(&Options::fast().tls().password());
     let database = server.create_database().await;
-    let secret = json!({"username": "boxoffice", "password": "boxoffice", "host": "localhost", "port": server.port(),
+    let secret = json!({"username": "boxoffice_app", "password": "boxoffice_app", "host": "localhost", "port": server.port(),
         "dbname": database.name(), "engine": "postgres"});
     let arn = create_secret(&secret.to_string()).await;
     let bootstrap = Path::new(&setting::required("BOXOFFICE_BIN_DIR")).join("list-shows").join("bootstrap");
@@ -47,7 +47,7 @@ async fn a_function_finds_its_database_by_a_secret() {
     let answer = instance.invoke(&event).await.unwrap_or_else(|e| panic!("{e:?}\n{}", instance.stderr()));
     assert_eq!(answer["statusCode"], 200, "{answer}\n{}", instance.stdout());
     let encrypted =
-        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'boxoffice'";
+        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'boxoffice_app'";
     let encrypted: bool = database.admin_client().await.query_one(encrypted, &[]).await.unwrap().get(0);
     assert!(encrypted);
 }

@@ -26,14 +26,28 @@ impl Database {
         &self.name
     }
 
-    /// Where its owner connects, without TLS.
+    /// Where the Lambdas connect, as `boxoffice_app`, without TLS. Its password is its name.
     pub fn url(&self) -> String {
         self.url_at(self.port, "disable")
     }
 
     /// As [`Database::url`] at another loopback port, such as a proxy's, or with another `sslmode`.
     pub fn url_at(&self, port: u16, ssl_mode: &str) -> String {
-        format!("postgres://boxoffice:boxoffice@127.0.0.1:{port}/{}?sslmode={ssl_mode}", self.name)
+        self.url_of("boxoffice_app", port, ssl_mode)
+    }
+
+    /// Where its owner connects, the role that migrates it, without TLS.
+    pub fn owner_url(&self) -> String {
+        self.url_of("boxoffice", self.port, "disable")
+    }
+
+    /// Where this role connects without TLS, with its name for a password.
+    pub fn url_as(&self, role: &str) -> String {
+        self.url_of(role, self.port, "disable")
+    }
+
+    fn url_of(&self, role: &str, port: u16, ssl_mode: &str) -> String {
+        format!("postgres://{role}:{role}@127.0.0.1:{port}/{}?sslmode={ssl_mode}", self.name)
     }
 
     /// The server's port.
@@ -41,9 +55,14 @@ impl Database {
         self.port
     }
 
-    /// A connection of its owner, the role that the Lambdas use.
+    /// A connection of its owner: what a test does to the data that no Lambda may.
     pub async fn client(&self) -> Client {
-        connect(&self.url()).await
+        connect(&self.owner_url()).await
+    }
+
+    /// A connection of this role, such as `boxoffice_app`.
+    pub async fn client_as(&self, role: &str) -> Client {
+        connect(&self.url_as(role)).await
     }
 
     /// A superuser's connection to it.

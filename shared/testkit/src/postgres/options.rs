@@ -27,7 +27,7 @@ impl Options {
         self
     }
 
-    /// Asks the owner role for its password (SCRAM-SHA-256), as a real server does: some milliseconds a connection.
+    /// Asks all roles but the superuser for their passwords (SCRAM-SHA-256), as a real server does: some milliseconds a connection.
     pub fn password(mut self) -> Self {
         self.password = true;
         self

@@ -14,8 +14,10 @@ use super::tools::Tools;
 use super::{Options, tls};
 use crate::watcher::Watcher;
 
-/// The role that owns the databases; not a superuser.
+/// The role that owns the databases; not a superuser, but one that makes roles.
 const OWNER: &str = "boxoffice";
+/// The roles that the migrations make.
+const ROLES: [&str; 2] = [boxoffice_migrations::APP_ROLE, "boxoffice_read"];
 const TEMPLATE: &str = "boxoffice_template";
 /// Seconds that a start or a stop may take.
 const WAIT_S: &str = "60";
@@ -117,10 +119,16 @@ impl Server {
         // clones that are made at once hardly wait for each other.
         let create = format!("CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {TEMPLATE}");
         admin.batch_execute(&create).await.expect("the template should be cloned");
+        // A clone has all of its template but who may connect.
+        let [app, read] = ROLES;
+        let connect =
+            format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {app}, {read}");
+        admin.batch_execute(&connect).await.expect("the clone should be closed to others");
         Database::new(self, name)
     }
 
-    /// An empty database without the schema, owned by the same role: for tests of the migrations themselves.
+    /// An empty database without the schema, owned by the same role: for tests of the migrations themselves. On a server of
+    /// its own it is without the roles that the migrations make, too.
     pub async fn create_empty_database(&self) -> Database {
         let name = format!("empty_{}", self.clones.fetch_add(1, Ordering::Relaxed));
         let admin = self.admin_client().await;
@@ -164,15 +172,19 @@ impl Server {
         command
     }
 
-    /// Roles belong to the server, not to a database: what the migration sets on the owner's counts for all clones.
+    /// Roles belong to the server, not to a database: what the migrations set on them counts for all clones, and so do the
+    /// passwords.
     async fn make_template(&self) {
         let admin = self.admin_client().await;
         self.make_owner(&admin).await;
         admin.batch_execute(&format!("DROP DATABASE IF EXISTS {TEMPLATE}")).await.unwrap();
         admin.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER {OWNER}")).await.unwrap();
-        let url = Database::new(self, TEMPLATE.to_owned()).url();
+        let url = Database::new(self, TEMPLATE.to_owned()).owner_url();
         let target = boxoffice_shared::config::Database::from_url(&url, None).expect("a URL of our own");
         boxoffice_migrations::apply(&target).await.expect("the migrations should apply");
+        for role in ROLES {
+            admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{role}'")).await.unwrap();
+        }
         // Nobody may be connected to a database that is being cloned.
         let close = format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false");
         admin.batch_execute(&close).await.unwrap();
@@ -180,7 +192,7 @@ impl Server {
 
     async fn make_owner(&self, admin: &tokio_postgres::Client) {
         let create = format!(
-            "DO $$ BEGIN CREATE ROLE {OWNER} LOGIN PASSWORD '{OWNER}'; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            "DO $$ BEGIN CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{OWNER}'; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         );
         admin.batch_execute(&create).await.unwrap();
     }

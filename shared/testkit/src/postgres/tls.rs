@@ -6,7 +6,7 @@ use std::process::Command;
 const EXTENSIONS: &str = "subjectAltName = DNS:localhost, IP:127.0.0.1\nextendedKeyUsage = serverAuth\n";
 
 /// Writes `ca.crt`, `server.crt` and `server.key` into `dir`, valid for a day.
-pub(super) fn make_certificates(dir: &Path) {
+pub(crate) fn make_certificates(dir: &Path) {
     std::fs::write(dir.join("extensions"), EXTENSIONS).unwrap();
     openssl(
         dir,
