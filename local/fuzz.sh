@@ -23,10 +23,13 @@ runs_of() {
   esac
 }
 
+# For the whole workspace, so that dependencies have the features that they have in the tests, and are built once.
 build() {
+  local bins=() target
+  for target in "${targets[@]}"; do bins+=(--bin "fuzz-$target"); done
   say "building the fuzz targets"
   RUSTC_WORKSPACE_WRAPPER="$BOXOFFICE_ROOT/local/coverage-rustc.sh" \
-    cargo build --quiet --locked --package boxoffice-fuzz --bins 9>&-
+    cargo build --quiet --locked --workspace "${bins[@]}" 9>&-
 }
 
 # What libFuzzer was told of the limits: inputs up to 4 KiB (a body has 16 KiB, headers less), 1 GiB, 10 s for one input.
