@@ -1,6 +1,8 @@
 //! The API's Lambdas. Each is a [`Handler`](serve::Handler) that turns a request into typed input, calls one operation
 //! of `boxoffice_shared::ops`, and turns its answer into a response.
 //!
+//! [`access`] says who may call which route; [`authorize`] is the authorizer, which API Gateway asks before the others.
+//!
 //! | Lambda | routes |
 //! |---|---|
 //! | [`list_shows`] | `GET /shows`, `GET /shows/{show_id}` |

@@ -84,9 +84,9 @@ fn each_operation_of_the_contract_says_what_its_row_says() {
             Access::Needs(scope) => json!([{ "token": [scope.as_str()] }]),
         };
         assert_eq!(operation["security"], expected, "{method} {path}");
-        let responses = &operation["responses"];
-        assert!(responses["401"].is_object(), "{method} {path}");
-        assert_eq!(responses["403"].is_object(), matches!(access, Access::Needs(_)), "{method} {path}");
+        for refusal in ["401", "403"] {
+            assert!(operation["responses"][refusal].is_object(), "{method} {path} {refusal}");
+        }
     }
 }
 
