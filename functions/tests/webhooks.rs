@@ -13,7 +13,7 @@ use common::{
         stripe_event, stripe_with,
     },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 /// A scene and one instance of confirm. The queue takes what it is sent.

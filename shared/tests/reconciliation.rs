@@ -67,6 +67,34 @@ async fn every_slice_is_looked_at() {
     assert_reconciled(&db).await;
 }
 
+/// Shows of a million seats, of which a statement takes no more than two, and more small ones than it takes: the last of
+/// all is looked at.
+#[tokio::test]
+async fn large_shows_and_many_shows_are_looked_at_in_turn() {
+    let (_database, db, client, first) = scene().await;
+    let shows = "
+        WITH made AS (
+            INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
+            SELECT 'Lear', now(), CASE WHEN n <= 5 THEN 1000000 ELSE 1 END, 1, 1 FROM generate_series(1, 230) AS n
+            RETURNING id, total_seats
+        )
+        INSERT INTO seat_pools (show_id, pool_no, free) SELECT id, 0, total_seats FROM made";
+    client.batch_execute(shows).await.unwrap();
+    let (mut looks, mut at) = (0, Some(CheckCursor::START));
+    while let Some(cursor) = at.filter(|cursor| *cursor != CheckCursor::START.next_part().unwrap()) {
+        let (found, next) = ops::check_some(&db, &cursor).await.unwrap();
+        assert!(found.is_empty(), "{found:?}");
+        (looks, at) = (looks + 1, next);
+    }
+    // 10,000 and a million; four times a million with nothing before it; 100, 100 and 25 of a seat.
+    assert_eq!(looks, 8);
+    let last = "UPDATE seat_pools SET free = free + 1 WHERE show_id = (SELECT max(id) FROM shows)";
+    client.batch_execute(last).await.unwrap();
+    assert_eq!(ops::check(&db).await.unwrap().len(), 1);
+    client.execute("UPDATE seat_pools SET free = free + 1 WHERE show_id = $1", &[&first.get()]).await.unwrap();
+    assert_eq!(ops::check(&db).await.unwrap().len(), 2);
+}
+
 /// Whoever cannot get on with one part goes on with the next, and comes to an end.
 #[tokio::test]
 async fn each_part_can_be_passed_over() {
@@ -112,7 +140,7 @@ async fn the_seats_of_a_show_are_summed_without_what_failed() {
         ops::book(&db, &request(show, 3)).await.unwrap();
     }
     let explain = format!("EXPLAIN (ANALYZE, FORMAT TEXT) {}", include_str!("../src/ops/check_seats.sql"));
-    let plan = explain.replace("$1", "0::bigint").replace("$2", "10::bigint");
+    let plan = explain.replace("$1", "0::bigint").replace("$2", "10::bigint").replace("$3", "10::bigint");
     let lines = client.simple_query(&plan).await.unwrap();
     let plan: String = lines
         .iter()
