@@ -36,9 +36,9 @@ use serde_json::json;
 use crate::http::{Problem, Reply, raw_body};
 use keyring::{Keyring, Need};
 
-/// The greatest body of a webhook, in bytes: no signed event is turned away for its size, and API Gateway passes no more
-/// than 10 MB. Lambda takes 6 MB of event, in which a body is escaped or in base64; what is longer never reaches us, and
-/// the gateway answers 413. Events have some 5 KiB; those with many line items have more.
+/// The greatest body of a webhook, in bytes: no signed event is turned away for its size. API Gateway passes no more than
+/// 10 MB, and Lambda takes 6 MB of event, in which a body is escaped or in base64: what is longer never reaches us. Events
+/// have some 5 KiB; those with many line items have more.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// Takes the events of payment providers. Clones share connections and keys.
