@@ -65,10 +65,56 @@ pub(crate) async fn create_seat_rows(client: &Client, seats: i32) -> i64 {
     client.query_one(sql, &[&seats]).await.expect("a show should be made").get(0)
 }
 
-/// How many bookings were made in a time, in microseconds of the epoch.
-pub(crate) async fn bookings_between(client: &Client, from_us: u64, to_us: u64) -> i64 {
-    let sql = "SELECT count(*) FROM bookings
-               WHERE created_at >= to_timestamp($1::double precision) AND created_at < to_timestamp($2)";
-    let [from, to] = [from_us, to_us].map(|us| us as f64 / 1e6);
-    client.query_one(sql, &[&from, &to]).await.expect("a count").get(0)
+/// Holds of a show of [`create_held`]: more than can be paid for in one run.
+const HOLDS: usize = 50_000;
+
+/// A show of 256 pools with holds of two seats at 50.00 EUR that nobody has paid for yet, shared out among so many
+/// clients: its id. The hold number `n`, from 1, of a client has the id that [`hold_id`] makes.
+pub(crate) async fn create_held(client: &Client, clients: usize) -> i64 {
+    let each = HOLDS / clients;
+    let show = create(client, 1, default_pools(SEATS)).await;
+    let hold = "
+        INSERT INTO bookings (
+            show_id, id, user_name, seats, status, created_at, expires_at, amount_minor, currency)
+        SELECT $1, (lpad(to_hex(c), 8, '0') || lpad(to_hex(n), 24, '0'))::uuid, 'A. Buyer', 2, 'PENDING',
+            now() - interval '1 hour', now() + interval '1 hour', 5000, 'EUR'
+        FROM generate_series(0, $2 - 1) AS c, generate_series(1, $3) AS n";
+    let [clients, each] = [clients, each].map(|count| i32::try_from(count).expect("a number of holds"));
+    client.execute(hold, &[&show, &clients, &each]).await.expect("holds should be made");
+    let take = "
+        UPDATE seat_pools SET free = CASE pool_no WHEN 0 THEN $2 - 2 * $3 ELSE 0 END WHERE show_id = $1";
+    client.execute(take, &[&show, &SEATS, &(clients * each)]).await.expect("seats should be taken");
+    show
+}
+
+/// The id of a hold of [`create_held`], as a provider's event names it.
+pub(crate) fn hold_id(show: i64, client: usize, n: usize) -> String {
+    format!("{show}-{client:08x}-0000-0000-{:04x}-{:012x}", n >> 48, n & 0xffff_ffff_ffff)
+}
+
+/// What is counted, and by which rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    Bookings,
+    /// Events that confirmed a booking.
+    Payments,
+}
+
+impl Rows {
+    /// How many came into being in a time, in microseconds of the epoch.
+    pub(crate) async fn between(self, client: &Client, from_us: u64, to_us: u64) -> i64 {
+        let sql = match self {
+            Self::Bookings => {
+                "SELECT count(*) FROM bookings
+                 WHERE created_at >= to_timestamp($1::double precision) AND created_at < to_timestamp($2)"
+            }
+            Self::Payments => {
+                "SELECT count(*) FROM payment_events
+                 WHERE outcome = 'confirmed'
+                     AND received_at >= to_timestamp($1::double precision) AND received_at < to_timestamp($2)"
+            }
+        };
+        let [from, to] = [from_us, to_us].map(|us| us as f64 / 1e6);
+        client.query_one(sql, &[&from, &to]).await.expect("a count").get(0)
+    }
 }

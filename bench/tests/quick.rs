@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// All but those that need the Lambda binaries.
 const ALWAYS: [&str; 4] = ["statements", "network", "tail", "expiry"];
-const WITH_BINARIES: [&str; 2] = ["lambdas", "lean"];
+const WITH_BINARIES: [&str; 3] = ["lambdas", "lean", "webhooks"];
 
 #[test]
 fn a_quick_run_leaves_a_report_without_a_broken_figure() {

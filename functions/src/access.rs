@@ -114,7 +114,7 @@ const fn route(method: &'static str, resource: &'static str, access: Access) -> 
 }
 
 /// All of them.
-pub const ROUTES: [Route; 16] = [
+pub const ROUTES: [Route; 18] = [
     route("GET", "/shows", Access::Public),
     route("GET", "/shows/{show_id}", Access::Public),
     route("POST", "/shows/{show_id}/bookings", Access::Open),
@@ -129,6 +129,8 @@ pub const ROUTES: [Route; 16] = [
     route("PATCH", "/admin/shows/{show_id}", Access::Needs(Scope::ShowsWrite)),
     route("GET", "/admin/payments", Access::Needs(Scope::PaymentsRead)),
     route("POST", "/admin/payments/{provider}/{payment_id}/settle", Access::Needs(Scope::PaymentsSettle)),
+    route("GET", "/admin/payments/events", Access::Needs(Scope::PaymentsRead)),
+    route("POST", "/admin/payments/events/{provider}/{event_id}/replay", Access::Needs(Scope::PaymentsSettle)),
     route("GET", "/admin/subjects/bookings", Access::Needs(Scope::BookingsRead)),
     route("DELETE", "/admin/subjects/bookings", Access::Needs(Scope::SubjectsErase)),
 ];

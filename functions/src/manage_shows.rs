@@ -1,10 +1,12 @@
-//! What operators do: `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments` and
-//! `POST /admin/payments/{provider}/{payment_id}/settle`.
+//! What operators do: `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`,
+//! `POST /admin/payments/{provider}/{payment_id}/settle`, `GET /admin/payments/events` and
+//! `POST /admin/payments/events/{provider}/{event_id}/replay`.
 
 use boxoffice_shared::{
     config::{Environment, Reader},
     db::Db,
     error::Cause,
+    metrics::Counter,
     model::{Pools, SeatCount, TotalSeats},
     ops::{self, LimitChange, NewShow},
     start::start,
@@ -14,6 +16,7 @@ use serde_json::json;
 use crate::{
     http::{Call, Fields, Problem, Reply},
     serve::Handler,
+    webhooks::read_again,
 };
 
 /// The Lambda for operators.
@@ -37,6 +40,8 @@ impl Handler for ManageShows {
             ("PATCH", "/admin/shows/{show_id}") => self.change(call).await,
             ("GET", "/admin/payments") => self.list_payments(call).await,
             ("POST", "/admin/payments/{provider}/{payment_id}/settle") => self.settle_payment(call).await,
+            ("GET", "/admin/payments/events") => self.list_events(call).await,
+            ("POST", "/admin/payments/events/{provider}/{event_id}/replay") => self.replay_event(call).await,
             _ => Err(Problem::RouteNotFound),
         }
     }
@@ -80,6 +85,25 @@ impl ManageShows {
             tracing::info!(%provider, %payment_id, "a refund that was due was settled by an operator");
         }
         Ok(Reply::ok(&settled.payment))
+    }
+
+    async fn list_events(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let (limit, after) = call.event_page()?;
+        let page = ops::list_unreadable(&self.db, limit, after).await?;
+        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        Ok(Reply::ok(&json!({ "events": page.events, "next_cursor": next_cursor })))
+    }
+
+    async fn replay_event(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let (provider, event_id) = call.event()?;
+        let (kept, payload) = ops::get_event(&self.db, provider, &event_id).await?;
+        if !kept.is_unreadable() {
+            return Ok(Reply::ok(&kept));
+        }
+        let recorded = ops::replay_payment(&self.db, &read_again(provider, &kept, &payload)?).await?;
+        Counter::count_payment(recorded);
+        tracing::info!(%provider, %event_id, ?recorded, "an event that had not been understood was replayed by an operator");
+        Ok(Reply::ok(&ops::get_event(&self.db, provider, &event_id).await?.0))
     }
 
     fn read_new(&self, call: &Call<'_>) -> Result<NewShow, Problem> {

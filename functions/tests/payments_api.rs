@@ -101,6 +101,70 @@ async fn an_operator_sees_what_is_due_and_settles_it() {
     assert_eq!(list(&[]).await.body["payments"].as_array().unwrap().len(), 1);
 }
 
+/// An older version did not understand these: as rows, they are what it left.
+#[tokio::test]
+async fn an_operator_sees_what_was_not_understood_and_replays_it() {
+    let scene = Scene::new().await;
+    let admin = manage_shows(&scene.database).await;
+    let keep = async |provider: &str, id: &str, payload: &str| {
+        let sql = "INSERT INTO payment_events (provider, event_id, type, occurred_at, change, outcome, payload)
+                   VALUES ($1, $2, '', now() - interval '1 day', 'unreadable', 'kept', $3)";
+        scene.client.execute(sql, &[&provider, &id, &payload]).await.unwrap();
+    };
+    keep("stripe", "evt_1", &scene.paid(1)).await;
+    let paid_again = json!({"type": "payment.succeeded", "timestamp": "2026-07-01T12:00:00Z", "data":
+        {"booking_id": scene.booking.to_string(), "payment_id": "pay_1", "amount": 5000, "currency": "EUR"}});
+    keep("standard", "msg_1", &paid_again.to_string()).await;
+    keep("stripe", "evt_2", "not json").await;
+    keep("stripe", "evt_3", &scene.paid(3)[..60].repeat(1_093)[..65_536]).await;
+
+    let list = async |query: &[(&str, &str)]| {
+        call(&admin, &api_event("GET", "/admin/payments/events", &[], query, &[], None)).await
+    };
+    let ids = |page: &Answer| -> Vec<String> {
+        let events = page.body["events"].as_array().unwrap().iter();
+        events.map(|event| event["event_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = list(&[("change", "unreadable"), ("limit", "3")]).await;
+    assert_eq!((first.status, ids(&first)), (200, vec!["evt_1".into(), "msg_1".into(), "evt_2".into()]));
+    assert!(first.body["events"][0].get("payload").is_none(), "it may have personal data");
+    let next = list(&[("limit", "3"), ("cursor", first.body["next_cursor"].as_str().unwrap())]).await;
+    assert_eq!((ids(&next), &next.body["next_cursor"]), (vec!["evt_3".into()], &Value::Null));
+    for bad in [("change", "other"), ("limit", "0"), ("cursor", "x")] {
+        let answer = list(&[bad]).await;
+        assert_eq!((answer.status, answer.problem()), (400, "malformed-request"), "{bad:?}");
+    }
+
+    let replay = async |provider: &str, event_id: &str| {
+        let path = [("provider", provider), ("event_id", event_id)];
+        let resource = "/admin/payments/events/{provider}/{event_id}/replay";
+        call(&admin, &api_event("POST", resource, &path, &[], &[], None)).await
+    };
+    for _ in 0..2 {
+        let replayed = replay("stripe", "evt_1").await;
+        assert_eq!((replayed.status, &replayed.body["outcome"]), (200, &json!("confirmed")), "{}", replayed.body);
+        assert_eq!((&replayed.body["change"], &replayed.body["payment_id"]), (&json!("succeeded"), &json!("pi_1")));
+    }
+    assert_eq!(scene.status().await, "CONFIRMED");
+    assert!(admin.logged(r#""Confirmed":1"#).await);
+    assert_eq!(admin.stdout().matches(r#""Confirmed":1"#).count(), 1);
+    let second = replay("standard", "msg_1").await;
+    assert_eq!((&second.body["outcome"], &second.body["reason"]), (&json!("refund_due"), &json!("already_paid")));
+    for (id, why) in [("evt_2", "a later version may"), ("evt_3", "no more than its first 64 KiB")] {
+        let answer = replay("stripe", id).await;
+        assert_eq!((answer.status, answer.problem()), (409, "event-unreadable"));
+        assert!(answer.body["detail"].as_str().unwrap().contains(why), "{}", answer.body);
+    }
+    for (provider, event_id) in [("stripe", "evt_9"), ("standard", "evt_1"), ("paypal", "evt_1"), ("stripe", "a b")] {
+        let answer = replay(provider, event_id).await;
+        assert_eq!((answer.status, answer.problem()), (404, "event-not-found"), "{provider} {event_id}");
+    }
+    assert_eq!(ids(&list(&[]).await), ["evt_2", "evt_3"]);
+    let confirm = ready(scene.confirm("http://127.0.0.1:9", "http://127.0.0.1:9/queue")).await;
+    assert_eq!(call(&confirm, &stripe(&scene.paid(1))).await.body["outcome"], "repeated");
+    assert_eq!(scene.payments().await, ["pay_1 refund_due already_paid", "pi_1 confirmed"]);
+}
+
 #[tokio::test]
 async fn a_show_is_made_with_a_price_or_without() {
     let database = Database::create().await;

@@ -167,6 +167,35 @@ async fn a_lock_that_is_too_slow_queues_the_event() {
     assert_eq!(call(&instance, &event).await.body["outcome"], "repeated");
 }
 
+/// SQS takes 256 KiB: an event of 5 MB goes there without most of its body, and with all that it says.
+#[tokio::test]
+async fn a_large_event_fits_the_queue() {
+    let server = Server::start(&Options::fast());
+    let scene = Scene::on(server.create_database().await).await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let instance = ready(scene.confirm(&queue.endpoint(), &queue.queue_url())).await;
+    server.stop(Stop::Immediate).await;
+    let mut events = Vec::new();
+    for (number, filling) in [(1, "ü"), (2, "\u{1}"), (3, "\"")] {
+        let mut event: serde_json::Value = serde_json::from_str(&scene.paid(number)).unwrap();
+        event["data"]["object"]["description"] = json!(filling.repeat(800_000));
+        events.push(event.to_string());
+    }
+    for event in &events {
+        assert_eq!(call(&instance, &stripe(event)).await.body["outcome"], "queued");
+    }
+    server.start_again().await;
+    let mut outcomes = Vec::new();
+    for (message, event) in queue.sent().iter().zip(&events) {
+        assert!(message.body.len() <= 256 * 1024, "{}", message.body.len());
+        let queued = read_payment_message(&message.body).unwrap();
+        assert!(event.starts_with(queued.payload.as_str()));
+        outcomes.push(ops::record_payment(&scene.db, &queued).await.unwrap());
+    }
+    let already = Recorded::RefundDue(boxoffice_shared::model::RefundReason::AlreadyPaid);
+    assert_eq!(outcomes, [Recorded::Confirmed, already, already]);
+}
+
 /// Killed when the event has not reached the database: the provider's next delivery is the first.
 #[tokio::test]
 async fn a_process_killed_before_the_commit_has_done_nothing() {
@@ -177,8 +206,9 @@ async fn a_process_killed_before_the_commit_has_done_nothing() {
     let doomed = ready(confirm(&url, &queue.endpoint(), &queue.queue_url())).await;
     proxy.freeze();
     let event = stripe(&scene.paid(1));
+    let heard = proxy.heard();
     let (lost, ()) = tokio::join!(doomed.invoke(&event), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until("what it asks the database is on its way", async || proxy.heard() > heard).await;
         doomed.kill().await;
     });
     assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");

@@ -64,6 +64,13 @@ pub enum Error {
     PaymentNotFound,
     /// The payment's money is not to be given back.
     PaymentNotDue,
+    /// No event has this id.
+    EventNotFound,
+    /// The event's body is not understood: not when it came, nor by this version.
+    EventUnreadable {
+        /// The body was so long that a part of it may not have been kept; then no version will.
+        is_cut: bool,
+    },
     /// A lock was not had in time, or transactions kept colliding. Nothing was changed; trying again helps.
     Busy(Cause),
     /// The database cannot be reached. Whether the call took effect may be unknown; repeating it is safe for every
@@ -93,6 +100,8 @@ impl Error {
             | Self::BookingRefunded
             | Self::PaymentNotFound
             | Self::PaymentNotDue
+            | Self::EventNotFound
+            | Self::EventUnreadable { .. }
             | Self::Internal(_) => false,
         }
     }
@@ -131,6 +140,13 @@ impl fmt::Display for Error {
             Self::BookingRefunded => f.write_str("The booking was refunded and its seats were given back."),
             Self::PaymentNotFound => f.write_str("There is no payment with this id."),
             Self::PaymentNotDue => f.write_str("The payment's money is not due to be refunded."),
+            Self::EventNotFound => f.write_str("There is no event with this id."),
+            Self::EventUnreadable { is_cut: false } => {
+                f.write_str("The event's body is still not understood; a later version may.")
+            }
+            Self::EventUnreadable { is_cut: true } => {
+                f.write_str("The event's body is not understood, and no more than its first 64 KiB were kept.")
+            }
             Self::Busy(_) => f.write_str("Too many bookings at once. Please try again."),
             Self::Unavailable(_) => f.write_str("The service is unavailable for a moment. Please try again."),
             Self::Internal(_) => f.write_str("Something went wrong on our side."),
@@ -157,7 +173,9 @@ impl StdError for Error {
             | Self::BookingConfirmed
             | Self::BookingRefunded
             | Self::PaymentNotFound
-            | Self::PaymentNotDue => None,
+            | Self::PaymentNotDue
+            | Self::EventNotFound
+            | Self::EventUnreadable { .. } => None,
         }
     }
 }

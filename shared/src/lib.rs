@@ -29,9 +29,10 @@
 //! | [`ops::cancel`] | one booking, then one pool |
 //! | [`ops::extend`] | one booking |
 //! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
-//! | [`ops::sweep`] | the same, but skips bookings that are locked |
+//! | [`ops::sweep`], [`ops::sweep_except`] | the same, but skip bookings that are locked |
 //! | [`ops::set_pools`] | the show, then all of its pools |
 //! | [`ops::record_payment`] | the event's key, one payment, its booking; then one pool, or for a late payment that no single pool has seats for all pools of the show |
+//! | [`ops::replay_payment`] | the event, then as `record_payment` |
 //! | [`ops::settle_payment`] | one payment |
 //! | reads, [`ops::check`] | nothing |
 //!

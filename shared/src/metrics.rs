@@ -42,6 +42,8 @@ pub enum Counter {
     InvariantBroken,
     /// Runs of the sweep that could not look at the invariants.
     CheckFailed,
+    /// Shows whose holds the sweep could not end: their seats cannot be given back. Others are not held up.
+    ShowPassedOver,
     /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
     PaidNotConfirmed,
     /// Bookings refused since their holder has, or let go, too much of the show.
@@ -82,6 +84,7 @@ impl Counter {
             Self::PaymentNotTaken => "PaymentNotTaken",
             Self::InvariantBroken => "InvariantBroken",
             Self::CheckFailed => "CheckFailed",
+            Self::ShowPassedOver => "ShowPassedOver",
             Self::PaidNotConfirmed => "PaidNotConfirmed",
             Self::HolderLimited => "HolderLimited",
             Self::TokenRefused => "TokenRefused",

@@ -242,6 +242,8 @@ impl Answer {
             | Error::BookingRefunded
             | Error::PaymentNotFound
             | Error::PaymentNotDue
+            | Error::EventNotFound
+            | Error::EventUnreadable { .. }
             | Error::Busy(_)
             | Error::Unavailable(_)
             | Error::Internal(_) => panic!("{error:?}"),

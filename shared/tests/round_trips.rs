@@ -44,6 +44,8 @@ async fn warm_db(database: &Database, turns: &Turns, way: fn(&str, u16) -> Db) -
     ops::record_payment(&db, &pay::success("evt_0", "pi_0", id, 4)).await.unwrap();
     ops::list_payments(&db, PaymentState::Failed, PageLimit::DEFAULT, None).await.unwrap();
     ops::settle_payment(&db, Provider::Stripe, &"pi_0".try_into().unwrap()).await.unwrap();
+    ops::list_unreadable(&db, PageLimit::DEFAULT, None).await.unwrap();
+    ops::replay_payment(&db, &pay::success("evt_0", "pi_0", id, 4)).await.unwrap();
     db
 }
 
@@ -98,6 +100,9 @@ async fn one_round_trip_each(way: fn(&str, u16) -> Db) {
     costs.push(("list payments", cost(&turns, async { assert_eq!(page.await.unwrap().payments.len(), 2) }).await.1));
     let due = "pi_0".try_into().unwrap();
     costs.push(("settle a payment", cost(&turns, ops::settle_payment(&db, Provider::Stripe, &due)).await.1));
+    let page = ops::list_unreadable(&db, PageLimit::DEFAULT, None);
+    costs.push(("list events", cost(&turns, async { assert!(page.await.unwrap().events.is_empty()) }).await.1));
+    costs.push(("replay a payment", cost(&turns, async { ops::replay_payment(&db, &event).await.unwrap() }).await.1));
     for (name, round_trips) in costs {
         println!("{name}: {round_trips} round trip");
         assert_eq!(round_trips, 1, "{name}");

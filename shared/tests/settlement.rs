@@ -287,10 +287,11 @@ async fn give_back_twice(sql: &str, one_booking: bool) -> Scene {
     age(&scene.watcher, scene.id, 120.0).await;
     let (show, id) = (scene.id.show_id().get(), scene.id.uuid());
     let (shows, ids, limit) = (vec![show], vec![id], 10_i64);
-    let parameters: Vec<(&(dyn ToSql + Sync), Type)> = match (sql.matches("$2").count(), one_booking) {
-        (0, _) => vec![(&limit, Type::INT8)],
-        (_, true) => vec![(&show, Type::INT8), (&id, Type::UUID), (&None::<&str>, Type::TEXT)],
-        (_, false) => vec![(&shows, Type::INT8_ARRAY), (&ids, Type::UUID_ARRAY)],
+    let none: Vec<i64> = Vec::new();
+    let parameters: Vec<(&(dyn ToSql + Sync), Type)> = match (sql.contains("LIMIT $1"), one_booking) {
+        (true, _) => vec![(&limit, Type::INT8), (&none, Type::INT8_ARRAY)],
+        (false, true) => vec![(&show, Type::INT8), (&id, Type::UUID), (&None::<&str>, Type::TEXT)],
+        (false, false) => vec![(&shows, Type::INT8_ARRAY), (&ids, Type::UUID_ARRAY)],
     };
     scene.holder.batch_execute("BEGIN").await.unwrap();
     scene.holder.query_typed(sql, &parameters).await.unwrap();

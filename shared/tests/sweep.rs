@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use boxoffice_shared::{
+    Error,
     model::{BookingId, ShowId},
     ops::{self, ExpireOutcome, MAX_BATCH},
 };
@@ -71,6 +72,33 @@ async fn a_hold_that_is_locked_is_skipped_and_swept_later() {
     holder.batch_execute("COMMIT").await.unwrap();
     assert_eq!(ops::sweep(&db).await.unwrap(), 1);
     assert_eq!(ops::get_show(&db, show).await.unwrap().available_seats(), 100);
+    assert_invariants(&client).await;
+}
+
+/// One show has lost a pool: its seats cannot be given back, and the batch with its holds fails as one. Without it the
+/// others' are.
+#[tokio::test]
+async fn a_damaged_show_can_be_passed_over() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let db = db(&database, 1);
+    let (damaged, sound) = (show(&db, 5_000, 1).await.id(), show(&db, 100, 4).await.id());
+    // More than one batch, and all of them older than the others.
+    due(&client, damaged, 1_500).await;
+    due(&client, sound, 7).await;
+    let later = "UPDATE bookings SET expires_at = now() - interval '1 second' WHERE show_id = $1";
+    client.execute(later, &[&sound.get()]).await.unwrap();
+    client.execute("UPDATE shows SET pools = 200 WHERE id = $1", &[&damaged.get()]).await.unwrap();
+    client.execute("UPDATE seat_pools SET pool_no = 255 WHERE show_id = $1", &[&damaged.get()]).await.unwrap();
+    assert!(matches!(ops::sweep(&db).await, Err(Error::Internal(_))));
+    assert_eq!(count(&client, "FAILED").await, 0);
+    let found = ops::due(&db, &BTreeSet::new()).await.unwrap();
+    assert_eq!(found.iter().map(|(show, holds)| (*show, holds.len())).collect::<Vec<_>>(), [(damaged, 1_000)]);
+    let passed_over = BTreeSet::from([damaged]);
+    assert_eq!(ops::due(&db, &passed_over).await.unwrap()[&sound].len(), 7);
+    assert_eq!(ops::sweep_except(&db, &passed_over).await.unwrap(), 7);
+    assert_eq!(ops::get_show(&db, sound).await.unwrap().available_seats(), 100);
+    assert_eq!(count(&client, "PENDING").await, 1_500);
     assert_invariants(&client).await;
 }
 

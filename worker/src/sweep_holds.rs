@@ -1,6 +1,8 @@
 //! Ends the holds whose messages never came, and looks for what must never be.
 
 use std::{
+    collections::BTreeSet,
+    error::Error as _,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,7 +14,7 @@ use boxoffice_shared::{
     error::Cause,
     metrics::Counter,
     model::ShowId,
-    ops::{self, Rule, Violation},
+    ops::{self, CheckCursor, ExpireOutcome, Rule, Violation},
     start::start,
 };
 use serde::{Deserialize, Serialize};
@@ -22,19 +24,23 @@ use crate::run::Worker;
 /// For how long new batches are begun: the schedule's minute, less one batch and its retries (20 s at most).
 const BUDGET: Duration = Duration::from_secs(35);
 
-/// For how long a run looks for broken invariants: some thousands of shows, and one connection for a thirtieth of the time.
+/// For how long a run looks for broken invariants: some hundred thousand rows, and one connection for a thirtieth of the
+/// time.
 const CHECK_BUDGET: Duration = Duration::from_secs(2);
 
 /// A run that has swept for longer than this has no time left to look: one look may take 4 s, and 11 s if the database
 /// falls silent.
 const CHECK_BEFORE: Duration = Duration::from_secs(35);
 
+/// Shows that one run passes over at most. If more are damaged, what is damaged is not the shows.
+const MAX_PASSED_OVER: usize = 100;
+
 /// The Lambda behind the schedule.
 #[derive(Clone, Debug)]
 pub struct SweepHolds {
     db: Db,
-    /// The show up to which this instance has looked for broken invariants; `None`: it begins anew.
-    checked: Arc<Mutex<Option<ShowId>>>,
+    /// How far this instance has looked for broken invariants.
+    checked: Arc<Mutex<CheckCursor>>,
 }
 
 /// Any event: what is due is in the database, not in the message.
@@ -65,22 +71,15 @@ impl Worker for SweepHolds {
         let mut reader = Reader::new(&Environment);
         let (database, connections) = (reader.database(), reader.concurrency());
         let (database, connections) = reader.finish(database.zip(connections))?;
-        Ok(Self { db: start(database, connections).await?.0, checked: Arc::default() })
+        Ok(Self { db: start(database, connections).await?.0, checked: Arc::new(Mutex::new(CheckCursor::START)) })
     }
 
     /// Sweeps in batches until nothing is due or the time is up; what is left then is for the next minute. Then looks
-    /// for broken invariants in as many shows as the time allows, and goes on from there in the next minute.
+    /// for broken invariants in as many rows as the time allows, and goes on from there in the next minute.
     async fn work(&self, _: Tick) -> Result<Swept, Error> {
         let begun = Instant::now();
-        let mut swept = Swept { expired: 0, violations: 0 };
-        loop {
-            let batch = ops::sweep(&self.db).await?;
-            Counter::Expired.add(batch);
-            swept.expired += batch;
-            if batch < ops::MAX_BATCH.into() || begun.elapsed() > BUDGET {
-                break;
-            }
-        }
+        let expired = self.sweep(begun).await?;
+        let mut swept = Swept { expired, violations: 0 };
         if swept.expired > 0 {
             tracing::info!(expired = swept.expired, "swept holds whose message had not come");
         }
@@ -92,33 +91,92 @@ impl Worker for SweepHolds {
 }
 
 impl SweepHolds {
+    /// Sweeps batch after batch until nothing is due or the time is up, and gives the number of holds that were expired.
+    async fn sweep(&self, begun: Instant) -> Result<u64, Error> {
+        let (mut expired, mut passed_over) = (0, BTreeSet::new());
+        while begun.elapsed() <= BUDGET {
+            let before = (expired, passed_over.len());
+            match ops::sweep_except(&self.db, &passed_over).await {
+                Ok(batch) => {
+                    Counter::Expired.add(batch);
+                    expired += batch;
+                    if batch < ops::MAX_BATCH.into() {
+                        break;
+                    }
+                }
+                Err(error @ Error::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(cause = ?error.source(), "a batch failed as one; each show is tried by itself: {error}");
+                    expired += self.sweep_each(&mut passed_over, begun).await?;
+                    // It was no show's fault, or that of too many.
+                    if before == (expired, passed_over.len()) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(expired)
+    }
+
+    /// Expires what is due show by show, and adds those to `passed_over` whose holds could not be: a show that is damaged,
+    /// a row that is locked for too long.
+    async fn sweep_each(&self, passed_over: &mut BTreeSet<ShowId>, begun: Instant) -> Result<u64, Error> {
+        let mut expired = 0;
+        for (show, holds) in ops::due(&self.db, passed_over).await? {
+            if begun.elapsed() > BUDGET || passed_over.len() >= MAX_PASSED_OVER {
+                break;
+            }
+            match ops::expire(&self.db, &holds).await {
+                Ok(outcomes) => {
+                    let count = outcomes.values().filter(|outcome| **outcome == ExpireOutcome::Expired).count() as u64;
+                    Counter::Expired.add(count);
+                    expired += count;
+                }
+                Err(error @ Error::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    pass_over(show, &error);
+                    passed_over.insert(show);
+                }
+            }
+        }
+        Ok(expired)
+    }
+
     /// Looks for broken invariants, says and counts them, and gives their number. A look that fails is no reason to call
     /// the sweep failed: the next minute looks again.
     async fn check(&self) -> u64 {
         let begun = Instant::now();
-        let mut after = *self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut at = Some(self.checked.lock().unwrap_or_else(PoisonError::into_inner).clone());
         let mut found = 0;
-        loop {
-            match ops::check_some(&self.db, after).await {
-                Ok((violations, last)) => {
+        while let Some(cursor) = at.clone().filter(|_| begun.elapsed() <= CHECK_BUDGET) {
+            match ops::check_some(&self.db, &cursor).await {
+                Ok((violations, next)) => {
                     violations.iter().for_each(tell);
                     found += violations.len() as u64;
-                    after = last;
+                    at = next;
                 }
                 Err(error) => {
-                    tracing::error!(cause = ?std::error::Error::source(&error), "no look at the invariants: {error}");
+                    tracing::error!(cause = ?error.source(), "no look at the invariants: {error}");
                     Counter::CheckFailed.add(1);
-                    // From the first show again: not at this place for ever, if it is here that it fails.
-                    after = None;
+                    // The next time what comes after this part: not at this place for ever, if it is here that it fails.
+                    at = cursor.next_part();
                     break;
                 }
             }
-            if after.is_none() || begun.elapsed() > CHECK_BUDGET {
-                break;
-            }
         }
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = after;
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = at.unwrap_or(CheckCursor::START);
         found
+    }
+}
+
+/// Says, and counts where it will not mend itself, that a show's holds were not expired.
+fn pass_over(show: ShowId, error: &Error) {
+    let cause = error.source();
+    if error.retryable() {
+        tracing::warn!(show_id = %show, ?cause, "a show is passed over by this sweep: {error}");
+    } else {
+        tracing::error!(show_id = %show, ?cause, "a show is damaged, and passed over by this sweep: {error}");
+        Counter::ShowPassedOver.add(1);
     }
 }
 

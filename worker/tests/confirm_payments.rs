@@ -154,6 +154,77 @@ async fn a_silent_database_is_given_up_in_time() {
     assert_eq!(failures(&work(&instance, &messages).await).len(), 10);
 }
 
+/// Killed while its statement waits for a lock, and the lock let go only then: whether the server still does what it was
+/// told or finds out in time that nobody listens, the redelivery brings about exactly one effect.
+#[tokio::test]
+async fn killed_before_the_commit_its_redelivery_has_the_one_effect() {
+    let stage = Stage::new().await;
+    let url = stage.database.url();
+    let doomed = worker(&url).await;
+    let id = priced(&stage).await;
+    let body = paid(1, &id);
+    // A superuser: no timeout ends its transaction.
+    let holder = stage.database.admin_client().await;
+    holder.batch_execute("BEGIN").await.unwrap();
+    holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&id]).await.unwrap();
+    let event = sqs_event(&[("paid", &body)]);
+    let (lost, pid) = tokio::join!(doomed.invoke(&event), async {
+        let pid = stage.waiting_for(&holder).await;
+        doomed.kill().await;
+        pid
+    });
+    assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
+    // Nothing is committed, and the statement of the dead process goes no further than this lock: a server that crashed
+    // now, or a statement that timed out, would have undone it.
+    assert_eq!(stage.client.query_one("SELECT count(*) FROM payment_events", &[]).await.unwrap().get::<_, i64>(0), 0);
+    holder.execute("SELECT pg_terminate_backend($1)", &[&pid]).await.unwrap();
+    until("its transaction is undone", async || !stage.has_backend(pid).await).await;
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert_eq!((stage.status(&id).await.as_str(), payments(&stage).await.len()), ("PENDING", 0));
+    let next = worker(&url).await;
+    assert_eq!(work(&next, &[("paid", &body)]).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(
+        (stage.status(&id).await.as_str(), payments(&stage).await),
+        ("CONFIRMED", vec!["pi_1 confirmed".into()])
+    );
+    assert_invariants(&stage.client).await;
+}
+
+/// The same, and the redelivery comes while the dead process's statement still waits: the server does what it was told
+/// once the lock is free, and the redelivery finds it done.
+#[tokio::test]
+async fn a_redelivery_beside_the_statement_of_a_dead_process_has_no_second_effect() {
+    let stage = Stage::new().await;
+    let url = stage.database.url();
+    let (doomed, next) = (worker(&url).await, worker(&url).await);
+    let id = priced(&stage).await;
+    let body = paid(1, &id);
+    let holder = stage.database.admin_client().await;
+    holder.batch_execute("BEGIN").await.unwrap();
+    holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&id]).await.unwrap();
+    let event = sqs_event(&[("paid", &body)]);
+    let (lost, pid) = tokio::join!(doomed.invoke(&event), async {
+        let pid = stage.waiting_for(&holder).await;
+        doomed.kill().await;
+        pid
+    });
+    assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
+    let messages = [("paid", body.as_str())];
+    let (report, ()) = tokio::join!(work(&next, &messages), async {
+        // It stands behind the event's key, which the dead one's transaction has.
+        until("the redelivery waits for it", async || stage.is_blocked_by(pid).await).await;
+        holder.batch_execute("COMMIT").await.unwrap();
+    });
+    assert_eq!(report, json!({ "batchItemFailures": [] }));
+    assert_eq!(
+        (stage.status(&id).await.as_str(), payments(&stage).await),
+        ("CONFIRMED", vec!["pi_1 confirmed".into()])
+    );
+    let events: i64 = stage.client.query_one("SELECT count(*) FROM payment_events", &[]).await.unwrap().get(0);
+    assert_eq!(events, 1);
+    assert_invariants(&stage.client).await;
+}
+
 #[tokio::test]
 async fn killed_after_the_commit_its_redelivery_changes_nothing() {
     let stage = Stage::new().await;

@@ -102,6 +102,52 @@ async fn a_database_that_is_down_fails_the_sweep_and_is_found_again() {
     assert_invariants(&stage.database.client().await).await;
 }
 
+/// A show that lost its pools cannot be given seats back: it is said and counted, and the others' seats are given back in
+/// the same run, however many of its holds are due before theirs.
+#[tokio::test]
+async fn a_damaged_show_does_not_hold_up_the_others() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    let damaged = "
+        INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
+        VALUES ('Lear', now() + interval '1 day', 2400, 10, 2);
+        INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at)
+        SELECT 2, gen_random_uuid(), 'Ada', 2, 'PENDING', now() - interval '2 hours', now() - interval '1 hour'
+        FROM generate_series(1, 1200)";
+    stage.client.batch_execute(damaged).await.unwrap();
+    let due = stage.bookings(7, "PENDING", None, -1.0).await;
+    let report = worker.invoke(&schedule_event()).await.unwrap();
+    assert_eq!(report, json!({ "expired": 7, "violations": 0 }));
+    for id in due {
+        assert_eq!(stage.status(&id).await, "FAILED expired");
+    }
+    assert!(worker.logged(r#""ShowPassedOver":1"#).await);
+    let said = worker.stdout() + &worker.stderr();
+    assert!(said.contains("a show is damaged, and passed over by this sweep") && said.contains("show_id=2"), "{said}");
+    // Mended, it is swept as others are.
+    stage
+        .client
+        .batch_execute("INSERT INTO seat_pools SELECT 2, pool_no, 0 FROM generate_series(0, 1) AS pool_no")
+        .await
+        .unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap()["expired"], 1_200);
+    assert_invariants(&stage.client).await;
+}
+
+/// It is no show's fault: what fails fails, and the sweep does not go round for ever.
+#[tokio::test]
+async fn a_sweep_that_fails_for_all_shows_ends() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    stage.due().await;
+    let admin = stage.database.admin_client().await;
+    admin.batch_execute("ALTER TABLE shows RENAME COLUMN pools TO puddles").await.unwrap();
+    let failed = worker.invoke(&schedule_event()).await.unwrap_err();
+    assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
+    admin.batch_execute("ALTER TABLE shows RENAME COLUMN puddles TO pools").await.unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
+}
+
 /// What must never be is said in the log, counted in the metrics, and no reason to stop.
 #[tokio::test]
 async fn broken_invariants_are_said_and_counted() {

@@ -1,4 +1,4 @@
-//! Instances of `book` and a load for them.
+//! Instances of a Lambda and a load for them.
 
 use std::net::Ipv6Addr;
 use std::path::Path;
@@ -17,24 +17,47 @@ use tokio::time::sleep;
 use crate::measure::cpu;
 use crate::measure::stats::Latency;
 use crate::measure::waits::{Sampler, Waits};
-use crate::shows;
+use crate::shows::Rows;
 
 /// At once, so that starting does not take longer than the bound on it.
 const STARTING: usize = 8;
 const WARM_UP: Duration = Duration::from_millis(700);
 /// The start of the response to a booking that was made.
 const CREATED: &[u8] = br#"{"statusCode":201"#;
+/// The secret of the webhooks' endpoint.
+pub(super) const STRIPE_SECRET: &str = "whsec_boxoffice_bench";
 
 /// Instances that run and are ready.
 pub(super) struct Fleet {
     instances: Vec<Arc<Instance>>,
 }
 
-/// What a load gave, per booking.
+/// What a fleet is asked for.
+#[derive(Clone)]
+pub(super) struct Work {
+    /// The event number `n`, from 0, of a client.
+    pub(super) event: Arc<dyn Fn(usize, usize) -> Bytes + Send + Sync>,
+    /// The start of a good answer.
+    pub(super) answer: &'static [u8],
+    /// What it makes.
+    pub(super) rows: Rows,
+}
+
+impl Work {
+    /// Bookings of the `shows` shows from `first` on in turn, by so many clients.
+    fn bookings(first: i64, shows: i64, clients: usize) -> Self {
+        let orders: Vec<Order> = (first..first + shows).map(Order::of).collect();
+        // Each starts elsewhere, so that many shows are many at once.
+        let event = move |client: usize, n: usize| orders[(client * orders.len() / clients + n) % orders.len()].next();
+        Self { event: Arc::new(event), answer: CREATED, rows: Rows::Bookings }
+    }
+}
+
+/// What a load gave, per booking; of webhooks, per payment.
 pub(super) struct Load {
     pub(super) bookings_per_s: f64,
     pub(super) latency: Latency,
-    /// Answers other than 201.
+    /// Answers that were no good ones.
     pub(super) refused: u64,
     pub(super) book_cpu_us: f64,
     pub(super) server_cpu_us: f64,
@@ -56,6 +79,8 @@ impl Fleet {
             ("DATABASE_URL", database_url),
             ("HOLD_QUEUE_URL", &queue_url),
             ("AWS_ENDPOINT_URL", &endpoint),
+            ("PAYMENTS_QUEUE_URL", &queue_url),
+            ("STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET),
             // As the template sets it.
             ("SSL_CERT_FILE", "/dev/null"),
         ];
@@ -66,7 +91,10 @@ impl Fleet {
                 batch.push(Instance::start(binary, &env).await);
             }
             for instance in batch {
-                instance.ready().await.map_err(|error| format!("broken: book does not start: {error}"))?;
+                instance
+                    .ready()
+                    .await
+                    .map_err(|error| format!("broken: {} does not start: {error}", binary.display()))?;
                 instances.push(Arc::new(instance));
             }
         }
@@ -83,14 +111,23 @@ impl Fleet {
         shows: i64,
         length: Duration,
     ) -> Result<Load, String> {
+        self.load_with(database, postmaster, count, Work::bookings(first, shows, count), length).await
+    }
+
+    /// This work by the first `count` instances.
+    pub(super) async fn load_with(
+        &self,
+        database: &Database,
+        postmaster: u32,
+        count: usize,
+        work: Work,
+        length: Duration,
+    ) -> Result<Load, String> {
         let instances = &self.instances[..count];
-        let orders: Arc<[Order]> = (first..first + shows).map(Order::of).collect();
         let shared = Arc::new(Shared::default());
         let mut buyers = JoinSet::new();
-        for (n, instance) in instances.iter().enumerate() {
-            // Each starts elsewhere, so that many shows are many at once.
-            let start = n * orders.len() / count;
-            buyers.spawn(buy(Arc::clone(instance), Arc::clone(&orders), start, Arc::clone(&shared)));
+        for (client, instance) in instances.iter().enumerate() {
+            buyers.spawn(buy(Arc::clone(instance), work.clone(), client, Arc::clone(&shared)));
         }
         sleep(WARM_UP).await;
         let admin = database.admin_client().await;
@@ -106,9 +143,9 @@ impl Fleet {
         while let Some(buyer) = buyers.join_next().await {
             micros.extend(buyer.expect("a buyer should not panic")?);
         }
-        let rows = shows::bookings_between(&admin, before.at_us, after.at_us).await;
+        let rows = work.rows.between(&admin, before.at_us, after.at_us).await;
         if rows == 0 {
-            return Err("broken: it booked nothing".into());
+            return Err("broken: it did nothing".into());
         }
         let per_row = |end: Duration, start: Duration| end.saturating_sub(start).as_secs_f64() * 1e6 / rows as f64;
         let (busy, all) = (after.machine.0 - before.machine.0, after.machine.1 - before.machine.1);
@@ -148,21 +185,16 @@ struct Shared {
     refused: AtomicU64,
 }
 
-async fn buy(
-    instance: Arc<Instance>,
-    orders: Arc<[Order]>,
-    start: usize,
-    shared: Arc<Shared>,
-) -> Result<Vec<u64>, String> {
+async fn buy(instance: Arc<Instance>, work: Work, client: usize, shared: Arc<Shared>) -> Result<Vec<u64>, String> {
     let mut micros = Vec::new();
-    for order in orders.iter().cycle().skip(start) {
+    for n in 0.. {
         if shared.stop.load(Ordering::Relaxed) {
             break;
         }
-        let event = order.next();
+        let event = (work.event)(client, n);
         let since = Instant::now();
         let answer = instance.invoke_bytes(event).await.map_err(|error| format!("broken: {error}"))?;
-        if !answer.starts_with(CREATED) {
+        if !answer.starts_with(work.answer) {
             shared.refused.fetch_add(1, Ordering::Relaxed);
         } else if shared.counting.load(Ordering::Relaxed) {
             micros.push(since.elapsed().as_micros() as u64);

@@ -11,6 +11,7 @@ mod start;
 mod statements;
 mod subject;
 mod tail;
+mod webhooks;
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,13 +28,14 @@ pub(crate) enum Name {
     Tail,
     Expiry,
     Lean,
+    Webhooks,
     Pools,
 }
 
 impl Name {
     /// Those that run when none is asked for.
     pub(crate) const UNASKED: &[Self] =
-        &[Self::Statements, Self::Network, Self::Lambdas, Self::Tail, Self::Expiry, Self::Lean];
+        &[Self::Statements, Self::Network, Self::Lambdas, Self::Tail, Self::Expiry, Self::Lean, Self::Webhooks];
     const ALL: &[(Self, &str, &str)] = &[
         (Self::Statements, "statements", "the statements alone, by pgbench, beside what people build instead"),
         (Self::Network, "network", "the same with 1 ms added to each round trip"),
@@ -41,6 +43,7 @@ impl Name {
         (Self::Tail, "tail", "the last seats, a sold-out show, pages of shows"),
         (Self::Expiry, "expiry", "holds that end and bookings that are cancelled while a show sells"),
         (Self::Lean, "lean", "what an instance of each Lambda costs"),
+        (Self::Webhooks, "webhooks", "signed webhooks through the real confirm binary, beside bookings"),
         (Self::Pools, "pools", "the booking statement by number of pools"),
     ];
 
@@ -78,6 +81,7 @@ pub(crate) async fn run(name: Name, bench: &Bench, postmaster: u32, report: &mut
         Name::Tail => tail::run(bench, report).await,
         Name::Expiry => expiry::run(bench, report).await,
         Name::Lean => lean::run(bench, report).await,
+        Name::Webhooks => webhooks::run(bench, postmaster, report).await,
         Name::Pools => statements::run_pools(bench, postmaster, report).await,
     }
 }

@@ -8,12 +8,12 @@ use tokio_postgres::Client;
 
 use crate::bench::{Bench, check};
 use crate::measure::pgbench::{Length, Pgbench, Running};
-use crate::measure::script::script;
+use crate::measure::script::{self, script};
 use crate::measure::stats::{Latency, median};
 use crate::measure::turns::Turns;
 use crate::measure::waits::Waits;
 use crate::measure::window::{Window, observe};
-use crate::shows;
+use crate::shows::{self, Rows};
 
 /// Shows of the subject that has no contention; shared out among the connections.
 const MANY: i32 = 1000;
@@ -31,6 +31,26 @@ pub(crate) enum Layout {
     ShowEach,
     /// One show for all, a row for each seat.
     SeatRows,
+    /// One show for all, with as many pools as a show of its size has, and holds that are to be paid for.
+    Held,
+}
+
+impl Layout {
+    /// By what its figure is counted.
+    fn rows(self) -> Rows {
+        match self {
+            Self::Held => Rows::Payments,
+            Self::HotByDefault | Self::Hot { .. } | Self::ShowEach | Self::SeatRows => Rows::Bookings,
+        }
+    }
+
+    /// What stands for the statement's parameters.
+    fn parameters(self) -> &'static [&'static str] {
+        match self.rows() {
+            Rows::Payments => script::RECORD_PAYMENT,
+            Rows::Bookings => script::BOOK,
+        }
+    }
 }
 
 /// What is to be measured.
@@ -107,9 +127,9 @@ impl Subject {
         let observed = observed?;
         check(&self.database).await?;
         let (from, to) = (observed.from_us, observed.to_us);
-        let rows = shows::bookings_between(&self.admin, from, to).await;
+        let rows = self.plan.layout.rows().between(&self.admin, from, to).await;
         if rows == 0 {
-            return Err("broken: it booked nothing".into());
+            return Err("broken: it did nothing".into());
         }
         let inside = transactions.iter().filter(|transaction| (from..to).contains(&transaction.ended_us));
         let micros: Vec<u64> = inside.map(|transaction| transaction.took_us).collect();
@@ -146,6 +166,7 @@ impl Subject {
             Layout::HotByDefault => shows::create(&self.admin, 1, shows::default_pools(shows::SEATS)).await.to_string(),
             Layout::Hot { pools } => shows::create(&self.admin, 1, pools).await.to_string(),
             Layout::SeatRows => shows::create_seat_rows(&self.admin, SEAT_ROWS).await.to_string(),
+            Layout::Held => shows::create_held(&self.admin, connections).await.to_string(),
             Layout::ShowEach => {
                 let first = shows::create(&self.admin, MANY, 1).await;
                 let each = MANY / connections as i32;
@@ -165,7 +186,7 @@ impl Subject {
         length: Length,
         show: &str,
     ) -> Result<Running, String> {
-        let script = script(self.plan.sql, show);
+        let script = script(self.plan.sql, self.plan.layout.parameters(), show);
         let database = self.database.name();
         Pgbench { program: bench.pgbench(), port, database, script: &script, connections, length }.start()
     }

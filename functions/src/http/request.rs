@@ -5,8 +5,8 @@ use std::str::FromStr;
 use boxoffice_shared::{
     Error,
     model::{
-        BookingId, Cursor, Holder, IdempotencyKey, Invalid, PageLimit, PaymentCursor, PaymentId, PaymentState,
-        Provider, ShowId,
+        BookingId, Cursor, EventCursor, EventId, Holder, IdempotencyKey, Invalid, PageLimit, PaymentCursor, PaymentId,
+        PaymentState, Provider, ShowId,
     },
 };
 use jiff::Timestamp;
@@ -61,11 +61,12 @@ impl<'a> Call<'a> {
 
     /// The payment in the path. What cannot be an id is no payment's: 404.
     pub(crate) fn payment(&self) -> Result<(Provider, PaymentId), Problem> {
-        let parameters = self.request.path_parameters_ref();
-        let text = |name| parameters.and_then(|map: &QueryMap| map.first(name));
-        let provider = text("provider").and_then(|text| Provider::try_from(text).ok());
-        let payment_id = text("payment_id").and_then(|text| PaymentId::try_from(text).ok());
-        provider.zip(payment_id).ok_or(Problem::Refused(Error::PaymentNotFound))
+        self.of_provider("payment_id").ok_or(Problem::Refused(Error::PaymentNotFound))
+    }
+
+    /// The event in the path. What cannot be an id is no event's: 404.
+    pub(crate) fn event(&self) -> Result<(Provider, EventId), Problem> {
+        self.of_provider("event_id").ok_or(Problem::Refused(Error::EventNotFound))
     }
 
     /// The query of a list: how many, and after what.
@@ -86,6 +87,16 @@ impl<'a> Call<'a> {
         if faults.is_empty() { Ok((state, limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
     }
 
+    /// The query of a list of events: those that were not understood, the only ones that are listed; how many, and after
+    /// what.
+    pub(crate) fn event_page(&self) -> Result<(PageLimit, Option<EventCursor>), Problem> {
+        let mut faults = Vec::new();
+        let _: Option<Unreadable> = self.query("change", &mut faults);
+        let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
+        let cursor = self.query("cursor", &mut faults);
+        if faults.is_empty() { Ok((limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
+    }
+
     /// The `Idempotency-Key`, if there is one. Of several, the last counts: API Gateway's own rule for `headers`, which
     /// lambda_http follows.
     pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
@@ -104,6 +115,13 @@ impl<'a> Call<'a> {
         self.request.path_parameters_ref()?.first(name)?.parse().ok()
     }
 
+    /// The provider in the path, and this id of its own.
+    fn of_provider<T: for<'t> TryFrom<&'t str>>(&self, name: &str) -> Option<(Provider, T)> {
+        let parameters = self.request.path_parameters_ref()?;
+        let provider = Provider::try_from(parameters.first("provider")?).ok()?;
+        Some((provider, T::try_from(parameters.first(name)?).ok()?))
+    }
+
     fn query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
         let values = self.request.query_string_parameters_ref().and_then(|map: &QueryMap| map.all(name))?;
         let parsed = match values.as_slice() {
@@ -111,5 +129,16 @@ impl<'a> Call<'a> {
             _ => Err(Invalid::new("must be given once")),
         };
         parsed.map_err(|invalid| faults.push(Fault::parameter(name, &invalid))).ok()
+    }
+}
+
+/// The word `unreadable`.
+struct Unreadable;
+
+impl FromStr for Unreadable {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "unreadable" { Ok(Self) } else { Err(Invalid::new("must be unreadable")) }
     }
 }

@@ -6,6 +6,7 @@
 mod json;
 mod key;
 mod keyring;
+mod replay;
 mod signature;
 pub mod standard;
 mod standard_event;
@@ -13,6 +14,7 @@ pub mod stripe;
 mod stripe_event;
 
 pub use key::{Key, Keys};
+pub(crate) use replay::read_again;
 pub use signature::{Refused, TOLERANCE};
 pub use standard_event::parse as parse_standard;
 pub use stripe_event::parse as parse_stripe;
@@ -34,8 +36,10 @@ use serde_json::json;
 use crate::http::{Problem, Reply, raw_body};
 use keyring::{Keyring, Need};
 
-/// The greatest body of a webhook, in bytes. Events have some 5 KiB; those with many line items have more.
-const MAX_BODY: usize = 256 * 1024;
+/// The greatest body of a webhook, in bytes: no signed event is turned away for its size. API Gateway passes no more than
+/// 10 MB, and Lambda takes 6 MB of event, in which a body is escaped or in base64: what is longer never reaches us. Events
+/// have some 5 KiB; those with many line items have more.
+const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// Takes the events of payment providers. Clones share connections and keys.
 #[derive(Clone, Debug)]

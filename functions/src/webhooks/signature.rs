@@ -54,6 +54,5 @@ pub(super) fn any_signed(
     signatures: impl Iterator<Item = Vec<u8>>,
 ) -> Result<(), Refused> {
     let signatures: Vec<_> = signatures.take(MAX_SIGNATURES).collect();
-    let good = keys.iter().any(|key| signatures.iter().any(|signature| key.signed(parts, signature)));
-    if good { Ok(()) } else { Err(Refused::NoMatch) }
+    if keys.iter().any(|key| key.signed(parts, &signatures)) { Ok(()) } else { Err(Refused::NoMatch) }
 }

@@ -15,7 +15,9 @@ mod get_booking;
 mod get_show;
 mod list_payments;
 mod list_shows;
+mod list_unreadable;
 mod record_payment;
+mod replay_payment;
 mod row;
 mod set_holder_limits;
 mod set_pools;
@@ -24,7 +26,7 @@ mod sweep;
 
 pub use book::{Booked, Request as BookRequest, book, prepare_book};
 pub use cancel::cancel;
-pub use check::{Rule, Violation, check, check_some};
+pub use check::{CheckCursor, Rule, Violation, check, check_some};
 pub use confirm::confirm;
 pub use create_show::{NewShow, create_show};
 pub use expire::{Outcome as ExpireOutcome, expire};
@@ -33,11 +35,13 @@ pub use get_booking::get_booking;
 pub use get_show::get_show;
 pub use list_payments::{PaymentPage, list_payments};
 pub use list_shows::{Page, list_shows};
+pub use list_unreadable::{EventPage, list_unreadable};
 pub use record_payment::{Recorded, record_payment};
+pub use replay_payment::{get_event, replay_payment};
 pub use set_holder_limits::{LimitChange, set_holder_limits};
 pub use set_pools::set_pools;
 pub use settle_payment::{SettledPayment, settle_payment};
-pub use sweep::{MAX_BATCH, sweep};
+pub use sweep::{MAX_BATCH, due, sweep, sweep_except};
 
 use crate::model::Booking;
 

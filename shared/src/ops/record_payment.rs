@@ -82,7 +82,7 @@ pub async fn record_payment(db: &Db, event: &PaymentEvent) -> Result<Recorded, E
 }
 
 /// A change as the columns `change`, `amount_minor` and `currency` have it.
-fn columns(change: &PaymentChange) -> (&'static str, Option<&Money>) {
+pub(super) fn columns(change: &PaymentChange) -> (&'static str, Option<&Money>) {
     match change {
         PaymentChange::Succeeded(money) => ("succeeded", Some(money)),
         PaymentChange::Failed => ("failed", None),
@@ -95,7 +95,8 @@ fn columns(change: &PaymentChange) -> (&'static str, Option<&Money>) {
     }
 }
 
-fn read(row: &Row) -> Result<Recorded, Error> {
+/// What a row with the columns `outcome` and `reason` says.
+pub(super) fn read(row: &Row) -> Result<Recorded, Error> {
     let outcome: &str = row::get(row, "outcome")?;
     match (outcome, row::get::<Option<&str>>(row, "reason")?) {
         ("repeated", None) => Ok(Recorded::Repeated),

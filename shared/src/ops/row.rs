@@ -4,7 +4,10 @@ use tokio_postgres::{Row, types::FromSql};
 
 use crate::{
     Error,
-    model::{Booking, BookingId, BookingStatus, Invalid, Money, Payment, PaymentId, Provider, Show, ShowId},
+    model::{
+        Booking, BookingId, BookingStatus, EventId, Invalid, KeptEvent, Money, Payment, PaymentId, Provider, Show,
+        ShowId,
+    },
 };
 
 /// A column's value.
@@ -68,6 +71,25 @@ pub(super) fn payment(row: &Row) -> Result<Payment, Error> {
         reason: get::<Option<&str>>(row, "reason")?.map(str::parse).transpose().map_err(unknown)?,
         created_at: get(row, "created_at")?,
         updated_at: get(row, "updated_at")?,
+    })
+}
+
+/// The event in a row with the columns of `payment_events` but its payload, and `is_cut`.
+pub(super) fn event(row: &Row) -> Result<KeptEvent, Error> {
+    let booking_id = get::<Option<i64>>(row, "show_id")?.zip(get(row, "booking_id")?);
+    let payment_id = get::<Option<&str>>(row, "payment_id")?;
+    Ok(KeptEvent {
+        provider: Provider::try_from(get::<&str>(row, "provider")?).map_err(unknown)?,
+        event_id: EventId::try_from(get::<&str>(row, "event_id")?).map_err(unknown)?,
+        event_type: get(row, "type")?,
+        payment_id: payment_id.map(PaymentId::try_from).transpose().map_err(unknown)?,
+        booking_id: booking_id.map(|(show_id, id)| BookingId::from_row(ShowId::from_row(show_id), id)),
+        change: get(row, "change")?,
+        outcome: get(row, "outcome")?,
+        reason: get::<Option<&str>>(row, "reason")?.map(str::parse).transpose().map_err(unknown)?,
+        occurred_at: get(row, "occurred_at")?,
+        received_at: get(row, "received_at")?,
+        is_cut: get(row, "is_cut")?,
     })
 }
 

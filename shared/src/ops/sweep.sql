@@ -1,6 +1,6 @@
 -- Expires holds that are due and whose message did not come, the oldest first.
 --
--- $1 limit bigint
+-- $1 limit bigint, $2 shows bigint[]: those to pass over
 --
 -- Locks: at most $1 bookings that nobody else has locked, then the pools that their seats go to. A locked booking is
 -- being settled by somebody; it is skipped, so that one stuck transaction cannot hold up the sweep.
@@ -8,7 +8,7 @@
 WITH due AS MATERIALIZED (
     SELECT show_id, id
     FROM bookings
-    WHERE status = 'PENDING' AND expires_at <= clock_timestamp()
+    WHERE status = 'PENDING' AND expires_at <= clock_timestamp() AND show_id <> ALL ($2)
     ORDER BY expires_at
     LIMIT $1
     FOR UPDATE SKIP LOCKED

@@ -4,6 +4,8 @@ mod line;
 mod release;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +21,7 @@ use release::Releaser;
 pub struct Proxy {
     address: SocketAddr,
     switches: watch::Sender<Switches>,
+    heard: Arc<AtomicU64>,
     accepting: AbortHandle,
 }
 
@@ -39,8 +42,9 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let switches = watch::Sender::new(Switches::default());
         let releaser = Releaser::new(round_trip / 2);
-        let accepting = tokio::spawn(accept(listener, target, releaser, switches.subscribe())).abort_handle();
-        Self { address, switches, accepting }
+        let heard = Arc::default();
+        let accept = accept(listener, target, releaser, switches.subscribe(), Arc::clone(&heard));
+        Self { address, switches, heard, accepting: tokio::spawn(accept).abort_handle() }
     }
 
     /// In front of a loopback port, such as a database's, with no delay.
@@ -69,6 +73,12 @@ impl Proxy {
         self.switches.send_modify(|switches| switches.replies_frozen = true);
     }
 
+    /// How often a client was heard to say something, of which a part may be held back: a request that was frozen on its
+    /// way has left its sender when this has grown.
+    pub fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
     /// Forwards again, first what was held back.
     pub fn resume(&self) {
         self.switches.send_modify(|switches| (switches.requests_frozen, switches.replies_frozen) = (false, false));
@@ -86,18 +96,30 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, releaser: Releaser, switches: watch::Receiver<Switches>) {
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    releaser: Releaser,
+    switches: watch::Receiver<Switches>,
+    heard: Arc<AtomicU64>,
+) {
     // In a set: aborting this task aborts the connections with it.
     let mut connections = JoinSet::new();
     loop {
         let (client, _) = listener.accept().await.expect("accept should work on loopback");
-        connections.spawn(forward(client, target, releaser.clone(), switches.clone()));
+        connections.spawn(forward(client, target, releaser.clone(), switches.clone(), Arc::clone(&heard)));
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// Both directions of one connection. An error of one, or a cut, ends both; the end of one alone does not.
-async fn forward(client: TcpStream, target: SocketAddr, releaser: Releaser, switches: watch::Receiver<Switches>) {
+async fn forward(
+    client: TcpStream,
+    target: SocketAddr,
+    releaser: Releaser,
+    switches: watch::Receiver<Switches>,
+    heard: Arc<AtomicU64>,
+) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
@@ -105,8 +127,8 @@ async fn forward(client: TcpStream, target: SocketAddr, releaser: Releaser, swit
     let (from_server, to_server) = server.into_split();
     let mut cut = switches.clone();
     let cuts = cut.borrow_and_update().cuts;
-    let requests = Line::new(releaser.clone(), switches.clone(), |switches| switches.requests_frozen);
-    let replies = Line::new(releaser, switches, |switches| switches.replies_frozen);
+    let requests = Line::new(releaser.clone(), switches.clone(), |switches| switches.requests_frozen, heard);
+    let replies = Line::new(releaser, switches, |switches| switches.replies_frozen, Arc::default());
     tokio::select! {
         _ = async { tokio::try_join!(requests.carry(from_client, to_server), replies.carry(from_server, to_client)) } => {}
         _ = cut.wait_for(|switches| switches.cuts != cuts) => {}

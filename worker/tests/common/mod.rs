@@ -90,6 +90,31 @@ impl Stage {
         self.client.query_one("SELECT sum(free) FROM seat_pools", &[]).await.unwrap().get(0)
     }
 
+    /// Waits until a backend stands behind a lock of this client's; its process id.
+    pub async fn waiting_for(&self, holder: &tokio_postgres::Client) -> i32 {
+        let holder: i32 = holder.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+        let mut found = None;
+        until("a backend waits for the lock", async || {
+            let sql = "SELECT pid FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
+            found = self.client.query_opt(sql, &[&holder]).await.unwrap().map(|row| row.get(0));
+            found.is_some()
+        })
+        .await;
+        found.unwrap()
+    }
+
+    /// Whether a backend stands behind a lock of this one's.
+    pub async fn is_blocked_by(&self, pid: i32) -> bool {
+        let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))";
+        self.client.query_one(sql, &[&pid]).await.unwrap().get(0)
+    }
+
+    /// Whether this backend is there.
+    pub async fn has_backend(&self, pid: i32) -> bool {
+        let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)";
+        self.client.query_one(sql, &[&pid]).await.unwrap().get(0)
+    }
+
     /// The binary of a worker, with this database and an endpoint of AWS.
     pub async fn worker(&self, binary: &str, endpoint: &str, queue_url: &str) -> Instance {
         let instance = builder(binary, endpoint, queue_url).env("DATABASE_URL", self.database.url()).start().await;

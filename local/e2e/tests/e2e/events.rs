@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 /// Routes and the binaries that answer them, as in `template.yaml`.
-const ROUTES: [(&str, &str, &str); 13] = [
+const ROUTES: [(&str, &str, &str); 15] = [
     ("GET", "/shows", "list-shows"),
     ("GET", "/shows/{show_id}", "list-shows"),
     ("POST", "/shows/{show_id}/bookings", "book"),
@@ -32,6 +32,8 @@ const ROUTES: [(&str, &str, &str); 13] = [
     ("PATCH", "/admin/shows/{show_id}", "manage-shows"),
     ("GET", "/admin/payments", "manage-shows"),
     ("POST", "/admin/payments/{provider}/{payment_id}/settle", "manage-shows"),
+    ("GET", "/admin/payments/events", "manage-shows"),
+    ("POST", "/admin/payments/events/{provider}/{event_id}/replay", "manage-shows"),
 ];
 
 /// A sample event.
@@ -137,6 +139,7 @@ async fn every_event_is_answered() {
         let client = database.client().await;
         make_rows(&client, &event).await;
         make_payment(&client, &event).await;
+        make_inbox(&client, &event).await;
         let queue = FixedDelayQueue::start(Duration::ZERO).await;
         let answer = answer(&event, &database, &queue).await;
         match event.binary() {
@@ -226,6 +229,15 @@ async fn make_payment(client: &Client, event: &Event) {
         SELECT $1, $2, 'refund_due', 'unknown_booking', 5000, 'EUR', now() WHERE $2 <> ''";
     let (provider, payment_id) = (event.text("/pathParameters/provider"), event.text("/pathParameters/payment_id"));
     client.execute(payment, &[&provider, &payment_id]).await.unwrap();
+}
+
+/// The event of the provider's that is to be read again: one that was not understood then, and is now.
+async fn make_inbox(client: &Client, event: &Event) {
+    let kept = "INSERT INTO payment_events (provider, event_id, type, occurred_at, change, outcome, payload)
+        SELECT $1, $2, '', now(), 'unreadable', 'kept', $3 WHERE $2 <> ''";
+    let (provider, event_id) = (event.text("/pathParameters/provider"), event.text("/pathParameters/event_id"));
+    let payload = json!({"id": event_id, "type": "customer.created", "data": {"object": {}}}).to_string();
+    client.execute(kept, &[&provider, &event_id, &payload]).await.unwrap();
 }
 
 async fn count(client: &Client, status: &str) -> i64 {

@@ -1,6 +1,8 @@
 //! One direction of one connection.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,18 +22,25 @@ pub(super) struct Line {
     releaser: Releaser,
     switches: watch::Receiver<Switches>,
     frozen: fn(&Switches) -> bool,
+    /// Counts the chunks that were read, those too that are held back.
+    heard: Arc<AtomicU64>,
 }
 
 impl Line {
-    pub(super) fn new(releaser: Releaser, switches: watch::Receiver<Switches>, frozen: fn(&Switches) -> bool) -> Self {
-        Self { releaser, switches, frozen }
+    pub(super) fn new(
+        releaser: Releaser,
+        switches: watch::Receiver<Switches>,
+        frozen: fn(&Switches) -> bool,
+        heard: Arc<AtomicU64>,
+    ) -> Self {
+        Self { releaser, switches, frozen, heard }
     }
 
     /// Forwards until the end of `from`, which is forwarded too, or an error.
     pub(super) async fn carry(self, from: OwnedReadHalf, to: OwnedWriteHalf) -> io::Result<()> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let room = Semaphore::new(CHUNKS);
-        let read = read(from, &self.releaser, sender, &room);
+        let read = read(from, &self.releaser, sender, &room, &self.heard);
         let write = write(receiver, to, self.switches, self.frozen, &room);
         tokio::try_join!(read, write).map(drop)
     }
@@ -43,11 +52,13 @@ async fn read(
     releaser: &Releaser,
     sender: mpsc::UnboundedSender<Bytes>,
     room: &Semaphore,
+    heard: &AtomicU64,
 ) -> io::Result<()> {
     loop {
         room.acquire().await.expect("never closed").forget();
         let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
         let count = from.read_buf(&mut chunk).await?;
+        heard.fetch_add(1, Ordering::Relaxed);
         releaser.release_later(chunk.freeze(), &sender);
         if count == 0 {
             return Ok(());

@@ -1,0 +1,11 @@
+-- Finds the holds that sweep.sql would expire next, whoever has locked them.
+--
+-- $1 limit bigint, $2 shows bigint[]: those to pass over
+--
+-- Locks: none.
+-- Outcomes: show_id and id of at most $1 holds that are due, the oldest first.
+SELECT show_id, id
+FROM bookings
+WHERE status = 'PENDING' AND expires_at <= clock_timestamp() AND show_id <> ALL ($2)
+ORDER BY expires_at
+LIMIT $1

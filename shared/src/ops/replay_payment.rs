@@ -1,0 +1,73 @@
+//! Do what an event asks for that was not understood when it came.
+
+use tokio_postgres::types::Type;
+
+use super::{
+    record_payment::{Recorded, columns, read},
+    row,
+};
+use crate::{
+    Error,
+    db::{Db, Repeat, Statement, Values},
+    model::{EventId, KeptEvent, Money, Payload, PaymentEvent, PaymentId, Provider},
+};
+
+static GET_EVENT: Statement = Statement { sql: include_str!("get_event.sql"), types: &[Type::TEXT, Type::TEXT] };
+
+static REPLAY_PAYMENT: Statement = Statement {
+    sql: include_str!("replay_payment.sql"),
+    types: &[
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT8,
+        Type::UUID,
+        Type::TIMESTAMPTZ,
+        Type::TEXT,
+        Type::INT8,
+        Type::TEXT,
+    ],
+};
+
+/// An event of the inbox, and what was kept of its body.
+///
+/// Locks nothing. One round trip.
+///
+/// # Errors
+/// [`Error::EventNotFound`]
+pub async fn get_event(db: &Db, provider: Provider, id: &EventId) -> Result<(KeptEvent, Payload), Error> {
+    let rows = db.run(&GET_EVENT, &[&provider.as_str(), &id.as_str()], Repeat::Safe).await?;
+    let row = rows.first().ok_or(Error::EventNotFound)?;
+    Ok((row::event(row)?, row::get::<&str>(row, "payload")?.into()))
+}
+
+/// Gives an event of the inbox that was not understood this meaning, and does what follows from it as
+/// [`record_payment`](super::record_payment) would have; once: an event that is understood already is
+/// [`Recorded::Repeated`]. The payload in the inbox stays as it is.
+///
+/// Locks the event, then as `record_payment`. One round trip.
+///
+/// # Errors
+/// [`Error::EventNotFound`]
+pub async fn replay_payment(db: &Db, event: &PaymentEvent) -> Result<Recorded, Error> {
+    let (change, amount) = columns(&event.change);
+    let values: Values<'_> = &[
+        &event.provider.as_str(),
+        &event.event_id.as_str(),
+        &event.event_type.as_str(),
+        &event.payment_id.as_ref().map(PaymentId::as_str),
+        &event.booking_id.map(|id| id.show_id().get()),
+        &event.booking_id.map(|id| id.uuid()),
+        &event.occurred_at,
+        &change,
+        &amount.map(Money::minor),
+        &amount.map(|money| money.currency().as_str()),
+    ];
+    let rows = db.run(&REPLAY_PAYMENT, values, Repeat::Safe).await?;
+    let row = row::only(&rows)?;
+    if row::get::<Option<&str>>(row, "outcome")?.is_none() {
+        return Err(Error::EventNotFound);
+    }
+    read(row)
+}

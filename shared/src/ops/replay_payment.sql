@@ -1,0 +1,11 @@
+-- Gives an event that was not understood the meaning that it has by now, and does what follows from it, once.
+--
+-- $1 provider text, $2 event_id text, $3 type text, $4 payment_id text or NULL,
+-- $5 show_id bigint and $6 booking_id uuid, or both NULL, $7 occurred_at timestamptz,
+-- $8 change text, $9 amount_minor bigint and $10 currency text, or both NULL
+--
+-- Locks: the event, then the payment, then its booking, then pools of its show; see the function replay_payment_event of
+-- the sixth migration, which decides as record_payment does.
+-- Outcomes: one row: outcome (repeated: it is understood already; confirmed, refund_due, refunded or kept; NULL: there is
+-- no such event), reason (of a refund that is due).
+SELECT outcome, reason FROM replay_payment_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
