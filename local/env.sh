@@ -13,7 +13,9 @@ export_cloud() {
   BOXOFFICE_HOLD_QUEUE_URL="$(output_of HoldQueueUrl)"
   BOXOFFICE_DEAD_LETTER_QUEUE_URL="$(output_of DeadLetterQueueUrl)"
   BOXOFFICE_PAYMENTS_QUEUE_URL="$(output_of PaymentsQueueUrl)"
-  export BOXOFFICE_PAYMENTS_QUEUE_URL
+  # Where a partner's API key is put.
+  BOXOFFICE_USAGE_PLAN_ID="$(output_of UsagePlanId)"
+  export BOXOFFICE_PAYMENTS_QUEUE_URL BOXOFFICE_USAGE_PLAN_ID
   # Who has the key mints tokens: of any subject, with any scope.
   BOXOFFICE_ISSUER="$(<"$BOXOFFICE_STATE/issuer.url")"
   BOXOFFICE_ISSUER_KEY="$BOXOFFICE_STATE/issuer.pem"

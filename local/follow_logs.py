@@ -13,15 +13,23 @@ def events_since(group: str, since_ms: int) -> list[dict]:
     return [event for page in pages for event in page["events"]]
 
 
+def key_of(group: str, event: dict) -> str:
+    """What tells an event from others: MiniStack does not give all of them an id."""
+    return event.get("eventId") or f"{group} {event['logStreamName']} {event['timestamp']} {event['message']}"
+
+
 def main(prefix: str) -> None:
     since_ms = int((time.time() - 300) * 1000)
     seen: set[str] = set()
     while True:
         groups = [group["logGroupName"] for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]]
-        events = [(event["timestamp"], event["eventId"], group, event["message"]) for group in groups
-                  for event in events_since(group, since_ms) if event["eventId"] not in seen]
-        for _, event_id, group, message in sorted(events):
-            seen.add(event_id)
+        events = [(event["timestamp"], key_of(group, event), group, event["message"]) for group in groups
+                  for event in events_since(group, since_ms)]
+        # By time; those of one moment stay in their order.
+        for _, key, group, message in sorted(events, key=lambda event: event[0]):
+            if key in seen:
+                continue
+            seen.add(key)
             print(f"{group.removeprefix('/aws/lambda/boxoffice-local-')}: {message.rstrip()}", flush=True)
         time.sleep(1)
 

@@ -1,5 +1,10 @@
 //! The API as a client sees it. Every answer, in every test, is held to the contract.
 
+use std::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request};
 use serde_json::{Value, json};
@@ -9,6 +14,16 @@ use crate::{
     http::{Client, Response},
     setting, token, unique,
 };
+
+/// Where MiniStack takes the caller's address from. API Gateway takes that of the connection and never believes this header
+/// (`identity.sourceIp`); all who call the local cloud share one connection's address, and would be one holder.
+const ADDRESS: &str = "x-forwarded-for";
+
+/// An address that nobody else has in this run: 10.0.0.0/8 is nobody's own.
+pub fn somebody() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    Ipv4Addr::from_bits(0x0a00_0000 | NEXT.fetch_add(1, Ordering::Relaxed)).to_string()
+}
 
 /// A request to be.
 #[derive(Clone, Debug)]
@@ -39,6 +54,11 @@ impl Call {
         self.anonymous().header("authorization", format!("Bearer {token}"))
     }
 
+    /// From this address, and not from somebody else's with each call.
+    pub fn from(self, address: &str) -> Self {
+        self.header(ADDRESS, address)
+    }
+
     /// Adds a header; any bytes.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
@@ -54,6 +74,12 @@ impl Call {
     /// Sends these bytes as `application/json`.
     pub fn json(self, body: impl Into<Bytes>) -> Self {
         self.header("content-type", "application/json").body(body)
+    }
+
+    /// From somebody else than any other call, unless it says from whom.
+    fn with_address(self) -> Self {
+        let has = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(ADDRESS));
+        if has { self } else { self.from(&somebody()) }
     }
 
     /// With an operator's token if it needs one and has none.
@@ -82,6 +108,15 @@ impl Answer {
     /// A header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.header(name)
+    }
+
+    /// All that it says but for what is each answer's own: its headers without the date and the request's id, and its body.
+    pub fn looks(&self) -> String {
+        let own = ["date", "x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id"];
+        let headers = self.response.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+        let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        headers.sort_unstable();
+        format!("{} {headers:?} {}", self.status(), self.body)
     }
 
     /// The body of an answer with this status.
@@ -136,15 +171,8 @@ impl Api {
     /// # Panics
     /// The answer does not keep the contract, or there is none.
     pub async fn send(&self, call: Call) -> Answer {
-        let call = call.with_token();
-        let mut request = Request::new(call.body.clone());
-        *request.method_mut() = Method::from_bytes(call.method.as_bytes()).unwrap();
-        *request.uri_mut() = format!("{}{}", self.base, call.path).parse().unwrap();
-        for (name, value) in &call.headers {
-            let name: HeaderName = name.parse().unwrap();
-            request.headers_mut().append(name, HeaderValue::from_bytes(value).unwrap());
-        }
-        let response = self.client.send(request).await;
+        let call = call.with_token().with_address();
+        let response = self.exchange(&call).await;
         let exchange = Exchange { method: &call.method, path: &call.path, sent: &call.body, response: &response };
         let breaches = Contract::get().breaches(exchange);
         let what = format!("{} {} {}", call.method, call.path, excerpt(&call.body));
@@ -156,6 +184,23 @@ impl Api {
         );
         let body = serde_json::from_slice(&response.body).unwrap_or_else(|e| panic!("{what}: {e}"));
         Answer { what, response, body }
+    }
+
+    /// Sends what is no request of the contract; the answer's status and text.
+    pub async fn send_anything(&self, call: Call) -> (u16, String) {
+        let response = self.exchange(&call.with_token().with_address()).await;
+        (response.status, String::from_utf8_lossy(&response.body).into_owned())
+    }
+
+    async fn exchange(&self, call: &Call) -> Response {
+        let mut request = Request::new(call.body.clone());
+        *request.method_mut() = Method::from_bytes(call.method.as_bytes()).unwrap();
+        *request.uri_mut() = format!("{}{}", self.base, call.path).parse().unwrap();
+        for (name, value) in &call.headers {
+            let name: HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, HeaderValue::from_bytes(value).unwrap());
+        }
+        self.client.send(request).await
     }
 
     /// `GET`.

@@ -109,7 +109,8 @@ impl Contract {
     }
 
     fn header_breaches(&self, documented: &Value, response: &Response) -> Vec<String> {
-        const OURS: [&str; 3] = ["Location", "Retry-After", "Idempotency-Replayed"];
+        const OURS: [&str; 6] =
+            ["Location", "Retry-After", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"];
         let mut breaches = Vec::new();
         for name in OURS {
             let header = documented["headers"].get(name);

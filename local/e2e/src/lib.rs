@@ -10,6 +10,7 @@ pub mod api;
 pub mod contract;
 pub mod database;
 pub mod http;
+pub mod partner;
 pub mod poll;
 pub mod setting;
 pub mod sqs;

@@ -18,10 +18,11 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 /// Routes and the binaries that answer them, as in `template.yaml`.
-const ROUTES: [(&str, &str, &str); 15] = [
+const ROUTES: [(&str, &str, &str); 16] = [
     ("GET", "/shows", "list-shows"),
     ("GET", "/shows/{show_id}", "list-shows"),
     ("POST", "/shows/{show_id}/bookings", "book"),
+    ("POST", "/partner/shows/{show_id}/bookings", "book"),
     ("GET", "/bookings/{booking_id}", "confirm"),
     ("DELETE", "/bookings/{booking_id}", "confirm"),
     ("POST", "/bookings/{booking_id}/confirm", "confirm"),

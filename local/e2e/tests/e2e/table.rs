@@ -33,7 +33,8 @@ async fn create_show_answers_the_show_and_where_it_is() {
     let created = api.post_json("/admin/shows", &new).await;
     let show = created.expect(201);
     let expected = json!({"show_id": show["show_id"], "name": name, "start_time": START, "total_seats": 7,
-        "reserved_seats": 0, "available_seats": 7, "max_seats_per_booking": 10, "pools": 1, "price_minor": null, "currency": null});
+        "reserved_seats": 0, "available_seats": 7, "max_seats_per_booking": 10, "pools": 1, "price_minor": null, "currency": null,
+        "max_pending_seats_per_holder": null, "max_seats_per_holder": null});
     assert_eq!(*show, expected);
     let location = created.header("location").unwrap();
     assert_eq!(api.get(location).await.expect(200), show);
@@ -84,9 +85,23 @@ async fn change_show_spreads_the_seats_anew() {
         assert_eq!((&show["pools"], &show["available_seats"]), (&json!(pools), &json!(47)));
         assert_eq!(api.get(&format!("/shows/{show_id}")).await.expect(200), &show);
     }
-    let bad = api.send(change(&json!({"pools": 257, "total_seats": 60}))).await;
+    // What one holder may have; what is left out stays, and an empty change is none.
+    let (pending, in_all) = ("max_pending_seats_per_holder", "max_seats_per_holder");
+    for (body, expected) in [
+        (json!({pending: 2, in_all: 4, "pools": 2}), (json!(2), json!(4), json!(2))),
+        (json!({pending: null}), (Value::Null, json!(4), json!(2))),
+        (json!({}), (Value::Null, json!(4), json!(2))),
+        (json!({in_all: null}), (Value::Null, Value::Null, json!(2))),
+    ] {
+        let show = api.send(change(&body)).await.expect(200).clone();
+        assert_eq!((show[pending].clone(), show[in_all].clone(), show["pools"].clone()), expected, "{body}");
+    }
+    let bad = api.send(change(&json!({"pools": 257, "total_seats": 60, pending: 0, in_all: 1_000_001}))).await;
     bad.problem(422, "validation-failed");
-    assert_eq!(bad.pointers(), ["/pools", "/total_seats"]);
+    assert_eq!(
+        bad.pointers(),
+        ["/max_pending_seats_per_holder", "/max_seats_per_holder", "/pools", "/total_seats"]
+    );
     let nowhere = Call::new("PATCH", "/admin/shows/999999999").json(json!({"pools": 1}).to_string());
     api.send(nowhere).await.problem(404, "show-not-found");
 }

@@ -1,0 +1,215 @@
+//! Text that means something elsewhere: to a database, a shell, a log, a browser. It comes back as it went in, or it is refused.
+
+use boxoffice_e2e::{
+    api::{Api, Call},
+    database::Database,
+    token::mint,
+    unique,
+    webhook::{standard, stripe},
+};
+use boxoffice_testkit::invariants::assert_invariants;
+use serde_json::{Value, json};
+
+/// Visible ASCII without a space: what may stand in any field.
+const WORDS: [&str; 14] = [
+    "';DROP/**/TABLE/**/bookings;--",
+    "'||pg_sleep(10)||'",
+    "1);DELETE/**/FROM/**/shows;--",
+    "$1",
+    "$$;SELECT/**/1;$$",
+    "\\'--",
+    "%27%20OR%201=1",
+    "{{7*7}}${7*7}#{7*7}",
+    "${jndi:ldap://127.0.0.1:9/a}",
+    "`id`$(id)|id&",
+    "../../../../etc/passwd",
+    "<script>alert(1)</script>",
+    r#""},"level":"ERROR","message":"forged"#,
+    "%s%n%x{}{0}",
+];
+
+/// With what only a name may have.
+const TEXTS: [&str; 9] = [
+    "Robert'); DROP TABLE bookings; --",
+    "' OR '1'='1",
+    "=HYPERLINK(\"https://evil.example\")",
+    "a\u{2028}b\u{2029}c",
+    "\u{202e}txet\u{200b}",
+    "Zoë Ærø 東京 🎟️ e\u{301}",
+    "\u{feff}Ada",
+    "a\\nb\\u0000c",
+    "NULL",
+];
+
+/// With what no name may have: each would begin a line of its own, or end a text, somewhere.
+const CONTROLS: [&str; 7] = ["a\nERROR forged", "a\r\nb", "a\0b", "\u{1b}[2J\u{1b}[31mforged", "a\u{85}b", "a\tb", "\u{7f}"];
+
+fn texts() -> impl Iterator<Item = &'static str> {
+    WORDS.into_iter().chain(TEXTS)
+}
+
+/// Everything that could have been dropped is there, and nothing is broken.
+async fn nothing_was_executed(database: &Database) {
+    let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'
+        AND tablename IN ('shows', 'bookings', 'seat_pools', 'payments', 'payment_events')";
+    let tables: i64 = database.client().query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(tables, 5);
+    assert_invariants(database.client()).await;
+}
+
+#[tokio::test]
+async fn names_come_back_as_they_went_in() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    for text in texts() {
+        let show = json!({"name": text, "start_time": "2030-05-01T18:30:00Z", "total_seats": 5});
+        let show = api.post_json("/admin/shows", &show).await.expect(201).clone();
+        assert_eq!(show["name"], text);
+        let path = format!("/shows/{}", show["show_id"]);
+        assert_eq!(api.get(&path).await.expect(200)["name"], text);
+        let booked = api.post_json(&format!("{path}/bookings"), &json!({"user_name": text, "seats": 1})).await;
+        assert_eq!(booked.expect(201)["user_name"], text);
+        assert_eq!(api.get(booked.header("location").unwrap()).await.expect(200)["user_name"], text);
+    }
+    let show_id = api.create_show(5).await;
+    for text in CONTROLS {
+        let show = json!({"name": text, "start_time": "2030-05-01T18:30:00Z", "total_seats": 5});
+        api.post_json("/admin/shows", &show).await.problem(422, "validation-failed");
+        let booking = json!({"user_name": text, "seats": 1});
+        api.post_json(&format!("/shows/{show_id}/bookings"), &booking).await.problem(422, "validation-failed");
+        // A member's name comes back too: in a pointer to it.
+        let unknown = json!({"user_name": "Ada", "seats": 1, text: 1});
+        let answer = api.post_json(&format!("/shows/{show_id}/bookings"), &unknown).await;
+        answer.problem(422, "validation-failed");
+        assert_eq!(answer.pointers(), [format!("/{text}")]);
+    }
+    assert_eq!(database.bookings(show_id).await, 0);
+    nothing_was_executed(&database).await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_a_word_and_nothing_else() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(100).await;
+    for key in WORDS {
+        let first = api.book_with_key(show_id, 1, key).await;
+        let again = api.book_with_key(show_id, 1, key).await;
+        assert_eq!(first.expect(201)["booking_id"], again.expect(201)["booking_id"], "{key}");
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    }
+    assert_eq!(database.bookings(show_id).await, i64::try_from(WORDS.len()).unwrap());
+    nothing_was_executed(&database).await;
+}
+
+#[tokio::test]
+async fn ids_and_parameters_are_read_or_refused() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    for text in texts().chain(CONTROLS) {
+        let text = escaped(text);
+        for (path, parameter) in [
+            ("/shows", "limit"),
+            ("/shows", "cursor"),
+            ("/admin/payments", "state"),
+            ("/admin/payments", "limit"),
+            ("/admin/payments", "cursor"),
+            ("/admin/payments/events", "change"),
+            ("/admin/payments/events", "cursor"),
+        ] {
+            let answer = api.get(&format!("{path}?{parameter}={text}")).await;
+            answer.problem(400, "malformed-request");
+            assert_eq!(answer.pointers(), [parameter]);
+        }
+        for (method, path) in [
+            ("GET", format!("/shows/{text}")),
+            ("POST", format!("/shows/{text}/bookings")),
+            ("PATCH", format!("/admin/shows/{text}")),
+            ("GET", format!("/bookings/{text}")),
+            ("DELETE", format!("/bookings/1-{text}")),
+            ("POST", format!("/bookings/{text}/confirm")),
+            ("POST", format!("/admin/payments/{text}/pi_1/settle")),
+            ("POST", format!("/admin/payments/stripe/{text}/settle")),
+            ("POST", format!("/admin/payments/events/stripe/{text}/replay")),
+        ] {
+            let call = Call::new(method, &path).json(r#"{"user_name":"Ada","seats":1}"#);
+            let (status, body) = api.send_anything(call).await;
+            assert!(matches!(status, 400 | 403 | 404), "{method} {path}: {status} {body}");
+        }
+    }
+    nothing_was_executed(&database).await;
+}
+
+#[tokio::test]
+async fn what_providers_sign_is_kept_as_it_is() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    for text in texts().chain(CONTROLS) {
+        let suffix = unique("");
+        // A word is an id like any other. What is none leaves an event that is not understood.
+        let id = format!("{text}{suffix}");
+        let is_id = WORDS.contains(&text);
+        let event = json!({"id": id, "object": "event", "type": text, "created": 1_795_375_825,
+            "data": {"object": {"id": id, "object": "payment_intent", "amount_received": 1, "currency": text,
+                "metadata": {"booking_id": text}}}});
+        assert_eq!(api.send(stripe(&event)).await.expect(200)["outcome"], "kept", "{text}");
+        let mut paid = event.clone();
+        (paid["id"], paid["type"]) = (json!(format!("paid{id}")), json!("payment_intent.succeeded"));
+        paid["data"]["object"]["currency"] = json!("eur");
+        let outcome = if is_id { "refund_due" } else { "kept" };
+        assert_eq!(api.send(stripe(&paid)).await.expect(200)["outcome"], outcome, "{text}");
+        let other = json!({"type": text, "timestamp": text, "data": {"payment_id": id, "booking_id": text, "amount": text}});
+        assert_eq!(api.send(standard(&unique("msg"), &other)).await.expect(200)["outcome"], "kept", "{text}");
+        let kept = "SELECT type, payment_id FROM payment_events WHERE payload = $1";
+        let kept = database.client().query_one(kept, &[&event.to_string()]).await.unwrap();
+        assert_eq!(kept.get::<_, String>("type"), text.replace('\0', "\u{fffd}"));
+        assert_eq!(kept.get::<_, Option<String>>("payment_id"), is_id.then_some(id.clone()));
+        if is_id {
+            let found = due(&api, &id).await;
+            assert_eq!((&found["state"], &found["reason"]), (&json!("refund_due"), &json!("unknown_booking")));
+        }
+    }
+    nothing_was_executed(&database).await;
+}
+
+/// The payment as operators see it.
+async fn due(api: &Api, payment_id: &str) -> Value {
+    let mut cursor = String::new();
+    loop {
+        let page = api.get(&format!("/admin/payments?limit=100{cursor}")).await.expect(200).clone();
+        if let Some(found) = page["payments"].as_array().unwrap().iter().find(|p| p["payment_id"] == payment_id) {
+            return found.clone();
+        }
+        let next = page["next_cursor"].as_str().unwrap_or_else(|| panic!("{payment_id} is not listed"));
+        cursor = format!("&cursor={next}");
+    }
+}
+
+#[tokio::test]
+async fn a_subject_is_a_word_and_nothing_else() {
+    let (api, database) = (Api::connect(), Database::connect().await);
+    let show_id = api.create_show(100).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let book = || Call::new("POST", &format!("/shows/{show_id}/bookings")).json(r#"{"user_name":"Ada","seats":1}"#);
+    let mut paths = Vec::new();
+    for subject in texts() {
+        let booked = api.send(book().token(&mint(subject, ""))).await;
+        booked.expect(201);
+        paths.push((subject, booked.header("location").unwrap().to_owned()));
+        let holder = "SELECT count(*) FROM bookings WHERE show_id = $1 AND holder = 'sub:' || $2";
+        let rows: i64 = database.client().query_one(holder, &[&show_id, &subject]).await.unwrap().get(0);
+        assert_eq!(rows, 1, "{subject}");
+    }
+    for (owner, path) in &paths {
+        for subject in [*owner, "%", "_", "ada"] {
+            let answer = api.send(Call::new("GET", path).token(&mint(subject, ""))).await;
+            assert_eq!(answer.status(), if subject == *owner { 200 } else { 404 }, "{owner} {subject}");
+        }
+    }
+    for subject in CONTROLS {
+        api.send(book().token(&mint(subject, ""))).await.problem(401, "unauthorized");
+    }
+    nothing_was_executed(&database).await;
+}
+
+/// For a path or a query: every byte that is no letter or digit as %XX.
+fn escaped(text: &str) -> String {
+    let byte = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(byte).collect()
+}

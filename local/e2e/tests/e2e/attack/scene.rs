@@ -1,0 +1,161 @@
+//! What is there to be taken: a victim's show, bookings and payment, and for each route the call that would take it.
+
+use boxoffice_e2e::{
+    api::{Answer, Api, Call},
+    database::Database,
+    partner,
+    token::mint,
+    unique,
+    webhook::{standard, stripe, stripe_paid},
+};
+use boxoffice_functions::access::{Access, ROUTES, Route};
+use serde_json::json;
+
+/// The victim's, and what attackers would make of it.
+pub(super) struct Scene {
+    pub(super) api: Api,
+    database: Database,
+    /// The victim's subject.
+    pub(super) victim: String,
+    show_id: i64,
+    /// What a show would be called that nobody may create.
+    unwanted: String,
+    /// For each call of a booking another one, so that none is in the way of the next.
+    bookings: Vec<String>,
+    /// A payment whose money is due back, and an event that was not understood.
+    payment_id: String,
+    event_id: String,
+    /// A partner's API key.
+    key: String,
+}
+
+/// A row's place in [`ROUTES`], for the booking that is its own.
+fn place(route: &Route) -> usize {
+    ROUTES.iter().position(|other| (other.method, other.resource) == (route.method, route.resource)).unwrap()
+}
+
+impl Scene {
+    pub(super) async fn new() -> Self {
+        let (api, database) = (Api::connect(), Database::connect().await);
+        let victim = unique("victim");
+        let show = json!({"name": unique("show"), "start_time": "2030-05-01T18:30:00Z", "total_seats": 1000,
+            "max_seats_per_holder": 1000, "max_pending_seats_per_holder": 1000});
+        let show_id = api.create(&show).await;
+        let mut bookings = Vec::new();
+        for _ in ROUTES {
+            let answer = api.send(book(show_id).token(&mint(&victim, ""))).await;
+            bookings.push(answer.expect(201)["booking_id"].as_str().unwrap().to_owned());
+        }
+        let long = "UPDATE bookings SET expires_at = now() + interval '1 hour' WHERE show_id = $1";
+        database.client().execute(long, &[&show_id]).await.unwrap();
+        let payment_id = unique("pi");
+        let unknown = "9000000000000-019a5b7e-8f00-7abc-8def-0123456789ab";
+        let due = api.send(stripe(&stripe_paid(unknown, &payment_id, 5000))).await;
+        assert_eq!(due.expect(200)["outcome"], "refund_due");
+        let event_id = unique("evt");
+        let odd = json!({"id": event_id, "type": "charge.refunded", "data": {"object": {"refunded": "maybe"}}});
+        assert_eq!(api.send(stripe(&odd)).await.expect(200)["outcome"], "kept");
+        let unwanted = unique("unwanted");
+        let key = partner::key().await;
+        Self { api, database, victim, show_id, unwanted, bookings, payment_id, event_id, key }
+    }
+
+    /// A call of this route that would do something, without what gives the right to it.
+    pub(super) fn call(&self, route: &Route) -> Call {
+        let Self { show_id, payment_id, event_id, victim, .. } = self;
+        let booking = format!("/bookings/{}", self.bookings[place(route)]);
+        let subject = format!("/admin/subjects/bookings?subject={victim}");
+        let new = json!({"name": self.unwanted, "start_time": "2030-05-01T18:30:00Z", "total_seats": 3});
+        let call = match (route.method, route.resource) {
+            ("GET", "/shows" | "/admin/payments" | "/admin/payments/events") => Call::new("GET", route.resource),
+            ("GET", "/shows/{show_id}") => Call::new("GET", &format!("/shows/{show_id}")),
+            ("POST", "/shows/{show_id}/bookings") => book(*show_id),
+            ("POST", "/partner/shows/{show_id}/bookings") => {
+                Call::new("POST", &format!("/partner/shows/{show_id}/bookings")).json(BOOKING)
+            }
+            (method, "/bookings/{booking_id}") => Call::new(method, &booking),
+            ("POST", "/bookings/{booking_id}/extend") => Call::new("POST", &format!("{booking}/extend")),
+            ("POST", "/bookings/{booking_id}/confirm") => Call::new("POST", &format!("{booking}/confirm")),
+            ("POST", "/webhooks/payments/stripe") => stripe(&self.paid()).header("stripe-signature", "t=1,v1=00"),
+            ("POST", "/webhooks/payments/standard") => standard("m", &self.paid()).header("webhook-signature", "v1,AA=="),
+            ("POST", "/admin/shows") => Call::new("POST", "/admin/shows").json(new.to_string()),
+            ("PATCH", "/admin/shows/{show_id}") => {
+                Call::new("PATCH", &format!("/admin/shows/{show_id}")).json(r#"{"pools":7}"#)
+            }
+            ("POST", "/admin/payments/{provider}/{payment_id}/settle") => {
+                Call::new("POST", &format!("/admin/payments/stripe/{payment_id}/settle"))
+            }
+            ("POST", "/admin/payments/events/{provider}/{event_id}/replay") => {
+                Call::new("POST", &format!("/admin/payments/events/stripe/{event_id}/replay"))
+            }
+            (method, "/admin/subjects/bookings") => Call::new(method, &subject),
+            (method, resource) => panic!("{method} {resource} has no attack: give it one"),
+        };
+        call.anonymous()
+    }
+
+    /// The same call by whoever may make it.
+    pub(super) fn rightful(&self, route: &Route) -> Call {
+        match (route.access, route.resource) {
+            (Access::Needs(scope), _) => self.call(route).token(&mint("operator", scope.as_str())),
+            (Access::Open, _) => self.call(route).token(&mint(&self.victim, "")),
+            (Access::Public, "/partner/shows/{show_id}/bookings") => self.call(route).header("x-api-key", &self.key),
+            (Access::Public, "/webhooks/payments/stripe") => stripe(&self.paid()),
+            (Access::Public, "/webhooks/payments/standard") => standard(&unique("msg"), &self.paid()),
+            (Access::Public, _) => self.call(route),
+        }
+    }
+
+    /// Sends it, and says with what it was sent if the answer is another.
+    pub(super) async fn expect(&self, what: &str, route: &Route, call: Call, status: u16) -> Answer {
+        let answer = self.api.send(call).await;
+        let call = format!("{} {} with {what}", route.method, route.resource);
+        assert_eq!(answer.status(), status, "{call}: {}", answer.body);
+        match status {
+            401 => assert_eq!(answer.slug(), Some("unauthorized"), "{call}"),
+            403 => assert_eq!(answer.slug(), Some("forbidden"), "{call}"),
+            404 => assert_eq!(answer.slug(), Some("booking-not-found"), "{call}"),
+            _ => {}
+        }
+        answer
+    }
+
+    /// All that attackers would change, as text.
+    pub(super) async fn state(&self) -> String {
+        let sql = "SELECT concat_ws(E'\\n',
+            (SELECT to_jsonb(shows)::text FROM shows WHERE id = $1),
+            (SELECT count(*) FROM shows WHERE name = $2),
+            (SELECT string_agg(to_jsonb(bookings)::text, ',' ORDER BY id) FROM bookings WHERE show_id = $1 AND holder = $3),
+            (SELECT string_agg(to_jsonb(payments)::text, ',') FROM payments WHERE payment_id IN ($4, $5)),
+            (SELECT string_agg(to_jsonb(payment_events)::text, ',' ORDER BY event_id) FROM payment_events
+                WHERE event_id = $6 OR payment_id IN ($4, $5)))";
+        let (holder, paid) = (format!("sub:{}", self.victim), self.other_payment());
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+            [&self.show_id, &self.unwanted, &holder, &self.payment_id, &paid, &self.event_id];
+        self.database.client().query_one(sql, &values).await.unwrap().get(0)
+    }
+
+    /// How many bookings the show has.
+    pub(super) async fn bookings(&self) -> i64 {
+        self.database.bookings(self.show_id).await
+    }
+
+    fn other_payment(&self) -> String {
+        format!("{}-paid", self.payment_id)
+    }
+
+    /// What both kinds of webhooks understand: somebody paid for the victim's booking.
+    fn paid(&self) -> serde_json::Value {
+        let mut paid = stripe_paid(&self.bookings[0], &self.other_payment(), 5000);
+        paid["type"] = json!("payment_intent.succeeded");
+        paid["timestamp"] = json!("2026-11-22T19:30:25Z");
+        paid["data"]["payment_id"] = json!(self.other_payment());
+        paid
+    }
+}
+
+const BOOKING: &str = r#"{"user_name":"Ada","seats":1}"#;
+
+fn book(show_id: i64) -> Call {
+    Call::new("POST", &format!("/shows/{show_id}/bookings")).json(BOOKING)
+}
