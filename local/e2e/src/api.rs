@@ -112,7 +112,7 @@ impl Answer {
 
     /// All that it says but for what is each answer's own: its headers without the date and the request's id, and its body.
     pub fn looks(&self) -> String {
-        let own = ["date", "x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id"];
+        let own = ["date", "x-amzn-requestid", "x-amz-request-id", "x-amz-apigw-id", "x-amzn-trace-id"];
         let headers = self.response.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
         let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         headers.sort_unstable();

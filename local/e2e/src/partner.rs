@@ -21,15 +21,18 @@ pub async fn key_without_a_plan() -> String {
 }
 
 async fn post(path: &str, body: Value) -> Value {
-    let request = Request::post(format!("{}/{path}", setting::required("BOXOFFICE_AWS_ENDPOINT").trim_end_matches('/')))
-        .header("content-type", "application/json")
-        // It takes any signature; the service and the region in it are what it goes by.
-        .header(
-            "authorization",
-            "AWS4-HMAC-SHA256 Credential=test/20300101/us-east-1/apigateway/aws4_request, SignedHeaders=host, Signature=0",
-        )
-        .body(Bytes::from(body.to_string()))
-        .unwrap();
+    let request = Request::post(format!(
+        "{}/{path}",
+        setting::required("BOXOFFICE_AWS_ENDPOINT").trim_end_matches('/')
+    ))
+    .header("content-type", "application/json")
+    // It takes any signature; the service and the region in it are what it goes by.
+    .header(
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=test/20300101/us-east-1/apigateway/aws4_request, SignedHeaders=host, Signature=0",
+    )
+    .body(Bytes::from(body.to_string()))
+    .unwrap();
     let response = Client::new().send(request).await;
     let text = String::from_utf8_lossy(&response.body);
     assert!(response.status < 300, "{path}: {} {text}", response.status);

@@ -98,10 +98,7 @@ async fn change_show_spreads_the_seats_anew() {
     }
     let bad = api.send(change(&json!({"pools": 257, "total_seats": 60, pending: 0, in_all: 1_000_001}))).await;
     bad.problem(422, "validation-failed");
-    assert_eq!(
-        bad.pointers(),
-        ["/max_pending_seats_per_holder", "/max_seats_per_holder", "/pools", "/total_seats"]
-    );
+    assert_eq!(bad.pointers(), ["/max_pending_seats_per_holder", "/max_seats_per_holder", "/pools", "/total_seats"]);
     let nowhere = Call::new("PATCH", "/admin/shows/999999999").json(json!({"pools": 1}).to_string());
     api.send(nowhere).await.problem(404, "show-not-found");
 }

@@ -91,7 +91,10 @@ async fn holds_no_more_than_the_limit(holder: &str, call: impl Fn(Call) -> Call)
         // Under this load some are told to come back: that is no seat.
         if answer.status() != 503 && answer.slug() != Some("too-many-requests") {
             answer.problem(409, "pending-limit");
-            assert_eq!((&answer.body["held_seats"], &answer.body["max_seats"]), (&json!(MAX_PENDING), &json!(MAX_PENDING)));
+            assert_eq!(
+                (&answer.body["held_seats"], &answer.body["max_seats"]),
+                (&json!(MAX_PENDING), &json!(MAX_PENDING))
+            );
         }
     }
     // Others find what is left.

@@ -8,6 +8,8 @@ use boxoffice_e2e::{
 };
 use serde_json::json;
 
+use super::with_each;
+
 /// The calls of a booking that anybody may try.
 const CALLS: [(&str, &str); 3] = [("GET", ""), ("POST", "/extend"), ("DELETE", "")];
 
@@ -31,12 +33,18 @@ async fn book(api: &Api, show_id: i64, subject: Option<&str>) -> String {
     api.send(call).await.expect(201)["booking_id"].as_str().unwrap().to_owned()
 }
 
-/// Ids that are near this one: other shows with this uuid, and this show with one hexadecimal digit changed.
-fn neighbours(id: &str, other_show: i64) -> Vec<String> {
+/// Ids of other shows with this uuid.
+fn of_other_shows(id: &str, other_show: i64) -> Vec<String> {
     let (show_id, uuid) = id.split_once('-').unwrap();
     let show_id: i64 = show_id.parse().unwrap();
     let shows = [show_id - 1, show_id + 1, other_show, 1].into_iter().filter(|other| *other != show_id);
-    let mut near: Vec<_> = shows.map(|other| format!("{other}-{uuid}")).collect();
+    shows.map(|other| format!("{other}-{uuid}")).collect()
+}
+
+/// Ids of this show with one hexadecimal digit changed.
+fn neighbours(id: &str) -> Vec<String> {
+    let (show_id, uuid) = id.split_once('-').unwrap();
+    let mut near = Vec::new();
     for (at, digit) in uuid.char_indices() {
         // The version stays one, so that it is still an id. The first 12 digits are a time: one earlier, one later.
         let Some(value) = digit.to_digit(16).filter(|_| at != 14) else { continue };
@@ -80,16 +88,26 @@ async fn a_guessed_id_leads_nowhere_and_does_not_say_how_near_it_was() {
     let _kept = Database::keep_holds(show_id).await;
     let id = book(&api, show_id, None).await;
     let nowhere = looks(&api, &format!("{show_id}-019a5b7e-8f00-7abc-8def-0123456789ab"), None).await;
-    for guess in neighbours(&id, other) {
+    for guess in of_other_shows(&id, other) {
         assert_eq!(looks(&api, &guess, None).await, nowhere, "{guess}");
     }
-    for guess in spellings(&id) {
-        // Some are no path that the gateway lets through: whatever it says, it is not the booking.
-        for (method, action) in CALLS {
+    with_each(neighbours(&id).into_iter().zip(CALLS.into_iter().cycle()), |(guess, (method, action))| {
+        let (api, nowhere) = (api.clone(), nowhere[0].clone());
+        async move {
+            let answer = api.send(Call::new(method, &format!("/bookings/{guess}{action}")).anonymous()).await;
+            assert_eq!(answer.looks(), nowhere, "{method} {guess}");
+        }
+    })
+    .await;
+    with_each(spellings(&id).into_iter().zip(CALLS.into_iter().cycle()), |(guess, (method, action))| {
+        let api = api.clone();
+        async move {
+            // Some are no path that the gateway lets through: whatever it says, it is not the booking.
             let answer = api.send(Call::new(method, &format!("/bookings/{guess}{action}"))).await;
             assert!(matches!(answer.status(), 403 | 404), "{method} {guess}: {} {}", answer.status(), answer.body);
         }
-    }
+    })
+    .await;
     // The one that was not guessed still holds its seat.
     assert_eq!(api.get(&format!("/bookings/{id}")).await.expect(200)["status"], "PENDING");
     assert_eq!(database.sound_seats(show_id).await.pending, 1);
@@ -140,7 +158,8 @@ async fn anothers_idempotency_key_does_not_tell_the_others_booking() {
         assert_eq!(theirs.header("idempotency-replayed"), None);
     }
     // As the column has it: no key of a client's has a space.
-    let call = Call::new("POST", &format!("/shows/{show_id}/bookings")).header("idempotency-key", format!("sub:{ada} {key}"));
+    let call =
+        Call::new("POST", &format!("/shows/{show_id}/bookings")).header("idempotency-key", format!("sub:{ada} {key}"));
     let answer = api.send(call.json(r#"{"user_name":"Ada","seats":1}"#).anonymous()).await;
     answer.problem(400, "malformed-request");
     let again = book(&mint(&ada, ""), &key).await;

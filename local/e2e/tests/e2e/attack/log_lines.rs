@@ -19,7 +19,17 @@ use tokio::{
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What each line of a function's begins with: the platform's words, a metric, or a level of ours.
-const BEGINNINGS: [&str; 9] = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "{\"", " INFO ", " WARN ", "ERROR ", "DEBUG ", "TRACE "];
+const BEGINNINGS: [&str; 9] = [
+    "START RequestId: ",
+    "END RequestId: ",
+    "REPORT RequestId: ",
+    "{\"",
+    " INFO ",
+    " WARN ",
+    "ERROR ",
+    "DEBUG ",
+    "TRACE ",
+];
 
 /// Texts that would begin a line, if a line break were written as one.
 fn forged(mark: &str) -> [String; 4] {
@@ -38,7 +48,8 @@ async fn attack(mark: &str) {
     for text in forged(mark) {
         let escaped: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let body = json!({"user_name": text, "seats": text, text.as_str(): text}).to_string();
-        let event = json!({"id": text, "type": text, "data": {"object": {"id": text, "metadata": {"booking_id": text}}}});
+        let event =
+            json!({"id": text, "type": text, "data": {"object": {"id": text, "metadata": {"booking_id": text}}}});
         for call in [
             Call::new("POST", &format!("/shows/{show_id}/bookings")).json(body.clone()),
             Call::new("POST", &format!("/shows/{show_id}/bookings")).json(format!("\"{text}\"")),

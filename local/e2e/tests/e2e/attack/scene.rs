@@ -9,6 +9,7 @@ use boxoffice_e2e::{
     webhook::{standard, stripe, stripe_paid},
 };
 use boxoffice_functions::access::{Access, ROUTES, Route};
+use boxoffice_testkit::issuer::now;
 use serde_json::json;
 
 /// The victim's, and what attackers would make of it.
@@ -76,8 +77,15 @@ impl Scene {
             (method, "/bookings/{booking_id}") => Call::new(method, &booking),
             ("POST", "/bookings/{booking_id}/extend") => Call::new("POST", &format!("{booking}/extend")),
             ("POST", "/bookings/{booking_id}/confirm") => Call::new("POST", &format!("{booking}/confirm")),
-            ("POST", "/webhooks/payments/stripe") => stripe(&self.paid()).header("stripe-signature", "t=1,v1=00"),
-            ("POST", "/webhooks/payments/standard") => standard("m", &self.paid()).header("webhook-signature", "v1,AA=="),
+            ("POST", "/webhooks/payments/stripe") => {
+                let signature = format!("t={},v1={}", now(), "00".repeat(32));
+                Call::new("POST", route.resource).json(self.paid().to_string()).header("stripe-signature", signature)
+            }
+            ("POST", "/webhooks/payments/standard") => Call::new("POST", route.resource)
+                .json(self.paid().to_string())
+                .header("webhook-id", "msg_1")
+                .header("webhook-timestamp", now().to_string())
+                .header("webhook-signature", format!("v1,{}=", "A".repeat(43))),
             ("POST", "/admin/shows") => Call::new("POST", "/admin/shows").json(new.to_string()),
             ("PATCH", "/admin/shows/{show_id}") => {
                 Call::new("PATCH", &format!("/admin/shows/{show_id}")).json(r#"{"pools":7}"#)

@@ -34,7 +34,10 @@ fn untimely(scope: &str) -> Vec<(&'static str, String)> {
         ("not yet valid", with(json!({"nbf": now() + 3600}))),
         ("wrong audience", with(json!({"aud": "https://other.example"}))),
         ("wrong issuer", with(json!({"iss": "https://evil.example"}))),
-        ("our issuer among others", with(json!({"iss": [setting::required("BOXOFFICE_ISSUER"), "https://evil.example"]}))),
+        (
+            "our issuer among others",
+            with(json!({"iss": [setting::required("BOXOFFICE_ISSUER"), "https://evil.example"]})),
+        ),
         ("nobody's", with(json!({"sub": ""}))),
     ]
 }
@@ -59,7 +62,10 @@ fn forged(scope: &str) -> Vec<(&'static str, String)> {
         ("alg none", assemble(&named("none").to_string(), &good.to_string(), |_| Vec::new())),
         ("alg NoNe with a signature", key().token_with(&named("NoNe"), &good)),
         ("HS256 by the public key in PEM", by_secret(&named("HS256"), &pem)),
-        ("HS256 by the public key's modulus", by_secret(&named("HS256"), key().jwk()["n"].as_str().unwrap().as_bytes())),
+        (
+            "HS256 by the public key's modulus",
+            by_secret(&named("HS256"), key().jwk()["n"].as_str().unwrap().as_bytes()),
+        ),
         ("HS256 by an empty file that its kid names", by_secret(&path, b"")),
         ("RS256 by the public key as a secret", by_secret(&header, &pem)),
         ("another key under the same kid", stranger.token(&good)),
