@@ -1,14 +1,7 @@
 -- What is left of payments: the reconciliation reads its rows in slices, and an event that was not understood can be
 -- applied later.
 --
--- The indexes of bookings are built while bookings wait: half a second for two million rows.
-
--- Serves the seats of a show that are sold. Without it a look at one show reads all that was ever booked of it, FAILED
--- too, of which there is no bound: 0.2 to 0.7 s for two million, of which a quarter are sold. By it, 0.07 s, and up to
--- 0.27 s while vacuum has not been there. A hold has no entry here, so that booking writes no more than before (by pgbench at
--- 50 connections, 10 rounds of each in turn: 4,748 a second without it, 4,628 with it, and rounds that differ by 10 %);
--- those that are PENDING are found by bookings_due.
-CREATE INDEX bookings_sold ON bookings (show_id) INCLUDE (seats) WHERE status = 'CONFIRMED';
+-- The index of bookings is built while bookings wait: some tenths of a second for two million rows.
 
 -- Serves the reconciliation of bookings that were refunded.
 CREATE INDEX bookings_refunded ON bookings (show_id, id) WHERE failure_reason = 'refunded';

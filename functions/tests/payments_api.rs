@@ -119,7 +119,7 @@ async fn an_operator_sees_what_was_not_understood_and_replays_it() {
     keep("stripe", "evt_3", &scene.paid(3)[..60].repeat(1_093)[..65_536]).await;
 
     let list = async |query: &[(&str, &str)]| {
-        call(&admin, &api_event("GET", "/admin/payments/events", &[], query, &[], None)).await
+        call(&admin, &operator(api_event("GET", "/admin/payments/events", &[], query, &[], None))).await
     };
     let ids = |page: &Answer| -> Vec<String> {
         let events = page.body["events"].as_array().unwrap().iter();
@@ -138,7 +138,7 @@ async fn an_operator_sees_what_was_not_understood_and_replays_it() {
     let replay = async |provider: &str, event_id: &str| {
         let path = [("provider", provider), ("event_id", event_id)];
         let resource = "/admin/payments/events/{provider}/{event_id}/replay";
-        call(&admin, &api_event("POST", resource, &path, &[], &[], None)).await
+        call(&admin, &operator(api_event("POST", resource, &path, &[], &[], None))).await
     };
     for _ in 0..2 {
         let replayed = replay("stripe", "evt_1").await;

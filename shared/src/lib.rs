@@ -16,15 +16,18 @@
 //!    is held; no clock of a caller takes part.
 //! 5. A payment whose success was received is exactly one of confirmed, refund due and refunded, and a booking has at
 //!    most one that is confirmed. An event has its effect once, in the transaction that records it.
+//! 6. A booking is made only while its holder is within the show's limits: what the holder has is counted under the
+//!    holder's lock, in the statement that takes the seats, by a snapshot that is younger than the lock.
 //!
 //! # Lock order
 //!
-//! The key of a payment's event, then the payment's row, then booking rows by `(show_id, id)`, then pool rows by
-//! `(show_id, pool_no)`. A show's own row, which only [`ops::set_pools`] locks, comes before its pools.
+//! The holder of a show (an advisory lock, which only bookings take), the key of a payment's event, then the payment's row, then booking rows by `(show_id, id)`, then pool rows by
+//! `(show_id, pool_no)`. A show's own row, which only [`ops::set_pools`] and
+//! [`ops::set_holder_limits`] lock, comes before its pools.
 //!
 //! | operation | locks |
 //! |---|---|
-//! | [`ops::book`] | one pool; only when no single pool has the seats: all pools of the show |
+//! | [`ops::book`] | the holder of the show, then one pool; only when no single pool has the seats: all pools of the show |
 //! | [`ops::confirm`] | one booking |
 //! | [`ops::cancel`] | one booking, then one pool |
 //! | [`ops::extend`] | one booking |
@@ -33,6 +36,7 @@
 //! | [`ops::set_pools`] | the show, then all of its pools |
 //! | [`ops::record_payment`] | the event's key, one payment, its booking; then one pool, or for a late payment that no single pool has seats for all pools of the show |
 //! | [`ops::replay_payment`] | the event, then as `record_payment` |
+//! | [`ops::set_holder_limits`] | the show |
 //! | [`ops::settle_payment`] | one payment |
 //! | reads, [`ops::check`] | nothing |
 //!

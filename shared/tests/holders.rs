@@ -152,12 +152,12 @@ async fn the_lock_of_the_holder_is_needed() {
             client.batch_execute(&format!("CREATE OR REPLACE FUNCTION{function}")).await.unwrap();
         }
         // Both have counted before either has the pool, if nothing makes them take turns.
-        let holder = database.admin_client().await;
+        let (holder, watcher) = (database.admin_client().await, database.admin_client().await);
         holder.batch_execute("BEGIN; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
         let ada = ada();
         let (one, two, ()) = tokio::join!(hold(&db[0], &ada, show, 4), hold(&db[1], &ada, show, 4), async {
             // The first waits for the pool; the second for the first, or for the pool as well.
-            wait::until_waiting(&client, 2).await;
+            wait::until_waiting(&watcher, 2).await;
             holder.batch_execute("COMMIT").await.unwrap();
         });
         assert_eq!(has(&client, show, &ada).await.0, expected, "{one:?} {two:?}");
