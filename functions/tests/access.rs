@@ -124,3 +124,32 @@ fn scopes_are_read_as_they_are_written() {
     assert_eq!(Scopes::read(&all).to_string(), all);
     assert_eq!(Scopes::read("shows:write,bookings:read Shows:write  "), Scopes::default());
 }
+
+/// A flood of one costly route must not take the stage's whole rate from the others.
+#[test]
+fn every_route_that_writes_has_a_throttle_of_its_own() {
+    let template = read("template.yaml");
+    let settings = template["Resources"]["Api"]["Properties"]["MethodSettings"].as_array().unwrap();
+    let bounded = |setting: &&Value| {
+        ["ThrottlingRateLimit", "ThrottlingBurstLimit"]
+            .iter()
+            .all(|name| setting[name].is_string() || setting[name].is_number())
+    };
+    let throttled: BTreeSet<_> = settings
+        .iter()
+        .filter(bounded)
+        .map(|setting| {
+            let path = setting["ResourcePath"].as_str().unwrap().replacen('/', "", 1).replace("~1", "/");
+            (setting["HttpMethod"].as_str().unwrap().to_owned(), path)
+        })
+        .collect();
+    assert!(throttled.contains(&("*".to_owned(), "*".to_owned())), "the stage: {throttled:?}");
+    // Those of a booking that is there are as many as bookings.
+    let costly = |route: &&boxoffice_functions::access::Route| {
+        route.method != "GET" && !route.resource.starts_with("/bookings/") || route.resource.starts_with("/admin/")
+    };
+    for route in ROUTES.iter().filter(costly) {
+        let key = (route.method.to_owned(), route.resource.to_owned());
+        assert!(throttled.contains(&key), "{} {}", route.method, route.resource);
+    }
+}

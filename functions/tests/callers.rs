@@ -234,3 +234,30 @@ async fn a_request_from_nowhere_makes_no_booking() {
     assert_eq!(common::bookings(&database.client().await).await, 0);
     assert!(Holder::of_api_key("").is_err());
 }
+
+/// A client's word for where it is has no weight: the gateway's does. Nor is a key that the gateway did not check.
+#[tokio::test]
+async fn a_header_cannot_change_where_a_request_came_from() {
+    let database = Database::create().await;
+    show(&database).await;
+    let client = database.client().await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let builder = book(&database.url(), &queue.endpoint(), &queue.queue_url());
+    let instance = ready(builder.env("MAX_PENDING_SEATS_PER_HOLDER", "2")).await;
+    assert_eq!(call(&instance, &booking(2, &[])).await.status, 201);
+    for (name, value) in [
+        ("X-Forwarded-For", "203.0.113.9"),
+        ("X-Forwarded-For", "203.0.113.9, 192.0.2.1"),
+        ("Forwarded", "for=203.0.113.9"),
+        ("X-Real-IP", "203.0.113.9"),
+        ("True-Client-IP", "203.0.113.9"),
+        ("CF-Connecting-IP", "203.0.113.9"),
+        ("X-Amzn-Source-Ip", "203.0.113.9"),
+        ("x-api-key", "a-key-of-nobody"),
+    ] {
+        let answer = call(&instance, &booking(1, &[(name, value)])).await;
+        assert_eq!((answer.status, answer.problem()), (409, "pending-limit"), "{name}: {value}");
+    }
+    let holders = "SELECT string_agg(DISTINCT holder, ' ') FROM bookings";
+    assert_eq!(client.query_one(holders, &[]).await.unwrap().get::<_, String>(0), "ip:192.0.2.1");
+}

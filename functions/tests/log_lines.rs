@@ -84,7 +84,9 @@ async fn holds_its_lines(name: &str, builder: impl Fn() -> Builder, events: &[Va
         assert!(instance.logged(says).await, "{name}: {}", instance.stdout());
         for line in instance.stdout().lines() {
             let is_ours = match format {
-                "JSON" => serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object() && line.get(MARK).is_none()),
+                "JSON" => {
+                    serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object() && line.get(MARK).is_none())
+                }
                 _ => BEGINNINGS.iter().any(|beginning| line.starts_with(beginning)) || is_metric(line),
             };
             assert!(is_ours && !line.contains(char::is_control), "{name} {format}: {line:?}");
