@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 /// What an attacker's line would begin with. It is found nowhere else.
 const MARK: &str = "zq-forged";
 
-/// What a line of the text form begins with, and a metric.
-const BEGINNINGS: [&str; 6] = ["ERROR ", " WARN ", " INFO ", "DEBUG ", "TRACE ", "{\"_aws\":"];
+/// What a line of the text form begins with.
+const BEGINNINGS: [&str; 5] = ["ERROR ", " WARN ", " INFO ", "DEBUG ", "TRACE "];
 
 /// Texts that would begin a line, or end a JSON text, if they were written as they are.
 fn forged() -> [String; 5] {
@@ -83,15 +83,18 @@ async fn holds_its_lines(name: &str, builder: impl Fn() -> Builder, events: &[Va
         }
         assert!(instance.logged(says).await, "{name}: {}", instance.stdout());
         for line in instance.stdout().lines() {
-            let is_ours = match format {
-                "JSON" => {
-                    serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object() && line.get(MARK).is_none())
-                }
-                _ => BEGINNINGS.iter().any(|beginning| line.starts_with(beginning)) || is_metric(line),
-            };
-            assert!(is_ours && !line.contains(char::is_control), "{name} {format}: {line:?}");
+            assert!(is_ours(format, line), "{name} {format}: {line:?}");
         }
     }
+}
+
+/// Whether a line can be the function's own: by its form and its beginning, and without anything that ends or hides a line.
+fn is_ours(format: &str, line: &str) -> bool {
+    let has_form = match format {
+        "JSON" => serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object() && line.get(MARK).is_none()),
+        _ => BEGINNINGS.iter().any(|beginning| line.starts_with(beginning)) || is_metric(line),
+    };
+    has_form && !line.contains(char::is_control)
 }
 
 /// A metric is a JSON object in either form.
@@ -163,4 +166,18 @@ async fn a_token_begins_no_line_of_the_authorizer() {
         builder.env("OIDC_ISSUER", issuer.url()).env("OIDC_AUDIENCE", "boxoffice")
     };
     holds_its_lines("authorize", builder, &events, "a call was refused").await;
+}
+
+/// What would be written without escapes is seen.
+#[test]
+fn a_forged_line_is_no_line_of_ours() {
+    for text in forged() {
+        let json = |message: &str| format!("{{\"level\":\"INFO\",\"fields\":{{\"message\":\"{message}\"}}}}");
+        let ours = |format, lines: &str| lines.lines().all(|line| is_ours(format, line));
+        assert!(!ours("JSON", &json(&text)), "{text:?}");
+        let escaped = json!(text).to_string();
+        assert!(ours("JSON", &json(&escaped[1..escaped.len() - 1])) || text.contains('\u{85}'), "{text:?}");
+        let is_one_line = !text.contains(char::is_control);
+        assert_eq!(ours("TEXT", &format!(" INFO {text}")), is_one_line, "{text:?}");
+    }
 }
