@@ -16,11 +16,13 @@
 //!    is held; no clock of a caller takes part.
 //! 5. A payment whose success was received is exactly one of confirmed, refund due and refunded, and a booking has at
 //!    most one that is confirmed. An event has its effect once, in the transaction that records it.
+//! 6. An anonymised booking has no name, holder or key, and no event that tells of it has its payload, whichever came first.
 //!
 //! # Lock order
 //!
 //! The key of a payment's event, then the payment's row, then booking rows by `(show_id, id)`, then pool rows by
-//! `(show_id, pool_no)`. A show's own row, which only [`ops::set_pools`] locks, comes before its pools.
+//! `(show_id, pool_no)`. A show's own row comes before its pools. A recorded event's row comes last: whoever has it waits for
+//! nothing more.
 //!
 //! | operation | locks |
 //! |---|---|
@@ -31,8 +33,12 @@
 //! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
 //! | [`ops::sweep`] | the same, but skips bookings that are locked |
 //! | [`ops::set_pools`] | the show, then all of its pools |
-//! | [`ops::record_payment`] | the event's key, one payment, its booking; then one pool, or for a late payment that no single pool has seats for all pools of the show |
+//! | [`ops::record_payment`] | the event's key, one payment, its booking; then one pool, or for a late payment that no single pool has seats for all pools of the show; at the end the booking, shared, unless it has it |
 //! | [`ops::settle_payment`] | one payment |
+//! | [`ops::anonymise_bookings`] | the bookings of the page but for those that are locked, then their events |
+//! | [`ops::mark_anonymised`] | the show |
+//! | [`ops::empty_payloads`] | the events of the batch but for those that are locked |
+//! | [`ops::erase_subject`] | the bookings of the batch, then their events |
 //! | reads, [`ops::check`] | nothing |
 //!
 //! No lock is held across a network round trip: an operation is one statement, or a pipelined transaction that reaches

@@ -44,6 +44,8 @@ pub enum Counter {
     CheckFailed,
     /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
     PaidNotConfirmed,
+    /// Bookings whose personal data was taken out.
+    Anonymised,
     /// Bookings refused since their holder has, or let go, too much of the show.
     HolderLimited,
     /// Requests that were answered 503 because of a lock or a lost database.
@@ -79,6 +81,7 @@ impl Counter {
             Self::InvariantBroken => "InvariantBroken",
             Self::CheckFailed => "CheckFailed",
             Self::PaidNotConfirmed => "PaidNotConfirmed",
+            Self::Anonymised => "Anonymised",
             Self::HolderLimited => "HolderLimited",
             Self::Unavailable => "Unavailable",
         }

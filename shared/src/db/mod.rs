@@ -3,6 +3,7 @@
 mod fault;
 mod pool;
 mod run;
+mod told;
 
 pub use pool::{Db, connect};
 pub(crate) use run::{Repeat, Statement, Values};
