@@ -1,10 +1,13 @@
-//! What operators do: `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments` and
-//! `POST /admin/payments/{provider}/{payment_id}/settle`.
+//! What operators do: `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`,
+//! `POST /admin/payments/{provider}/{payment_id}/settle`, and `GET` and `DELETE /admin/subjects/bookings`.
+
+use std::time::{Duration, Instant};
 
 use boxoffice_shared::{
     config::{Environment, Reader},
     db::Db,
     error::Cause,
+    metrics::Counter,
     model::{Pools, SeatCount, TotalSeats},
     ops::{self, LimitChange, NewShow},
     start::start,
@@ -15,6 +18,9 @@ use crate::{
     http::{Call, Fields, Problem, Reply},
     serve::Handler,
 };
+
+/// For how long batches of an erasure are begun: the Lambda's 15 s, less one batch and its retries (10 s).
+const ERASURE_BUDGET: Duration = Duration::from_secs(4);
 
 /// The Lambda for operators.
 #[derive(Clone, Debug)]
@@ -37,6 +43,8 @@ impl Handler for ManageShows {
             ("PATCH", "/admin/shows/{show_id}") => self.change(call).await,
             ("GET", "/admin/payments") => self.list_payments(call).await,
             ("POST", "/admin/payments/{provider}/{payment_id}/settle") => self.settle_payment(call).await,
+            ("GET", "/admin/subjects/bookings") => self.export_subject(call).await,
+            ("DELETE", "/admin/subjects/bookings") => self.erase_subject(call).await,
             _ => Err(Problem::RouteNotFound),
         }
     }
@@ -80,6 +88,29 @@ impl ManageShows {
             tracing::info!(%provider, %payment_id, "a refund that was due was settled by an operator");
         }
         Ok(Reply::ok(&settled.payment))
+    }
+
+    async fn export_subject(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let (subject, limit, after) = call.subject_page()?;
+        let page = ops::export_subject(&self.db, &subject, limit, after).await?;
+        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        tracing::info!(bookings = page.bookings.len(), "what is kept about a subject was told to an operator");
+        Ok(Reply::ok(&json!({ "bookings": page.bookings, "next_cursor": next_cursor })))
+    }
+
+    /// Erases in batches, each a transaction, until nothing is left or the time is up. What a call that fails has erased stays
+    /// so: repeating it does the rest.
+    async fn erase_subject(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let subject = call.about_subject()?;
+        let (begun, mut erased, mut more) = (Instant::now(), 0, true);
+        while more && begun.elapsed() < ERASURE_BUDGET {
+            let batch = ops::erase_subject(&self.db, &subject).await?;
+            Counter::Anonymised.add(batch);
+            erased += batch;
+            more = batch == u64::from(ops::MAX_ERASED);
+        }
+        tracing::info!(erased, more, "bookings of a subject were erased by an operator");
+        Ok(Reply::ok(&json!({ "erased": erased, "more": more })))
     }
 
     fn read_new(&self, call: &Call<'_>) -> Result<NewShow, Problem> {

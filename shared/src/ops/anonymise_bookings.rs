@@ -35,8 +35,12 @@ pub struct Anonymised {
 /// # Errors
 /// Only those that every operation has; then none was changed.
 pub async fn anonymise_bookings(db: &Db, show: DueShow, after: Option<Uuid>) -> Result<Anonymised, Error> {
-    let values: Values<'_> = &[&show.id().get(), &after, &PAGE];
+    let values: Values<'_> = &[&show.id().get(), &after.unwrap_or_else(Uuid::nil), &PAGE];
     let rows = db.run(&ANONYMISE_BOOKINGS, values, Repeat::Safe).await?;
     let row = row::only(&rows)?;
-    Ok(Anonymised { bookings: row::count(row, "anonymised")?, left: row::count(row, "left")?, last: row::get(row, "last")? })
+    Ok(Anonymised {
+        bookings: row::count(row, "anonymised")?,
+        left: row::count(row, "left")?,
+        last: row::get(row, "last")?,
+    })
 }

@@ -1,6 +1,6 @@
 -- Anonymises a page of a show's bookings, but for those that are PENDING.
 --
--- $1 show_id bigint; $2 id uuid or NULL: the page begins after it; $3 limit bigint: rows that are looked at
+-- $1 show_id bigint; $2 id uuid: the page begins after it; $3 limit bigint: rows that are looked at
 --
 -- Locks: those of the bookings that nobody else has locked, then their events. A locked booking is being settled or refunded by
 -- somebody: it is skipped, so that neither its buyer waits for a thousand rows nor those for one. There is no hurry.
@@ -10,7 +10,7 @@ WITH page AS MATERIALIZED (
     -- By the primary key and whatever they are: so a page is bounded, however many of them were anonymised before.
     SELECT id, anonymised_at IS NULL AS is_named
     FROM bookings
-    WHERE show_id = $1 AND ($2 IS NULL OR id > $2)
+    WHERE show_id = $1 AND id > $2
     ORDER BY id
     LIMIT $3
 ), locked AS MATERIALIZED (

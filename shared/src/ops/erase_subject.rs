@@ -9,7 +9,8 @@ use crate::{
     model::{Holder, Subject},
 };
 
-static ERASE_SUBJECT: Statement = Statement { sql: include_str!("erase_subject.sql"), types: &[Type::TEXT, Type::INT8] };
+static ERASE_SUBJECT: Statement =
+    Statement { sql: include_str!("erase_subject.sql"), types: &[Type::TEXT, Type::INT8] };
 
 /// Bookings of one batch at most.
 pub const MAX_ERASED: u16 = 1_000;

@@ -13,10 +13,8 @@ use crate::{
 static SUBJECT_BOOKINGS: Statement =
     Statement { sql: include_str!("subject_bookings.sql"), types: &[Type::TEXT, Type::INT8, Type::UUID, Type::INT8] };
 
-static SUBJECT_PAYMENTS: Statement = Statement {
-    sql: include_str!("subject_payments.sql"),
-    types: &[Type::INT8_ARRAY, Type::UUID_ARRAY, Type::INT8],
-};
+static SUBJECT_PAYMENTS: Statement =
+    Statement { sql: include_str!("subject_payments.sql"), types: &[Type::INT8_ARRAY, Type::UUID_ARRAY, Type::INT8] };
 
 static SUBJECT_EVENTS: Statement = Statement {
     sql: include_str!("subject_events.sql"),
