@@ -6,8 +6,9 @@
 -- put names and addresses there). payments and the other columns of payment_events are ids, amounts and times: they are kept,
 -- since accounts must be.
 
--- Serves the retention job. It has an entry for what the job has not done yet, so it costs a webhook one entry at its right
--- end, and a booking nothing: no index of bookings is new.
+-- Serves the retention job. It has an entry for what the job has not done yet.
+--
+-- What is new here costs a booking nothing. A payment's event costs the server 0.1 ms more than the 0.6 before.
 CREATE INDEX payment_events_to_empty ON payment_events (received_at) WHERE payload <> '';
 
 -- Serves export and erasure by subject.
@@ -81,8 +82,9 @@ $$;
 -- A refund may be told of long after its booking was anonymised, and whoever asked to be forgotten is often given the money
 -- back just then: what the provider sends of it is not kept.
 --
--- It runs when the event's transaction is done with everything else, and waits for whoever is anonymising the booking: so it
--- is either the erasure that sees the event, or the event that sees the erasure.
+-- It waits for whoever is anonymising the booking: so it is either the erasure that sees the event, or the event that sees the
+-- erasure. It runs when the event's transaction is done with everything else: two events of one payment would wait for each
+-- other if they had locked the booking before the payment.
 --
 -- Locks: the booking, against its erasure only; mostly the transaction has it already. Then the events, if it was anonymised.
 CREATE FUNCTION empty_event_of_anonymised() RETURNS trigger LANGUAGE plpgsql AS $$

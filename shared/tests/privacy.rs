@@ -607,6 +607,26 @@ async fn an_event_that_changes_nothing_waits_for_the_erasure() {
     assert_eq!(with_payload(&client).await, [""; 0]);
 }
 
+/// It looks at the booking last: were it to lock it before the payment, two events of one payment could wait for each other.
+#[tokio::test]
+async fn an_event_locks_its_booking_after_its_payment() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = pay::priced_show(&db, 10, 1).await.id();
+    let id = book(&db, &request(show, 2)).await;
+    record(&db, pay::success("evt_1", "pi_1", id, 2)).await;
+    let holder = database.admin_client().await;
+    holder.batch_execute("BEGIN; SELECT FROM payments FOR UPDATE").await.unwrap();
+    let pid = wait::pid(&holder).await;
+    let (recorded, ()) =
+        tokio::join!(record(&db, pay::event("evt_2", "pi_1", Some(id), PaymentChange::Failed)), async {
+            wait::until_blocked(&client, pid, 1).await;
+            client.batch_execute("SELECT FROM bookings FOR UPDATE NOWAIT").await.unwrap();
+            holder.batch_execute("COMMIT").await.unwrap();
+        });
+    assert_eq!(recorded, Recorded::Kept);
+}
+
 /// The server quotes the row that breaks a constraint. The log says which constraint it was, and not whose row.
 #[tokio::test]
 async fn an_error_tells_nothing_of_the_row() {

@@ -16,8 +16,8 @@ use serde::Serialize;
 
 use crate::{run::Worker, sweep_holds::Tick};
 
-/// For how long new batches are begun: the Lambda's 55 s, less one batch and its retries (20 s at most). A million bookings,
-/// roughly; what is left then is for the next hour.
+/// For how long new batches are begun: the Lambda's 55 s, less one batch and its retries (20 s at most). It is enough for
+/// some hundred thousand bookings; what is left then is for the next hour.
 const BUDGET: Duration = Duration::from_secs(35);
 
 /// For how long of that batches of payloads are begun, so that neither kind keeps the other from its turn.

@@ -12,7 +12,7 @@ use crate::{
 static ANONYMISE_BOOKINGS: Statement =
     Statement { sql: include_str!("anonymise_bookings.sql"), types: &[Type::INT8, Type::UUID, Type::INT8] };
 
-/// Bookings of one page at most: some tens of milliseconds, for which they are locked.
+/// Bookings of one page at most. 1,000 take a tenth of a second, for which they are locked.
 const PAGE: i64 = 1_000;
 
 /// What became of a page of a show's bookings.
