@@ -8,7 +8,7 @@
 //! | [`list_shows`] | `GET /shows`, `GET /shows/{show_id}` |
 //! | [`book`] | `POST /shows/{show_id}/bookings`, `POST /partner/shows/{show_id}/bookings` |
 //! | [`confirm`] | `GET` and `DELETE /bookings/{booking_id}`, `POST /bookings/{booking_id}/confirm` and `/extend`, `POST /webhooks/payments/stripe` and `/standard` |
-//! | [`manage_shows`] | `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`, `POST /admin/payments/{provider}/{payment_id}/settle`, `GET /admin/payments/events`, `POST /admin/payments/events/{provider}/{event_id}/replay` |
+//! | [`manage_shows`] | `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`, `POST /admin/payments/{provider}/{payment_id}/settle`, `GET /admin/payments/events`, `POST /admin/payments/events/{provider}/{event_id}/replay`, `GET` and `DELETE /admin/subjects/bookings` |
 
 pub mod access;
 pub mod authorize;

@@ -1,6 +1,8 @@
 //! What operators do: `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`,
-//! `POST /admin/payments/{provider}/{payment_id}/settle`, `GET /admin/payments/events` and
-//! `POST /admin/payments/events/{provider}/{event_id}/replay`.
+//! `POST /admin/payments/{provider}/{payment_id}/settle`, `GET /admin/payments/events`,
+//! `POST /admin/payments/events/{provider}/{event_id}/replay`, and `GET` and `DELETE /admin/subjects/bookings`.
+
+use std::time::{Duration, Instant};
 
 use boxoffice_shared::{
     config::{Environment, Reader},
@@ -18,6 +20,9 @@ use crate::{
     serve::Handler,
     webhooks::read_again,
 };
+
+/// For how long batches of an erasure are begun: the Lambda's 15 s, less one batch and its retries (10 s).
+const ERASURE_BUDGET: Duration = Duration::from_secs(4);
 
 /// The Lambda for operators.
 #[derive(Clone, Debug)]
@@ -42,6 +47,8 @@ impl Handler for ManageShows {
             ("POST", "/admin/payments/{provider}/{payment_id}/settle") => self.settle_payment(call).await,
             ("GET", "/admin/payments/events") => self.list_events(call).await,
             ("POST", "/admin/payments/events/{provider}/{event_id}/replay") => self.replay_event(call).await,
+            ("GET", "/admin/subjects/bookings") => self.export_subject(call).await,
+            ("DELETE", "/admin/subjects/bookings") => self.erase_subject(call).await,
             _ => Err(Problem::RouteNotFound),
         }
     }
@@ -104,6 +111,29 @@ impl ManageShows {
         Counter::count_payment(recorded);
         tracing::info!(%provider, %event_id, ?recorded, "an event that had not been understood was replayed by an operator");
         Ok(Reply::ok(&ops::get_event(&self.db, provider, &event_id).await?.0))
+    }
+
+    async fn export_subject(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let (subject, limit, after) = call.subject_page()?;
+        let page = ops::export_subject(&self.db, &subject, limit, after).await?;
+        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        tracing::info!(bookings = page.bookings.len(), "what is kept about a subject was told to an operator");
+        Ok(Reply::ok(&json!({ "bookings": page.bookings, "next_cursor": next_cursor })))
+    }
+
+    /// Erases in batches, each a transaction, until nothing is left or the time is up. What a call that fails has erased stays
+    /// so: repeating it does the rest.
+    async fn erase_subject(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let subject = call.about_subject()?;
+        let (begun, mut erased, mut more) = (Instant::now(), 0, true);
+        while more && begun.elapsed() < ERASURE_BUDGET {
+            let batch = ops::erase_subject(&self.db, &subject).await?;
+            Counter::Anonymised.add(batch);
+            erased += batch;
+            more = batch == u64::from(ops::MAX_ERASED);
+        }
+        tracing::info!(erased, more, "bookings of a subject were erased by an operator");
+        Ok(Reply::ok(&json!({ "erased": erased, "more": more })))
     }
 
     fn read_new(&self, call: &Call<'_>) -> Result<NewShow, Problem> {

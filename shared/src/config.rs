@@ -5,7 +5,7 @@ use std::{env, fmt, num::NonZeroU16, ops::RangeInclusive, time::Duration};
 
 use crate::{
     fetch::SafeUrl,
-    model::{Hold, HolderLimits, Invalid, Pools},
+    model::{Hold, HolderLimits, Invalid, Pools, Retention},
 };
 
 mod database;
@@ -94,6 +94,16 @@ impl<'a, S: Source> Reader<'a, S> {
             max_unpaid_holds: unpaid?,
             address_allowance: allowance?,
         })
+    }
+
+    /// `RETENTION_DAYS`: for how long personal data is kept, 0 to 36,500 days, that of [`Retention::DEFAULT`] unless set. 0: for ever,
+    /// which is `Some(None)`.
+    pub fn retention(&mut self) -> Option<Option<Retention>> {
+        if self.source.get("RETENTION_DAYS").is_none() {
+            return Some(Some(Retention::DEFAULT));
+        }
+        let days = self.integer("RETENTION_DAYS", 0, 0..=Retention::MAX_DAYS)?;
+        Some(Retention::try_from(days).ok())
     }
 
     fn integer(&mut self, name: &str, default: i32, range: RangeInclusive<i32>) -> Option<i32> {
@@ -346,6 +356,22 @@ mod tests {
         ] {
             let faults = read(url, audience).unwrap_err().to_string();
             assert!(faults.contains("OIDC_") && !faults.contains("s3cret"), "{url} {audience}: {faults}");
+        }
+    }
+
+    #[test]
+    fn personal_data_is_kept_for_a_year_unless_it_is_said_otherwise() {
+        let read = |value: &str| {
+            let source = |name: &str| (name == "RETENTION_DAYS").then(|| value.to_owned());
+            let mut reader = Reader::new(&source);
+            let retention = reader.retention();
+            reader.finish(retention)
+        };
+        assert_eq!(read(""), Ok(Some(Retention::try_from(365).unwrap())));
+        assert_eq!(read("0"), Ok(None));
+        assert_eq!(read("36500"), Ok(Some(Retention::try_from(36_500).unwrap())));
+        for bad in ["-1", "36501", "1.5", "never"] {
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 

@@ -18,12 +18,13 @@
 //!    most one that is confirmed. An event has its effect once, in the transaction that records it.
 //! 6. A booking is made only while its holder is within the show's limits: what the holder has is counted under the
 //!    holder's lock, in the statement that takes the seats, by a snapshot that is younger than the lock.
+//! 7. An anonymised booking has no name, holder or key, and no event that tells of it has its payload, whichever came first.
 //!
 //! # Lock order
 //!
-//! The holder of a show (an advisory lock, which only bookings take), the key of a payment's event, then the payment's row, then booking rows by `(show_id, id)`, then pool rows by
-//! `(show_id, pool_no)`. A show's own row, which only [`ops::set_pools`] and
-//! [`ops::set_holder_limits`] lock, comes before its pools.
+//! The holder of a show (an advisory lock, which only bookings take), the key of a payment's event, then the payment's row,
+//! then booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`. A show's own row comes before its pools. A
+//! recorded event's row that is emptied comes last: whoever has it waits for nothing more.
 //!
 //! | operation | locks |
 //! |---|---|
@@ -34,10 +35,14 @@
 //! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
 //! | [`ops::sweep`], [`ops::sweep_except`] | the same, but skip bookings that are locked |
 //! | [`ops::set_pools`] | the show, then all of its pools |
-//! | [`ops::record_payment`] | the event's key, one payment, its booking; then one pool, or for a late payment that no single pool has seats for all pools of the show |
+//! | [`ops::record_payment`] | the event's key, one payment, its booking; then one pool, or for a late payment that no single pool has seats for all pools of the show; at the end the booking, shared, unless it has it |
 //! | [`ops::replay_payment`] | the event, then as `record_payment` |
 //! | [`ops::set_holder_limits`] | the show |
 //! | [`ops::settle_payment`] | one payment |
+//! | [`ops::anonymise_bookings`] | the bookings of the page but for those that are locked, then their events |
+//! | [`ops::mark_anonymised`] | the show |
+//! | [`ops::empty_payloads`] | the events of the batch but for those that are locked |
+//! | [`ops::erase_subject`] | the bookings of the batch, then their events |
 //! | reads, [`ops::check`] | nothing |
 //!
 //! No lock is held across a network round trip: an operation is one statement, or a pipelined transaction that reaches

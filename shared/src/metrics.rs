@@ -46,6 +46,8 @@ pub enum Counter {
     ShowPassedOver,
     /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
     PaidNotConfirmed,
+    /// Bookings whose personal data was taken out.
+    Anonymised,
     /// Bookings refused since their holder has, or let go, too much of the show.
     HolderLimited,
     /// Access tokens that were not good.
@@ -86,6 +88,7 @@ impl Counter {
             Self::CheckFailed => "CheckFailed",
             Self::ShowPassedOver => "ShowPassedOver",
             Self::PaidNotConfirmed => "PaidNotConfirmed",
+            Self::Anonymised => "Anonymised",
             Self::HolderLimited => "HolderLimited",
             Self::TokenRefused => "TokenRefused",
             Self::IssuerUnreachable => "IssuerUnreachable",

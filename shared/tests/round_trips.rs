@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, time::Duration};
 use boxoffice_shared::{
     Error,
     db::Db,
-    model::{Hold, PageLimit, PaymentState, Provider, Viewer},
-    ops,
+    model::{Hold, Holder, PageLimit, PaymentState, Provider, Retention, Subject, Viewer},
+    ops::{self, BookRequest},
 };
 use boxoffice_testkit::postgres::{Database, Options, Server};
 use common::{age, db_at, keyed, pay, request, show, turns::Turns, unnamed_db_at};
@@ -46,6 +46,15 @@ async fn warm_db(database: &Database, turns: &Turns, way: fn(&str, u16) -> Db) -
     ops::settle_payment(&db, Provider::Stripe, &"pi_0".try_into().unwrap()).await.unwrap();
     ops::list_unreadable(&db, PageLimit::DEFAULT, None).await.unwrap();
     ops::replay_payment(&db, &pay::success("evt_0", "pi_0", id, 4)).await.unwrap();
+    let (ada, retention) = (Subject::try_from("ada").unwrap(), Retention::DEFAULT);
+    ops::export_subject(&db, &ada, PageLimit::DEFAULT, None).await.unwrap();
+    ops::erase_subject(&db, &ada).await.unwrap();
+    ops::empty_payloads(&db, retention).await.unwrap();
+    let old = "UPDATE shows SET start_time = now() - interval '2 years' WHERE id = $1";
+    database.client().await.execute(old, &[&show.get()]).await.unwrap();
+    let old = ops::due_show(&db, retention, None).await.unwrap().unwrap();
+    ops::anonymise_bookings(&db, old, None).await.unwrap();
+    ops::mark_anonymised(&db, old).await.unwrap();
     db
 }
 
@@ -103,6 +112,20 @@ async fn one_round_trip_each(way: fn(&str, u16) -> Db) {
     let page = ops::list_unreadable(&db, PageLimit::DEFAULT, None);
     costs.push(("list events", cost(&turns, async { assert!(page.await.unwrap().events.is_empty()) }).await.1));
     costs.push(("replay a payment", cost(&turns, async { ops::replay_payment(&db, &event).await.unwrap() }).await.1));
+    let ada = Subject::try_from("ada").unwrap();
+    let mine = BookRequest { holder: Holder::of_subject(&ada), ..request(show, 1) };
+    ops::book(&db, &mine).await.unwrap();
+    let erase = cost(&turns, async { assert_eq!(ops::erase_subject(&db, &ada).await.unwrap(), 1) }).await.1;
+    costs.push(("erase a subject", erase));
+    let old = "UPDATE shows SET start_time = now() - interval '2 years'";
+    client.batch_execute(old).await.unwrap();
+    let (due, find) = cost(&turns, ops::due_show(&db, Retention::DEFAULT, None)).await;
+    costs.push(("find a due show", find));
+    let due = due.unwrap().unwrap();
+    costs.push(("anonymise bookings", cost(&turns, ops::anonymise_bookings(&db, due, None)).await.1));
+    costs.push(("mark a show", cost(&turns, ops::mark_anonymised(&db, due)).await.1));
+    client.batch_execute("UPDATE payment_events SET received_at = now() - interval '2 years'").await.unwrap();
+    costs.push(("empty payloads", cost(&turns, ops::empty_payloads(&db, Retention::DEFAULT)).await.1));
     for (name, round_trips) in costs {
         println!("{name}: {round_trips} round trip");
         assert_eq!(round_trips, 1, "{name}");
@@ -125,6 +148,23 @@ async fn refusals_and_scattered_seats_cost_little_more() {
         println!("book seats of several pools: {across} round trips; sold out: {sold_out}");
         assert!(across <= 3, "{across}");
         assert!(sold_out <= 2, "{sold_out}");
+    }
+}
+
+/// What is told of a subject is asked for in three steps: bookings, payments, events.
+#[tokio::test]
+async fn an_export_is_three_round_trips_a_page() {
+    for way in WAYS {
+        let database = Database::create().await;
+        let turns = Turns::start(database.port()).await;
+        let db = warm_db(&database, &turns, way).await;
+        let show = show(&db, 10, 1).await.id();
+        let ada = Subject::try_from("ada").unwrap();
+        for _ in 0..2 {
+            ops::book(&db, &BookRequest { holder: Holder::of_subject(&ada), ..request(show, 1) }).await.unwrap();
+        }
+        let (page, export) = cost(&turns, ops::export_subject(&db, &ada, PageLimit::DEFAULT, None)).await;
+        assert_eq!((page.unwrap().bookings.len(), export), (2, 3));
     }
 }
 

@@ -5,6 +5,7 @@ use std::{future::Future, process::ExitCode};
 use boxoffice_shared::{error::Cause, logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// One Lambda: what it has at hand for every event. A clone serves each event, and shares connections.
 pub trait Worker: Clone + Send + Sync + Sized + 'static {
@@ -36,9 +37,9 @@ pub async fn run<W: Worker>() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let service = service_fn(move |event: LambdaEvent<W::Event>| {
+    let service = service_fn(move |event: LambdaEvent<Value>| {
         let worker = worker.clone();
-        async move { worker.work(event.payload).await.map_err(logged) }
+        async move { worker.work(read(event.payload)?).await.map_err(logged) }
     });
     match lambda_runtime::run_concurrent(service).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,6 +48,14 @@ pub async fn run<W: Worker>() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The event, read by us: of one that it cannot read the runtime would log what is wrong, and quote it.
+fn read<E: DeserializeOwned>(payload: Value) -> Result<E, Error> {
+    serde_json::from_value(payload).map_err(|_| {
+        tracing::error!("an event is not one of this function's trigger");
+        "the event is not one of this function's trigger".into()
+    })
 }
 
 fn logged(error: boxoffice_shared::Error) -> Error {

@@ -191,7 +191,11 @@ impl Problem {
             Self::Refused(error @ Error::Internal(_)) => {
                 tracing::error!(cause = ?error.source(), "a request was answered 500");
             }
-            _ => tracing::debug!(problem = ?self, "a request was refused"),
+            // Not what is wrong with it: there a client reads its own words again.
+            _ => {
+                let (status, problem, _) = self.kind();
+                tracing::debug!(status = status.as_u16(), problem, "a request was refused");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use boxoffice_shared::{
     Error,
     model::{
         BookingId, Cursor, EventCursor, EventId, Holder, IdempotencyKey, Invalid, PageLimit, PaymentCursor, PaymentId,
-        PaymentState, Provider, ShowId,
+        PaymentState, Provider, ShowId, Subject, SubjectCursor,
     },
 };
 use jiff::Timestamp;
@@ -97,6 +97,22 @@ impl<'a> Call<'a> {
         if faults.is_empty() { Ok((limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
     }
 
+    /// The query that is about one subject.
+    pub(crate) fn about_subject(&self) -> Result<Subject, Problem> {
+        let mut faults = Vec::new();
+        let subject = self.required_query("subject", &mut faults);
+        finish(subject, faults)
+    }
+
+    /// The query of a list of what is kept about a subject: whose, how many, and after what.
+    pub(crate) fn subject_page(&self) -> Result<(Subject, PageLimit, Option<SubjectCursor>), Problem> {
+        let mut faults = Vec::new();
+        let subject = self.required_query("subject", &mut faults);
+        let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
+        let cursor = self.query("cursor", &mut faults);
+        finish(subject.map(|subject| (subject, limit, cursor)), faults)
+    }
+
     /// The `Idempotency-Key`, if there is one. Of several, the last counts: API Gateway's own rule for `headers`, which
     /// lambda_http follows.
     pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
@@ -122,6 +138,15 @@ impl<'a> Call<'a> {
         Some((provider, T::try_from(parameters.first(name)?).ok()?))
     }
 
+    fn required_query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
+        let before = faults.len();
+        let value = self.query(name, faults);
+        if value.is_none() && faults.len() == before {
+            faults.push(Fault::parameter(name, &Invalid::new("is required")));
+        }
+        value
+    }
+
     fn query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
         let values = self.request.query_string_parameters_ref().and_then(|map: &QueryMap| map.all(name))?;
         let parsed = match values.as_slice() {
@@ -140,5 +165,13 @@ impl FromStr for Unreadable {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if text == "unreadable" { Ok(Self) } else { Err(Invalid::new("must be unreadable")) }
+    }
+}
+
+/// What was read from a query, unless something was wrong with it.
+fn finish<T>(input: Option<T>, faults: Vec<Fault>) -> Result<T, Problem> {
+    match input {
+        Some(input) if faults.is_empty() => Ok(input),
+        _ => Err(Problem::InvalidRequest(faults)),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
+use super::told::told;
 use crate::error::{Cause, Error};
 
 /// A failed attempt at a statement.
@@ -36,8 +37,8 @@ impl Fault {
             // A statement that went wrong while connecting: a wrong password, a server that is starting up.
             PoolError::Backend(error) => match error.code() {
                 // Class 28: the password was changed, or is not yet. The database is as good as away: 503, not 500.
-                Some(code) if !unreachable(code) && !code.code().starts_with("28") => Self::Refused(error.into()),
-                _ => Self::NotConnected(error.into()),
+                Some(code) if !unreachable(code) && !code.code().starts_with("28") => Self::Refused(told(error)),
+                _ => Self::NotConnected(told(error)),
             },
             error => Self::NotConnected(error.into()),
         }
@@ -46,24 +47,24 @@ impl Fault {
     /// A failure of a statement that was sent.
     pub(super) fn from_statement(error: tokio_postgres::Error) -> Self {
         let Some(code) = error.code() else {
-            return Self::Lost(error.into());
+            return Self::Lost(told(error));
         };
         if [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
             // Pools were added while we waited for the lock of all: one of them was not locked, and ran dry.
             || constraint(&error) == Some("seat_pools_free_not_negative")
         {
-            Self::Collision(error.into())
+            Self::Collision(told(error))
         } else if *code == SqlState::UNIQUE_VIOLATION && is_of_booking(&error) {
-            Self::Duplicate(error.into())
+            Self::Duplicate(told(error))
         } else if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED {
-            Self::TooSlow(error.into())
+            Self::TooSlow(told(error))
         } else if *code == SqlState::FEATURE_NOT_SUPPORTED || *code == SqlState::INVALID_SQL_STATEMENT_NAME {
             // "cached plan must not change result type"; "prepared statement does not exist".
-            Self::Stale(error.into())
+            Self::Stale(told(error))
         } else if unreachable(code) {
-            Self::Lost(error.into())
+            Self::Lost(told(error))
         } else {
-            Self::Refused(error.into())
+            Self::Refused(told(error))
         }
     }
 }

@@ -5,6 +5,7 @@ mod iam;
 mod login;
 mod pool;
 mod run;
+mod told;
 
 pub use pool::{Db, connect};
 pub(crate) use run::{Repeat, Statement, Values};

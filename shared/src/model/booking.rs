@@ -1,5 +1,7 @@
 //! Bookings.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
@@ -53,8 +55,8 @@ impl BookingStatus {
     }
 }
 
-/// A booking as its row was at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A booking as its row was at one moment. Its `Debug` does not show whose it is.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Booking {
     pub(crate) id: BookingId,
     pub(crate) user_name: String,
@@ -95,6 +97,20 @@ impl Booking {
     /// Whether the same request made it: what an idempotency key stands for.
     pub(crate) fn is_for(&self, user_name: &UserName, seats: SeatCount) -> bool {
         self.user_name == user_name.as_str() && self.seats == seats.get()
+    }
+}
+
+impl fmt::Debug for Booking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Booking")
+            .field("id", &self.id)
+            .field("seats", &self.seats)
+            .field("status", &self.status)
+            .field("created_at", &self.created_at)
+            .field("expires_at", &self.expires_at)
+            .field("settled_at", &self.settled_at)
+            .field("amount", &self.amount)
+            .finish_non_exhaustive()
     }
 }
 

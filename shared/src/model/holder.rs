@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
+    str::FromStr,
 };
 
 use super::Invalid;
@@ -31,6 +32,14 @@ impl TryFrom<&str> for Subject {
             )));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for Subject {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.try_into()
     }
 }
 

@@ -10,8 +10,10 @@ mod money;
 mod page;
 mod payment;
 mod payment_event;
+mod retention;
 mod seats;
 mod show;
+mod subject;
 mod text;
 
 pub use booking::{Booking, BookingStatus, FailureReason};
@@ -24,8 +26,10 @@ pub use money::{Currency, Money, Price};
 pub use page::{Cursor, PageLimit};
 pub use payment::{Payment, PaymentCursor, PaymentState, RefundReason};
 pub use payment_event::{EventId, EventType, Payload, PaymentChange, PaymentEvent, PaymentId, Provider, Refund};
+pub use retention::Retention;
 pub use seats::{Pools, SeatCount, SeatLimit, TotalSeats};
 pub use show::{Show, ShowId};
+pub use subject::{SubjectBooking, SubjectCursor, SubjectEvent};
 pub use text::{ShowName, UserName};
 
 use std::fmt;

@@ -119,7 +119,7 @@ provider_id! {
 macro_rules! kept_text {
     ($(#[$doc:meta])* $name:ident, $max_bytes:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
         pub struct $name(String);
 
@@ -168,8 +168,21 @@ kept_text! {
 }
 
 kept_text! {
-    /// The body of the event as it was received, up to 64 KiB of it. It may have personal data: it belongs in no log.
+    /// The body of the event as it was received, up to 64 KiB of it. It may have personal data: it belongs in no log, and its
+    /// `Debug` shows only how long it is.
     Payload, 64 * 1024
+}
+
+impl fmt::Debug for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventType({:?})", self.0)
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
 }
 
 /// One verified event of a provider.

@@ -1,5 +1,7 @@
 //! Names that people type.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::Invalid;
@@ -11,7 +13,7 @@ const MAX_CHARS: usize = 200;
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[derive(Clone, PartialEq, Eq, Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -33,13 +35,25 @@ macro_rules! name {
 }
 
 name! {
-    /// Who booked. Personal data: it belongs in no log, metric or trace.
+    /// Who booked. Personal data: it belongs in no log, metric or trace, and its `Debug` shows nothing of it.
     UserName
 }
 
 name! {
     /// What a show is called.
     ShowName
+}
+
+impl fmt::Debug for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserName")
+    }
+}
+
+impl fmt::Debug for ShowName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ShowName({:?})", self.0)
+    }
 }
 
 fn checked(text: &str) -> Result<String, Invalid> {

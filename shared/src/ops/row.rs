@@ -26,6 +26,11 @@ pub(super) fn only(rows: &[Row]) -> Result<&Row, Error> {
     }
 }
 
+/// A number that cannot be negative.
+pub(super) fn count(row: &Row, column: &str) -> Result<u64, Error> {
+    u64::try_from(get::<i64>(row, column)?).map_err(|e| Error::Internal(e.into()))
+}
+
 /// The booking in a row with all the columns of `bookings`.
 pub(super) fn booking(row: &Row) -> Result<Booking, Error> {
     let status = BookingStatus::from_columns(get(row, "status")?, get(row, "failure_reason")?)
@@ -63,7 +68,7 @@ pub(super) fn payment(row: &Row) -> Result<Payment, Error> {
     let show_id: Option<i64> = get(row, "show_id")?;
     let booking_id = show_id.zip(get(row, "booking_id")?);
     Ok(Payment {
-        provider: Provider::try_from(get::<&str>(row, "provider")?).map_err(unknown)?,
+        provider: provider(row)?,
         payment_id: PaymentId::try_from(get::<&str>(row, "payment_id")?).map_err(unknown)?,
         booking_id: booking_id.map(|(show_id, id)| BookingId::from_row(ShowId::from_row(show_id), id)),
         amount: money(row, "amount_minor")?,
@@ -91,6 +96,11 @@ pub(super) fn event(row: &Row) -> Result<KeptEvent, Error> {
         received_at: get(row, "received_at")?,
         is_cut: get(row, "is_cut")?,
     })
+}
+
+/// The provider in a row.
+pub(super) fn provider(row: &Row) -> Result<Provider, Error> {
+    Provider::try_from(get::<&str>(row, "provider")?).map_err(unknown)
 }
 
 /// The amount in a column of minor units and the column `currency`, of which the schema has both or neither.

@@ -1,0 +1,84 @@
+//! What is kept about somebody, as they or who acts for them may ask to see it.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Booking, BookingId, Invalid, Payment, Provider};
+
+/// A booking of a subject, with all else that belongs to it. Personal data.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct SubjectBooking {
+    /// The booking.
+    pub booking: Booking,
+    /// The key that its client chose.
+    pub idempotency_key: Option<String>,
+    /// Its payments, the latest first.
+    pub payments: Vec<Payment>,
+    /// What providers sent about it, the latest first.
+    pub events: Vec<SubjectEvent>,
+    /// There are no more payments and events of it than these.
+    pub complete: bool,
+}
+
+impl fmt::Debug for SubjectBooking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubjectBooking({})", self.booking.id())
+    }
+}
+
+/// An event of a payment provider, as it was received. Personal data.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct SubjectEvent {
+    /// Whose it is.
+    pub provider: Provider,
+    /// Its id.
+    pub event_id: String,
+    /// What the provider calls it.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// When it happened, by the provider's clock.
+    pub occurred_at: Timestamp,
+    /// When it came, by ours.
+    pub received_at: Timestamp,
+    /// Its body.
+    pub payload: String,
+}
+
+impl fmt::Debug for SubjectEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubjectEvent({} {})", self.provider, self.event_id)
+    }
+}
+
+/// Where a page of a subject's bookings ended: at this one. Opaque to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubjectCursor(BookingId);
+
+impl SubjectCursor {
+    /// After this booking.
+    pub(crate) fn after(booking: BookingId) -> Self {
+        Self(booking)
+    }
+
+    /// The key that the page begins after.
+    pub(crate) fn position(self) -> (i64, Uuid) {
+        (self.0.show_id().get(), self.0.uuid())
+    }
+}
+
+impl FromStr for SubjectCursor {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self).map_err(|_| Invalid::new("must be a next_cursor of an earlier page"))
+    }
+}
+
+impl fmt::Display for SubjectCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

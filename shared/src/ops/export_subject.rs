@@ -1,0 +1,131 @@
+//! Tell what is kept about somebody.
+
+use tokio_postgres::{Row, types::Type};
+use uuid::Uuid;
+
+use super::row;
+use crate::{
+    Error,
+    db::{Db, Repeat, Statement, Values},
+    model::{Holder, PageLimit, Payload, Subject, SubjectBooking, SubjectCursor, SubjectEvent},
+};
+
+static SUBJECT_BOOKINGS: Statement =
+    Statement { sql: include_str!("subject_bookings.sql"), types: &[Type::TEXT, Type::INT8, Type::UUID, Type::INT8] };
+
+static SUBJECT_PAYMENTS: Statement =
+    Statement { sql: include_str!("subject_payments.sql"), types: &[Type::INT8_ARRAY, Type::UUID_ARRAY, Type::INT8] };
+
+static SUBJECT_EVENTS: Statement = Statement {
+    sql: include_str!("subject_events.sql"),
+    types: &[Type::INT8_ARRAY, Type::UUID_ARRAY, Type::INT8, Type::INT8],
+};
+
+/// Payments, and events, of one booking that are told at most. Most have one payment and two events.
+const MAX_OF_ONE: usize = 10;
+
+/// Payloads of one page at most, in bytes: as long as those of one booking may be, the one that is looked at too many included, so
+/// that a page has at least one booking. In an answer a byte may become seven: 5 MB of the 6 that a Lambda may answer.
+const MAX_PAYLOADS: i64 = (MAX_OF_ONE as i64 + 1) * Payload::MAX_BYTES as i64;
+
+/// Some of what is kept about a subject.
+#[derive(Clone, Debug)]
+pub struct SubjectPage {
+    /// Bookings, each with what belongs to it.
+    pub bookings: Vec<SubjectBooking>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<SubjectCursor>,
+}
+
+/// A page of what is kept about this subject, by booking: the booking, its idempotency key, its payments, and what providers sent
+/// about it. A page has fewer bookings than were asked for, at least one, where providers sent much.
+///
+/// Keyset pages: bookings that come or go between two pages make no other one appear twice or not at all. Locks nothing; three
+/// round trips.
+///
+/// # Errors
+/// Only those that every operation has.
+pub async fn export_subject(
+    db: &Db,
+    subject: &Subject,
+    limit: PageLimit,
+    after: Option<SubjectCursor>,
+) -> Result<SubjectPage, Error> {
+    let holder = Holder::of_subject(subject);
+    let (show_id, id) = after.map_or((0, Uuid::nil()), SubjectCursor::position);
+    // One more than is asked for tells whether there is a next page.
+    let values: Values<'_> = &[&holder.as_str(), &show_id, &id, &(limit.get() + 1)];
+    let rows = db.run(&SUBJECT_BOOKINGS, values, Repeat::Safe).await?;
+    let mut bookings = rows.iter().map(read_booking).collect::<Result<Vec<_>, _>>()?;
+    let mut more = bookings.len() as i64 > limit.get();
+    if more {
+        bookings.pop();
+    }
+    add_payments(db, &mut bookings).await?;
+    more |= add_events(db, &mut bookings).await?;
+    let next = if more { bookings.last().map(|last| SubjectCursor::after(last.booking.id())) } else { None };
+    Ok(SubjectPage { bookings, next })
+}
+
+fn read_booking(row: &Row) -> Result<SubjectBooking, Error> {
+    let (booking, idempotency_key) = (row::booking(row)?, row::get(row, "idempotency_key")?);
+    Ok(SubjectBooking { booking, idempotency_key, payments: Vec::new(), events: Vec::new(), complete: true })
+}
+
+async fn add_payments(db: &Db, bookings: &mut [SubjectBooking]) -> Result<(), Error> {
+    let (shows, ids) = keys(bookings);
+    let values: Values<'_> = &[&shows, &ids, &(MAX_OF_ONE as i64 + 1)];
+    for row in db.run(&SUBJECT_PAYMENTS, values, Repeat::Safe).await? {
+        let booking = of_booking(bookings, &row)?;
+        if booking.payments.len() < MAX_OF_ONE {
+            booking.payments.push(row::payment(&row)?);
+        } else {
+            booking.complete = false;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the events, and takes away the bookings whose events the page has no room for. Whether there were any.
+async fn add_events(db: &Db, bookings: &mut Vec<SubjectBooking>) -> Result<bool, Error> {
+    let (shows, ids) = keys(bookings);
+    let values: Values<'_> = &[&shows, &ids, &(MAX_OF_ONE as i64 + 1), &MAX_PAYLOADS];
+    for row in db.run(&SUBJECT_EVENTS, values, Repeat::Safe).await? {
+        let Some(payload) = row::get(&row, "payload")? else {
+            bookings.truncate(place(&row)?);
+            return Ok(true);
+        };
+        let booking = of_booking(bookings, &row)?;
+        if booking.events.len() < MAX_OF_ONE {
+            booking.events.push(read_event(&row, payload)?);
+        } else {
+            booking.complete = false;
+        }
+    }
+    Ok(false)
+}
+
+fn read_event(row: &Row, payload: String) -> Result<SubjectEvent, Error> {
+    Ok(SubjectEvent {
+        provider: row::provider(row)?,
+        event_id: row::get(row, "event_id")?,
+        event_type: row::get(row, "type")?,
+        occurred_at: row::get(row, "occurred_at")?,
+        received_at: row::get(row, "received_at")?,
+        payload,
+    })
+}
+
+fn keys(bookings: &[SubjectBooking]) -> (Vec<i64>, Vec<Uuid>) {
+    bookings.iter().map(|b| (b.booking.id().show_id().get(), b.booking.id().uuid())).unzip()
+}
+
+/// The booking that a row belongs to.
+fn of_booking<'a>(bookings: &'a mut [SubjectBooking], row: &Row) -> Result<&'a mut SubjectBooking, Error> {
+    bookings.get_mut(place(row)?).ok_or_else(|| Error::Internal("a row belongs to none of the bookings".into()))
+}
+
+/// The booking's place on the page, from 0.
+fn place(row: &Row) -> Result<usize, Error> {
+    row::count(row, "of_booking").map(|place| (place as usize).saturating_sub(1))
+}

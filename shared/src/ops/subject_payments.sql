@@ -1,0 +1,17 @@
+-- The payments of some bookings.
+--
+-- $1 show_id bigint[], $2 id uuid[]: the bookings; $3 limit bigint: payments of one booking
+--
+-- Locks: none.
+-- Outcomes: at most $3 payments of each, the latest, in the order of the bookings; then of_booking, the booking's place, from 1.
+SELECT payments.provider, payments.payment_id, payments.show_id, payments.booking_id, payments.amount_minor,
+    payments.currency, payments.state, payments.reason, payments.created_at, payments.updated_at, page.of_booking
+FROM unnest($1, $2) WITH ORDINALITY AS page (show_id, id, of_booking)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM payments
+    WHERE payments.show_id = page.show_id AND payments.booking_id = page.id
+    ORDER BY created_at DESC, provider, payment_id
+    LIMIT $3
+) AS payments
+ORDER BY page.of_booking, payments.created_at DESC, payments.provider, payments.payment_id
