@@ -113,7 +113,8 @@ async fn a_hoarder_with_50_connections_never_holds_more_than_the_limit() {
     for (seats, pools, wanted) in [(200, 1, 1), (200, 64, 1), (200, 64, 3), (40, 40, 2)] {
         let show = show(&instances[0], seats, pools).await.id();
         let mut attempts = tokio::task::JoinSet::new();
-        for db in instances.iter().cloned() {
+        for db in &instances {
+            let db = db.clone();
             attempts.spawn(async move {
                 let mut booked = 0;
                 for _ in 0..4 {
