@@ -25,11 +25,8 @@ ALTER TABLE shows
 -- Serves the count of what a holder has. Failed bookings are not in it: they may be many.
 CREATE INDEX bookings_held ON bookings (show_id, holder) INCLUDE (status, seats) WHERE status <> 'FAILED';
 
--- Serves the count of the holds that a holder let go. A hold that was cancelled in the second half of its time kept others
--- from the seats as long as one that expired: whoever cancels and books again at the last moment is not better off.
-CREATE INDEX bookings_let_go ON bookings (show_id, holder, settled_at)
-    WHERE failure_reason = 'expired'
-        OR (failure_reason = 'cancelled' AND settled_at - created_at >= (expires_at - created_at) / 2);
+-- Serves the count of the time for which a holder kept seats that it did not pay for.
+CREATE INDEX bookings_let_go ON bookings (show_id, holder, settled_at) WHERE failure_reason IN ('expired', 'cancelled');
 
 -- Serves export and erasure by subject.
 CREATE INDEX bookings_by_subject ON bookings (holder, show_id, id) WHERE starts_with(holder, 'sub:');
@@ -37,21 +34,26 @@ CREATE INDEX bookings_by_subject ON bookings (holder, show_id, id) WHERE starts_
 -- Serves the retention job.
 CREATE INDEX shows_to_anonymise ON shows (start_time) WHERE anonymised_at IS NULL;
 
--- What a holder has of a show: pending_seats (held, not paid), seats (held and sold), let_go (holds that ended unpaid within
--- the last hour, as far as they count), and wait (seconds until the holder may book again, 0: now).
+-- What a holder has of a show: pending_seats (held, not paid), seats (held and sold), let_go (how many holds of hold_seconds it let
+-- go unpaid within the last hour), and wait (seconds until the holder may book again, 0: now).
 --
--- Up to `allowed` holds of an hour may end unpaid. With the next one the holder waits a minute after the last of them, and
--- twice as long with each one more: 1, 2, 4 ... 32 minutes, and an hour from the seventh on.
+-- What counts is the time for which seats were kept from others, whatever ended it: a hold that was extended counts for as many
+-- as it lasted, and one that was cancelled for its part. So neither to cancel at the last moment and book again nor to extend is
+-- cheaper. A hold that is swept late counts until its own end.
 --
--- Locks: none. It is one statement, so that the planner puts it into the statement that calls it.
-CREATE FUNCTION holder_standing(the_show bigint, the_holder text, allowed integer)
+-- So much of an hour as `allowed` holds last may pass unpaid. With the next one the holder waits a minute after the last of them,
+-- and twice as long with each one more: 1, 2, 4 ... 32 minutes, and an hour from the seventh on.
+--
+-- Locks: none. It is one statement, so that the planner puts it into the statement that calls it. It reads the last 1,000 of an
+-- hour at most.
+CREATE FUNCTION holder_standing(the_show bigint, the_holder text, allowed integer, hold_seconds double precision)
 RETURNS TABLE (pending_seats bigint, seats bigint, let_go bigint, wait double precision) LANGUAGE sql STABLE AS $$
     SELECT
         held.pending_seats,
         held.seats,
         gone.let_go,
         CASE WHEN gone.let_go > allowed THEN greatest(0, extract(epoch FROM
-            gone.last + least(make_interval(mins => 1) * 2 ^ (gone.let_go - allowed - 1), make_interval(hours => 1))
+            gone.last + least(make_interval(mins => 1) * 2 ^ least(gone.let_go - allowed - 1, 6), make_interval(hours => 1))
             - clock_timestamp()))::double precision
         ELSE 0 END
     FROM (
@@ -61,16 +63,20 @@ RETURNS TABLE (pending_seats bigint, seats bigint, let_go bigint, wait double pr
         FROM bookings
         WHERE show_id = the_show AND holder = the_holder AND status <> 'FAILED'
     ) AS held, (
-        SELECT count(*) AS let_go, max(settled_at) AS last
+        SELECT
+            coalesce(round(sum(extract(epoch FROM least(settled_at, expires_at) - created_at)) / hold_seconds::numeric), 0)::bigint
+                AS let_go,
+            -- To give seats back at once makes nobody wait longer.
+            coalesce(
+                max(settled_at) FILTER (WHERE settled_at - created_at >= make_interval(secs => hold_seconds / 2)),
+                max(settled_at)) AS last
         FROM (
-            SELECT settled_at
+            SELECT created_at, expires_at, settled_at
             FROM bookings
-            WHERE show_id = the_show AND holder = the_holder
-                AND (failure_reason = 'expired'
-                    OR (failure_reason = 'cancelled' AND settled_at - created_at >= (expires_at - created_at) / 2))
+            WHERE show_id = the_show AND holder = the_holder AND failure_reason IN ('expired', 'cancelled')
                 AND settled_at > clock_timestamp() - make_interval(hours => 1)
             ORDER BY settled_at DESC
-            LIMIT allowed + 7
+            LIMIT 1000
         ) AS latest
     ) AS gone
 $$;
@@ -83,14 +89,15 @@ CREATE FUNCTION lock_holder(the_show bigint, the_holder text) RETURNS void LANGU
 $$;
 
 -- Whether a holder may have so many more seats of a show now. The answer stays true until the transaction ends: nothing but
--- a booking adds to what a holder has.
+-- a booking adds to what a holder has, and a late payment, whose buyer has paid: that is not refused.
 --
 -- Written as a function since what it counts must be younger than its lock: each of its statements has a snapshot of its
 -- own, where the statement that calls it has one that is older than the wait.
 --
 -- Locks: as lock_holder.
 CREATE FUNCTION admit_holder(
-    the_show bigint, the_holder text, wanted integer, max_pending integer, max_in_all integer, allowed integer
+    the_show bigint, the_holder text, wanted integer, max_pending integer, max_in_all integer, allowed integer,
+    hold_seconds double precision
 ) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     -- A condition, which is evaluated without a query: as a PERFORM the lock costs a booking 5 % more. It is never NULL.
@@ -101,14 +108,12 @@ BEGIN
     IF NOT EXISTS (SELECT FROM bookings WHERE show_id = the_show AND holder = the_holder AND status <> 'FAILED')
         AND NOT EXISTS (
             SELECT FROM bookings
-            WHERE show_id = the_show AND holder = the_holder
-                AND (failure_reason = 'expired'
-                    OR (failure_reason = 'cancelled' AND settled_at - created_at >= (expires_at - created_at) / 2)))
+            WHERE show_id = the_show AND holder = the_holder AND failure_reason IN ('expired', 'cancelled'))
     THEN
         RETURN wanted <= least(max_pending, max_in_all);
     END IF;
     RETURN (
         SELECT pending_seats + wanted <= max_pending AND seats + wanted <= max_in_all AND wait = 0
-        FROM holder_standing(the_show, the_holder, allowed));
+        FROM holder_standing(the_show, the_holder, allowed, hold_seconds));
 END
 $$;

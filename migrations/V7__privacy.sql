@@ -32,7 +32,8 @@ $$;
 
 -- Empties the payloads of the events that tell of these bookings.
 --
--- Locks: the events. Whoever else has the lock of a recorded event waits for nothing more, so the order does not matter.
+-- Locks: the events, last. An operator's replay has the event before its payment and booking: where the two meet over one
+-- booking, the server undoes one of them, and it is run again.
 CREATE FUNCTION empty_events(of_shows bigint[], ids uuid[]) RETURNS void LANGUAGE sql AS $$
     UPDATE payment_events
     SET payload = ''

@@ -179,8 +179,11 @@ async fn each_holder_is_limited_and_told_when_to_come_back() {
     let client = database.client().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let builder = book(&database.url(), &queue.endpoint(), &queue.queue_url());
-    let builder =
-        builder.env("MAX_PENDING_SEATS_PER_HOLDER", "4").env("MAX_SEATS_PER_HOLDER", "6").env("MAX_UNPAID_HOLDS", "0");
+    let builder = builder
+        .env("MAX_PENDING_SEATS_PER_HOLDER", "4")
+        .env("MAX_SEATS_PER_HOLDER", "6")
+        .env("MAX_UNPAID_HOLDS", "0")
+        .env("PARTNER_ALLOWANCE", "1");
     let instance = ready(builder).await;
     let mut partner = booking(4, &[]);
     partner["resource"] = json!("/partner/shows/{show_id}/bookings");
@@ -209,7 +212,9 @@ async fn each_holder_is_limited_and_told_when_to_come_back() {
     assert_invariants(&client).await;
 
     // None may end unpaid: after one that did, a minute's wait.
-    let let_go = "UPDATE bookings SET status = 'FAILED', failure_reason = 'expired' WHERE holder = 'ip:192.0.2.1'";
+    let let_go =
+        "UPDATE bookings SET status = 'FAILED', failure_reason = 'expired', settled_at = now(), expires_at = now(),
+        created_at = now() - interval '2 min' WHERE holder = 'ip:192.0.2.1'";
     client.execute(let_go, &[]).await.unwrap();
     let waits = call(&instance, &booking(1, &[])).await;
     assert_eq!((waits.status, waits.problem()), (429, "holder-waits"));

@@ -75,6 +75,12 @@ pub async fn give(owner: &Database, login: &AppLogin) -> Result<Given, Error> {
             // The characters of a verifier are letters, digits and +/=$:- .
             let verifier = scram_sha_256(password);
             client.batch_execute(&format!("ALTER ROLE {APP_ROLE} PASSWORD '{verifier}'")).await?;
+            // Whoever is a member logs in by a token only, whatever the password.
+            let by_iam = "SELECT FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.roleid
+                WHERE r.rolname = 'rds_iam' AND m.member = to_regrole($1)";
+            if client.query_opt(by_iam, &[&APP_ROLE]).await?.is_some() {
+                client.batch_execute(&format!("REVOKE rds_iam FROM {APP_ROLE}")).await?;
+            }
             Ok(Given::Password)
         }
         AppLogin::Iam => give_iam(&db::connect(owner).await?).await,

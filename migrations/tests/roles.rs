@@ -96,7 +96,7 @@ async fn the_functions_role_cannot_destroy_change_or_look_elsewhere() {
             "UPDATE bookings SET created_at = now()",
             "UPDATE seat_pools SET pool_no = 1",
             "UPDATE payments SET provider = 'standard'",
-            "UPDATE payment_events SET payload = ''",
+            "UPDATE payment_events SET received_at = now()",
         ],
     )
     .await;

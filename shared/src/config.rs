@@ -80,19 +80,21 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
-    /// `MAX_PENDING_SEATS_PER_HOLDER`, `MAX_SEATS_PER_HOLDER`, `MAX_UNPAID_HOLDS` and `ADDRESS_ALLOWANCE`: what one holder may
-    /// have of a show. Those of [`HolderLimits::DEFAULT`] unless set.
+    /// `MAX_PENDING_SEATS_PER_HOLDER`, `MAX_SEATS_PER_HOLDER`, `MAX_UNPAID_HOLDS`, `ADDRESS_ALLOWANCE` and `PARTNER_ALLOWANCE`:
+    /// what one holder may have of a show. Those of [`HolderLimits::DEFAULT`] unless set.
     pub fn holder_limits(&mut self) -> Option<HolderLimits> {
         let default = HolderLimits::DEFAULT;
         let pending = self.integer("MAX_PENDING_SEATS_PER_HOLDER", default.max_pending_seats, 1..=1_000_000);
         let in_all = self.integer("MAX_SEATS_PER_HOLDER", default.max_seats, 1..=1_000_000);
         let unpaid = self.integer("MAX_UNPAID_HOLDS", default.max_unpaid_holds, 0..=15);
-        let allowance = self.integer("ADDRESS_ALLOWANCE", default.address_allowance, 1..=1_000);
+        let address = self.integer("ADDRESS_ALLOWANCE", default.address_allowance, 1..=1_000);
+        let partner = self.integer("PARTNER_ALLOWANCE", default.partner_allowance, 1..=1_000);
         Some(HolderLimits {
             max_pending_seats: pending?,
             max_seats: in_all?,
             max_unpaid_holds: unpaid?,
-            address_allowance: allowance?,
+            address_allowance: address?,
+            partner_allowance: partner?,
         })
     }
 

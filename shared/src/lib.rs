@@ -24,7 +24,8 @@
 //!
 //! The holder of a show (an advisory lock, which only bookings take), the key of a payment's event, then the payment's row,
 //! then booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`. A show's own row comes before its pools. A
-//! recorded event's row that is emptied comes last: whoever has it waits for nothing more.
+//! recorded event's row that is emptied comes last. An operator's replay of an event has its row first: where it meets an
+//! erasure the server undoes one of the two, and it is run again.
 //!
 //! | operation | locks |
 //! |---|---|

@@ -16,8 +16,13 @@ use common::{NO_LIMITS, age, db, instances, keyed, request, show, wait};
 use tokio_postgres::Client;
 
 /// 4 seats held at a time, 6 in all, 1 hold of an hour may end unpaid.
-const LIMITS: HolderLimits =
-    HolderLimits { max_pending_seats: 4, max_seats: 6, max_unpaid_holds: 1, address_allowance: 1 };
+const LIMITS: HolderLimits = HolderLimits {
+    max_pending_seats: 4,
+    max_seats: 6,
+    max_unpaid_holds: 1,
+    address_allowance: 1,
+    partner_allowance: 1,
+};
 
 const CEILING: Duration = Duration::from_secs(600);
 
@@ -197,14 +202,16 @@ async fn whoever_lets_holds_end_unpaid_waits_longer_each_time() {
 
 /// Moves the end of all that was let go this many seconds into the past.
 async fn past(client: &Client, seconds: f64) {
-    let sql =
-        "UPDATE bookings SET settled_at = settled_at - make_interval(secs => $1) WHERE failure_reason = 'expired'";
+    let sql = "UPDATE bookings SET settled_at = settled_at - make_interval(secs => $1), \
+               created_at = created_at - make_interval(secs => $1), expires_at = expires_at - make_interval(secs => $1) \
+               WHERE failure_reason = 'expired'";
     client.execute(sql, &[&seconds]).await.unwrap();
 }
 
-/// To cancel at the last moment and book again keeps others from the seats as well; to cancel at once does not.
+/// To cancel at the last moment and book again keeps others from the seats as long; to cancel at once does not. Three of 59 s
+/// are one and a half holds, less three seconds.
 #[tokio::test]
-async fn a_hold_that_is_cancelled_late_counts_as_one_that_expired() {
+async fn a_hold_that_is_cancelled_counts_for_the_time_that_it_took() {
     for (age_s, waits) in [(59.0, false), (61.0, true)] {
         let database = Database::create().await;
         let (db, client) = (db(&database, 1), database.client().await);
@@ -217,6 +224,43 @@ async fn a_hold_that_is_cancelled_late_counts_as_one_that_expired() {
         let answer = hold(&db, &ada(), show, 1).await;
         assert_eq!(matches!(answer, Err(Error::HolderWaits { .. })), waits, "{age_s} s: {answer:?}");
     }
+}
+
+/// To extend a hold and let it go is to have had several.
+#[tokio::test]
+async fn a_hold_that_is_extended_counts_for_the_time_that_it_took() {
+    for (extended, waits) in [(false, false), (true, true)] {
+        let database = Database::create().await;
+        let (db, client) = (db(&database, 1), database.client().await);
+        let show = show(&db, 100, 4).await.id();
+        let ada = subject("ada");
+        let id = hold(&db, &Holder::of_subject(&ada), show, 1).await.unwrap();
+        if extended {
+            ops::extend(&db, id, Some(&ada), Hold::try_from(600).unwrap(), CEILING).await.unwrap();
+        }
+        // Cancelled after four minutes, or swept long after its two.
+        age(&client, id, if extended { 240.0 } else { 300.0 }).await;
+        if extended {
+            ops::cancel(&db, id, Some(&ada)).await.unwrap();
+        } else {
+            ops::sweep(&db).await.unwrap();
+        }
+        let answer = hold(&db, &Holder::of_subject(&ada), show, 1).await;
+        assert_eq!(matches!(answer, Err(Error::HolderWaits { .. })), waits, "{extended}: {answer:?}");
+    }
+}
+
+/// A partner books for many.
+#[tokio::test]
+async fn a_partner_counts_for_several() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, 100, 4).await.id();
+    let partner = Holder::of_api_key("acme").unwrap();
+    let limits = HolderLimits { partner_allowance: 3, ..LIMITS };
+    let book = async |seats| ops::book(&db, &BookRequest { limits, ..of(&partner, show, seats) }).await;
+    book(12).await.unwrap();
+    assert!(matches!(book(1).await, Err(Error::PendingLimit { held: 12, max: 12 })));
 }
 
 /// A repeated request is told of its booking, whatever limits say by now.

@@ -299,6 +299,9 @@ async fn a_payment_that_is_not_locked_confirms_what_was_refunded() {
         if broken {
             let part = "payment_id = the_payment FOR UPDATE;\n    becomes";
             alter(&client, part, "payment_id = the_payment;\n    becomes").await;
+            // It waits for the booking as well, at the end of each event: no lock shall stand in for the one that is gone.
+            let trigger = "ALTER TABLE payment_events DISABLE TRIGGER payment_events_of_anonymised";
+            client.batch_execute(trigger).await.unwrap();
         }
         let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
         let payment = format!("pi_{broken}");

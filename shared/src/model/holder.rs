@@ -67,13 +67,20 @@ impl fmt::Debug for Subject {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Holder {
     column: String,
-    is_address: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Subject,
+    ApiKey,
+    Address,
 }
 
 impl Holder {
     /// The holder who showed a token of this subject.
     pub fn of_subject(subject: &Subject) -> Self {
-        Self { column: format!("sub:{}", subject.as_str()), is_address: false }
+        Self { column: format!("sub:{}", subject.as_str()), kind: Kind::Subject }
     }
 
     /// The holder behind this API key's id, if it can be one.
@@ -81,7 +88,7 @@ impl Holder {
     /// # Errors
     /// It is not 1 to 255 characters long.
     pub fn of_api_key(id: &str) -> Result<Self, Invalid> {
-        Ok(Self { column: format!("key:{}", Subject::try_from(id)?.as_str()), is_address: false })
+        Ok(Self { column: format!("key:{}", Subject::try_from(id)?.as_str()), kind: Kind::ApiKey })
     }
 
     /// Whoever is at this address.
@@ -90,7 +97,7 @@ impl Holder {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
             v4 @ IpAddr::V4(_) => v4,
         };
-        Self { column: format!("ip:{address}"), is_address: true }
+        Self { column: format!("ip:{address}"), kind: Kind::Address }
     }
 
     /// The holder as the column has it.
@@ -102,7 +109,7 @@ impl Holder {
     /// an address is not, since a phone that repeats a request may have another address by then: there the key itself must
     /// be unguessable. No key has a space in it, so none can pass for another's.
     pub fn keyed(&self, key: &super::IdempotencyKey) -> String {
-        if self.is_address { key.as_str().to_owned() } else { format!("{} {}", self.column, key.as_str()) }
+        if self.kind == Kind::Address { key.as_str().to_owned() } else { format!("{} {}", self.column, key.as_str()) }
     }
 }
 
@@ -132,15 +139,28 @@ pub struct HolderLimits {
     pub max_unpaid_holds: i32,
     /// How many times all that an address may have, 1 to 1,000: it can be an office's or a whole carrier's.
     pub address_allowance: i32,
+    /// How many times all that an API key may have, 1 to 1,000: its partner books for many.
+    pub partner_allowance: i32,
 }
 
 impl HolderLimits {
-    /// 10 seats held, as one booking may have, and 20 in all; 5 holds of an hour may end unpaid. An address is one holder.
-    pub const DEFAULT: Self = Self { max_pending_seats: 10, max_seats: 20, max_unpaid_holds: 5, address_allowance: 1 };
+    /// 10 seats held, as one booking may have, and 20 in all; 5 holds of an hour may end unpaid. An address is one holder, a
+    /// partner counts for 100.
+    pub const DEFAULT: Self = Self {
+        max_pending_seats: 10,
+        max_seats: 20,
+        max_unpaid_holds: 5,
+        address_allowance: 1,
+        partner_allowance: 100,
+    };
 
     /// How many holders this one counts for.
     pub(crate) fn times(&self, holder: &Holder) -> i32 {
-        if holder.is_address { self.address_allowance } else { 1 }
+        match holder.kind {
+            Kind::Subject => 1,
+            Kind::ApiKey => self.partner_allowance,
+            Kind::Address => self.address_allowance,
+        }
     }
 }
 

@@ -45,6 +45,7 @@ static BOOK_REFUSED: Statement = Statement {
         Type::INT4,
         Type::INT4,
         Type::INT4,
+        Type::FLOAT8,
     ],
 };
 
@@ -130,10 +131,21 @@ impl RequestRow<'_> {
         ]
     }
 
-    /// `$1` to `$9` of the statement that says why there is no booking.
-    fn question(&self) -> [&(dyn ToSql + Sync); 9] {
+    /// `$1` to `$10` of the statement that says why there is no booking.
+    fn question(&self) -> [&(dyn ToSql + Sync); 10] {
         let [holder, max_pending_seats, max_seats, max_unpaid_holds, times] = self.limits();
-        [&self.show_id, &self.id, &self.seats, &self.key, holder, max_pending_seats, max_seats, max_unpaid_holds, times]
+        [
+            &self.show_id,
+            &self.id,
+            &self.seats,
+            &self.key,
+            holder,
+            max_pending_seats,
+            max_seats,
+            max_unpaid_holds,
+            times,
+            &self.hold_seconds,
+        ]
     }
 
     fn limits(&self) -> [&(dyn ToSql + Sync); 5] {

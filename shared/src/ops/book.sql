@@ -23,7 +23,8 @@ WITH place AS MATERIALIZED (
         -- A repeated request is told by a read. Only two at once meet at the unique index, which keeps them apart.
         AND ($6 IS NULL OR NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6))
         AND admit_holder(
-            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11)
+            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11,
+            $5)
 ), taken AS (
     UPDATE seat_pools
     SET free = free - $4

@@ -1,7 +1,7 @@
 -- Says why a booking was not made: a read.
 --
 -- $1 show_id bigint, $2 id uuid, $3 seats integer, $4 idempotency_key text or NULL, $5 holder text, $6 max_pending_seats
--- integer, $7 max_seats integer, $8 max_unpaid_holds integer, $9 times integer
+-- integer, $7 max_seats integer, $8 max_unpaid_holds integer, $9 times integer, $10 hold double precision (seconds)
 --
 -- Locks: none.
 -- Outcomes: no row: no such show. Else one row:
@@ -29,7 +29,7 @@ CROSS JOIN LATERAL (
     FROM seat_pools
     WHERE show_id = shows.id
 ) AS pools
-CROSS JOIN LATERAL holder_standing(shows.id, $5, $8 * $9) AS standing
+CROSS JOIN LATERAL holder_standing(shows.id, $5, $8 * $9, $10) AS standing
 LEFT JOIN LATERAL (
     SELECT * FROM bookings WHERE show_id = shows.id AND id = $2
     UNION ALL

@@ -15,7 +15,8 @@ WITH place AS MATERIALIZED (
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND id = $2)
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6)
         AND admit_holder(
-            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11)
+            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11,
+            $5)
 ), taken AS (
     -- The first pool that has the seats, from a random one on and round again: bookings spread over all pools, and the
     -- last seats are found wherever they are. It waits for that one row. To skip locked rows instead would find nothing

@@ -6,7 +6,7 @@
 -- Outcomes: at most $4 events, without their payloads; is_cut: whether a part of its payload may be missing. One is cut
 -- at 65,536 bytes, at the last whole character of 4 at most.
 SELECT provider, event_id, type, payment_id, show_id, booking_id, change, outcome, reason, occurred_at, received_at,
-    octet_length(payload) >= 65533 AS is_cut
+    (octet_length(payload) >= 65533 OR payload = '') AS is_cut
 FROM payment_events
 WHERE change = 'unreadable' AND (received_at, provider, event_id) > ($1, $2, $3)
 ORDER BY received_at, provider, event_id

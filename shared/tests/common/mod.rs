@@ -88,8 +88,13 @@ pub fn request(show: ShowId, seats: i64) -> BookRequest {
 }
 
 /// Limits that nobody reaches.
-pub const NO_LIMITS: HolderLimits =
-    HolderLimits { max_pending_seats: 1_000_000, max_seats: 1_000_000, max_unpaid_holds: 15, address_allowance: 1 };
+pub const NO_LIMITS: HolderLimits = HolderLimits {
+    max_pending_seats: 1_000_000,
+    max_seats: 1_000_000,
+    max_unpaid_holds: 15,
+    address_allowance: 1,
+    partner_allowance: 1,
+};
 
 /// Somebody else each time: those who book at once must not wait for each other as one holder would.
 pub fn somebody() -> Holder {

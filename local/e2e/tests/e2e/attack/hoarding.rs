@@ -143,7 +143,7 @@ async fn who_lets_holds_end_unpaid_again_and_again_waits_longer_and_longer() {
     let token = mint(&subject, "");
     let let_end = async || {
         // As if its time had passed. The message comes when it would have come, and finds it so.
-        let sql = "UPDATE bookings SET created_at = created_at - interval '1 hour', expires_at = now()
+        let sql = "UPDATE bookings SET created_at = created_at - (expires_at - now()), expires_at = now()
             WHERE show_id = $1 AND status = 'PENDING'";
         database.client().execute(sql, &[&show_id]).await.unwrap();
         poll::until("the holds end", EXPIRY_LIMIT, async || {
@@ -162,7 +162,8 @@ async fn who_lets_holds_end_unpaid_again_and_again_waits_longer_and_longer() {
     api.send(book(api.create_show(5).await).token(&token)).await.expect(201);
 
     // A minute later it may book again; and if that one ends unpaid too, it waits twice as long.
-    let later = "UPDATE bookings SET settled_at = settled_at - interval '2 minutes'
+    let later = "UPDATE bookings SET created_at = created_at - interval '2 minutes',
+            expires_at = expires_at - interval '2 minutes', settled_at = settled_at - interval '2 minutes'
         WHERE show_id = $1 AND holder = $2 AND status = 'FAILED'";
     let holder = format!("sub:{subject}");
     assert_eq!(database.client().execute(later, &[&show_id, &holder]).await.unwrap(), 6);
