@@ -28,8 +28,6 @@ pub enum Given {
     Password,
     /// The role may log in by tokens, and no longer by a password.
     Iam,
-    /// This server knows no tokens: it has no role `rds_iam`.
-    NoIam,
 }
 
 impl AppLogin {
@@ -61,7 +59,7 @@ impl AppLogin {
 /// The password does not leave this process: the server gets what it would make of it, so no log of its has it.
 ///
 /// # Errors
-/// The database cannot be reached, it refuses, or the login names another role.
+/// The database cannot be reached, it refuses, the login names another role, or the server knows no tokens.
 pub async fn give(owner: &Database, login: &AppLogin) -> Result<Given, Error> {
     match login {
         AppLogin::Password(app) => {
@@ -90,7 +88,7 @@ pub async fn give(owner: &Database, login: &AppLogin) -> Result<Given, Error> {
 async fn give_iam(client: &Client) -> Result<Given, Error> {
     let known = "SELECT FROM pg_roles WHERE rolname = 'rds_iam'";
     if client.query_opt(known, &[]).await?.is_none() {
-        return Ok(Given::NoIam);
+        return Err(format!("this server has no role rds_iam: {APP_ROLE} cannot log in by IAM").into());
     }
     client.batch_execute(&format!("GRANT rds_iam TO {APP_ROLE}")).await?;
     Ok(Given::Iam)

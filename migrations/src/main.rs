@@ -52,6 +52,5 @@ fn report_login(given: Given) {
     match given {
         Given::Password => println!("{APP_ROLE} has the functions' password"),
         Given::Iam => println!("{APP_ROLE} logs in by IAM"),
-        Given::NoIam => println!("this server has no role rds_iam: {APP_ROLE} cannot log in by IAM"),
     }
 }

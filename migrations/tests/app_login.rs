@@ -72,12 +72,17 @@ async fn by_iam_the_role_becomes_a_member_of_rds_iam_where_there_is_one() {
     let database = server.create_database().await;
     let iam = [("APP_DATABASE_AUTH", "iam")];
     let output = migrate(&database, &iam);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("this server has no role rds_iam"), "{}", text(&output.stdout));
+    // Nobody could log in: the operator must hear of it.
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("this server has no role rds_iam"), "{}", text(&output.stderr));
     // As on RDS, where the owner is the master user.
     let admin = server.admin_client().await;
     admin.batch_execute("CREATE ROLE rds_iam; GRANT rds_iam TO boxoffice WITH ADMIN OPTION").await.unwrap();
     assert!(text(&migrate(&database, &iam).stdout).contains("boxoffice_app logs in by IAM"));
     let member = "SELECT pg_has_role('boxoffice_app', 'rds_iam', 'MEMBER')";
     assert!(admin.query_one(member, &[]).await.unwrap().get::<_, bool>(0));
+    // Back to a password: as a member it would be of no use.
+    let output = migrate(&database, &[("APP_DATABASE_URL", &database.url())]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!admin.query_one(member, &[]).await.unwrap().get::<_, bool>(0));
 }
