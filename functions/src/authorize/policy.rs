@@ -48,7 +48,9 @@ impl Answer {
         let resource = allowed(scopes).map(|route| format!("{stage}/{}", pattern(route))).collect();
         let statement = [Statement { effect: "Allow", action: "execute-api:Invoke", resource }];
         Self {
-            principal_id: caller.as_ref().map_or_else(|| "anonymous".to_owned(), |caller| caller.subject.clone()),
+            principal_id: caller
+                .as_ref()
+                .map_or_else(|| "anonymous".to_owned(), |caller| caller.subject.as_str().to_owned()),
             policy_document: Policy { version: "2012-10-17", statement },
             context: caller.map(Context::of),
         }
@@ -57,7 +59,11 @@ impl Answer {
 
 impl Context {
     fn of(caller: Principal) -> Self {
-        Self { sub: caller.subject, scope: caller.scopes.to_string(), exp: caller.expires_at.to_string() }
+        Self {
+            sub: caller.subject.as_str().to_owned(),
+            scope: caller.scopes.to_string(),
+            exp: caller.expires_at.to_string(),
+        }
     }
 }
 

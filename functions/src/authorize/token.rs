@@ -1,9 +1,7 @@
 //! An access token: who calls, and what they may do.
 
-use std::fmt;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use boxoffice_shared::config::Issuer;
+use boxoffice_shared::{config::Issuer, model::Subject};
 use jsonwebtoken::{
     Algorithm, Validation, decode,
     errors::{Error, ErrorKind},
@@ -24,31 +22,18 @@ use crate::access::Scopes;
 /// How far the issuer's clock and ours may be apart, in seconds.
 const LEEWAY_SECONDS: u64 = 30;
 
-/// The longest subject, in characters: the bound of OpenID Connect.
-const MAX_SUBJECT: usize = 255;
-
 /// The end of the year 9999. Whatever ends later than that is no time.
 const MAX_EXPIRY: u64 = 253_402_300_799;
 
 /// Who calls.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Principal {
-    /// The token's subject, 1 to 255 characters and none of them a control character.
-    pub(super) subject: String,
+    /// The token's subject. Its `Debug` shows nothing of it.
+    pub(super) subject: Subject,
     /// What they may do.
     pub(super) scopes: Scopes,
     /// When the token ends, in seconds since 1970.
     pub(super) expires_at: u64,
-}
-
-/// Without the subject, which is somebody's name.
-impl fmt::Debug for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Principal")
-            .field("scopes", &self.scopes)
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What a token's header says, and all of it that we follow: never a key, or where to find one.
@@ -164,16 +149,12 @@ impl Claims {
     fn principal(&self, issuer: &Issuer) -> Result<Principal, Refused> {
         // `jsonwebtoken` would take a list with our issuer in it.
         self.iss.as_str().filter(|name| issuer.is(name)).ok_or(Refused::Issuer)?;
-        let subject = self.sub.as_str().filter(|subject| is_subject(subject)).ok_or(Refused::Subject)?.to_owned();
+        let subject = self.sub.as_str().and_then(|text| Subject::try_from(text).ok()).ok_or(Refused::Subject)?;
         // RFC 8693 has `scope`; some issuers write `scp`, a list or a text, or `permissions`, a list.
         let scopes = [&self.scope, &self.scp, &self.permissions].into_iter().flat_map(words);
         let scopes = scopes.fold(Scopes::default(), Scopes::with);
         Ok(Principal { subject, scopes, expires_at: seconds(&self.exp)? })
     }
-}
-
-fn is_subject(text: &str) -> bool {
-    (1..=MAX_SUBJECT).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
 /// The words of a text, or of a list of them; none of anything else.

@@ -3,7 +3,8 @@
 -- $1 show_id bigint, $2 id uuid, $3 holder text: the one that a subject's token makes, or NULL
 --
 -- Locks: the booking, then one row of seat_pools.
--- Outcomes: no row: no such booking, or it is another subject's. Else the booking as it is now, and changed: whether this call cancelled it.
+-- Outcomes: no row: no such booking, or it is another subject's. Else the booking as it is now, and changed: whether this call
+-- cancelled it.
 WITH locked AS MATERIALIZED (
     SELECT * FROM bookings
     WHERE show_id = $1 AND id = $2

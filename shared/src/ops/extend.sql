@@ -4,8 +4,8 @@
 -- the booking's creation), $5 holder text: the one that a subject's token makes, or NULL
 --
 -- Locks: the booking.
--- Outcomes: no row: no such booking, or it is another subject's. Else the booking as it is now; changed: whether this call lengthened it; and over:
--- whether it is PENDING and its time is over.
+-- Outcomes: no row: no such booking, or it is another subject's. Else the booking as it is now; changed: whether this call
+-- lengthened it; and over: whether it is PENDING and its time is over.
 --
 -- A hold is never shortened. The clock is read after the lock is held, as in confirm.sql.
 WITH locked AS MATERIALIZED (

@@ -9,22 +9,22 @@ use crate::{
     model::{Money, PaymentChange, PaymentEvent, PaymentId, Refund, RefundReason},
 };
 
-static RECORD_PAYMENT: Statement = Statement {
-    sql: include_str!("record_payment.sql"),
-    types: &[
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::INT8,
-        Type::UUID,
-        Type::TIMESTAMPTZ,
-        Type::TEXT,
-        Type::INT8,
-        Type::TEXT,
-        Type::TEXT,
-    ],
-};
+/// `$1` to `$11`; a replay has the first ten, and no payload.
+pub(super) static TYPES: [Type; 11] = [
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT8,
+    Type::UUID,
+    Type::TIMESTAMPTZ,
+    Type::TEXT,
+    Type::INT8,
+    Type::TEXT,
+    Type::TEXT,
+];
+
+static RECORD_PAYMENT: Statement = Statement { sql: include_str!("record_payment.sql"), types: &TYPES };
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

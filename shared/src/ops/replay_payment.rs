@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::{
-    record_payment::{Recorded, columns, read},
+    record_payment::{Recorded, TYPES, columns, read},
     row,
 };
 use crate::{
@@ -14,21 +14,7 @@ use crate::{
 
 static GET_EVENT: Statement = Statement { sql: include_str!("get_event.sql"), types: &[Type::TEXT, Type::TEXT] };
 
-static REPLAY_PAYMENT: Statement = Statement {
-    sql: include_str!("replay_payment.sql"),
-    types: &[
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::INT8,
-        Type::UUID,
-        Type::TIMESTAMPTZ,
-        Type::TEXT,
-        Type::INT8,
-        Type::TEXT,
-    ],
-};
+static REPLAY_PAYMENT: Statement = Statement { sql: include_str!("replay_payment.sql"), types: TYPES.split_at(10).0 };
 
 /// An event of the inbox, and what was kept of its body.
 ///

@@ -23,7 +23,7 @@ fn matches(pattern: &str, arn: &str) -> bool {
 }
 
 fn document(scopes: Scopes) -> Value {
-    let caller = Principal { subject: "ada".to_owned(), scopes, expires_at: 4_102_444_800 };
+    let caller = Principal { subject: "ada".try_into().unwrap(), scopes, expires_at: 4_102_444_800 };
     serde_json::to_value(Answer::new(Some(caller), STAGE)).unwrap()
 }
 
