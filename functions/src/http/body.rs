@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use boxoffice_shared::model::{Currency, Invalid, Money, Price};
+use boxoffice_shared::model::{Currency, Invalid, Money, Price, rfc3339};
 use http::header;
 use lambda_http::{Body, Request};
 use serde::{
@@ -106,10 +106,10 @@ impl Fields {
             (None, Some(_)) => return self.fault("price_minor", "is required with currency"),
         };
         let currency: Option<Currency> = self.parse("currency", &currency);
-        // What is no integer is out of the range, as for other integers. With a bad currency (XXX: none) the amount's
-        // fault is told as well.
+        // What is no integer is out of the range, as for other integers. With a bad currency the amount's fault is told as
+        // well: its range is the same in all of them.
         let minor = integer(&minor).unwrap_or_default().max(0);
-        let code = currency.as_ref().map_or("XXX", Currency::as_str);
+        let code = currency.as_ref().map_or("EUR", Currency::as_str);
         match Money::new(minor, code).and_then(Price::try_from) {
             Ok(price) => currency.map(|_| Some(price)),
             Err(invalid) => self.fault("price_minor", invalid),
@@ -193,7 +193,11 @@ from_integer!(
 
 impl FromJson for Currency {
     fn from_json(value: &Value) -> Result<Self, Invalid> {
-        value.as_str().unwrap_or_default().parse()
+        let currency: Currency = value.as_str().unwrap_or_default().parse()?;
+        match currency.minor_digits() {
+            Some(_) => Ok(currency),
+            None => Err(Invalid::new("must be a currency of ISO 4217's list, as EUR")),
+        }
     }
 }
 
@@ -201,7 +205,7 @@ impl FromJson for jiff::Timestamp {
     fn from_json(value: &Value) -> Result<Self, Invalid> {
         value
             .as_str()
-            .and_then(|text| text.parse().ok())
+            .and_then(rfc3339)
             .ok_or_else(|| Invalid::new("must be a time as in RFC 3339: 2030-12-31T20:00:00Z"))
     }
 }
@@ -295,10 +299,26 @@ mod tests {
         assert_eq!(faults(r#"{"price_minor": 2500}"#)[0]["pointer"], "/currency");
         assert_eq!(faults(r#"{"currency": "EUR"}"#)[0]["pointer"], "/price_minor");
         assert_eq!(faults(r#"{"price_minor": 25.5, "currency": 7}"#).as_array().unwrap().len(), 2);
+        for none in ["XXX", "XTS", "ABC", "DEM", "XAU", "EURO", "EU", "€"] {
+            let faults = faults(&format!(r#"{{"price_minor": 1, "currency": "{none}"}}"#));
+            assert_eq!((faults.as_array().unwrap().len(), &faults[0]["pointer"]), (1, &json!("/currency")), "{none}");
+        }
         for bad in ["0", "-1", "1000000000001", "1.5", "\"1\"", "null", "1e300"] {
             let faults = faults(&format!(r#"{{"price_minor": {bad}, "currency": "EUR"}}"#));
             assert_eq!(faults[0]["detail"], "must be an integer from 1 to 1000000000000", "{bad}");
         }
+    }
+
+    #[test]
+    fn a_time_is_what_rfc_3339_says() {
+        let read = |value: Value| jiff::Timestamp::from_json(&value).map(|time| time.to_string());
+        assert_eq!(read(json!("2031-05-01T20:00:00+02:00")).as_deref(), Ok("2031-05-01T18:00:00Z"));
+        for bad in
+            ["20310501T200000Z", "2031-05-01T20:00:00+24:00", "2031-05-01T20:00:00Z[Europe/Berlin]", "2031-05-01"]
+        {
+            assert!(read(json!(bad)).is_err(), "{bad}");
+        }
+        assert!(read(json!(1_935_432_000)).is_err() && read(Value::Null).is_err());
     }
 
     #[test]

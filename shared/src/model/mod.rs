@@ -15,6 +15,7 @@ mod seats;
 mod show;
 mod subject;
 mod text;
+mod time;
 
 pub use booking::{Booking, BookingStatus, FailureReason};
 pub use booking_id::BookingId;
@@ -31,6 +32,7 @@ pub use seats::{Pools, SeatCount, SeatLimit, TotalSeats};
 pub use show::{Show, ShowId};
 pub use subject::{SubjectBooking, SubjectCursor, SubjectEvent};
 pub use text::{ShowName, UserName};
+pub use time::rfc3339;
 
 use std::fmt;
 
