@@ -2,7 +2,11 @@
 //!
 //! A test holds it to `template.yaml`: each route has a row, and the authorizer that its row asks for.
 
-use std::fmt;
+use std::{fmt, time::Duration};
+
+/// How far the issuer's clock and ours may be apart: for so long after its end a token is still good, to the authorizer and to
+/// the functions.
+pub(crate) const LEEWAY: Duration = Duration::from_secs(30);
 
 /// What a token may allow its bearer to do. Its text is what an issuer writes into a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +58,17 @@ impl Scope {
 /// assert_eq!(scopes.to_string(), "shows:write");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scopes(u8);
+pub struct Scopes(u32);
+
+// A set has a bit for each scope, and `ALL` has each scope at its bit's place.
+const _: () = {
+    assert!(Scope::ALL.len() <= u32::BITS as usize);
+    let mut place = 0;
+    while place < Scope::ALL.len() {
+        assert!(Scope::ALL[place] as usize == place);
+        place += 1;
+    }
+};
 
 impl Scopes {
     /// Those of this text that we know. An issuer may give others for other APIs: they mean nothing here.
@@ -74,9 +88,9 @@ impl Scopes {
     }
 }
 
-/// The scope's place in a set.
-fn bit(scope: Scope) -> u8 {
-    1 << scope as u8
+/// The scope's place in a set. One that had none would be in no set, and never pass for another.
+fn bit(scope: Scope) -> u32 {
+    1_u32.checked_shl(scope as u32).unwrap_or_default()
 }
 
 impl fmt::Display for Scopes {

@@ -38,10 +38,10 @@ impl Handler for Book {
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
         let (database, connections) = (reader.database(), reader.concurrency());
-        let (hold, queue_url) = (reader.hold(), reader.hold_queue_url());
+        let (holds, queue_url) = (reader.holds(), reader.hold_queue_url());
         let limits = reader.holder_limits();
-        let settings = database.zip(connections).zip(hold.zip(queue_url)).zip(limits);
-        let (((database, connections), (hold, queue_url)), limits) = reader.finish(settings)?;
+        let settings = database.zip(connections).zip(holds.zip(queue_url)).zip(limits);
+        let (((database, connections), ((hold, _), queue_url)), limits) = reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
         let queue = HoldQueue::new(aws::load(&tls), queue_url);
         let (prepared, ()) = tokio::join!(ops::prepare_book(&db), queue.warm());

@@ -35,10 +35,10 @@ impl Handler for Confirm {
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
         let (database, connections) = (reader.database(), reader.concurrency());
-        let (hold, max_hold, queue_url) = (reader.hold(), reader.max_hold(), reader.payments_queue_url());
+        let (holds, queue_url) = (reader.holds(), reader.payments_queue_url());
         let stripe = reader.secrets("STRIPE_WEBHOOK", stripe::keys);
         let standard = reader.secrets("STANDARD_WEBHOOK", standard::keys);
-        let settings = database.zip(connections).zip(hold.zip(max_hold)).zip(queue_url).zip(stripe.zip(standard));
+        let settings = database.zip(connections).zip(holds).zip(queue_url).zip(stripe.zip(standard));
         let ((((database, connections), (hold, max_hold)), queue_url), (stripe, standard)) = reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
         let webhooks = Webhooks::new(stripe, standard, PaymentQueue::new(&aws::load(&tls), queue_url), &tls);

@@ -162,3 +162,24 @@ fn each_row_is_an_operation_of_the_contract() {
     let missing: Vec<_> = missing.map(|route| route.resource).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
+
+/// A key that the deployment names opens secrets, and by Secrets Manager only.
+#[test]
+fn the_roles_may_decrypt_with_the_named_keys_and_by_secrets_manager_only() {
+    let template = read("template.yaml");
+    let text = template["Resources"].to_string();
+    assert_eq!(
+        text.matches("kms:Decrypt").count(),
+        1,
+        "one statement, in the policy that every role with a database has"
+    );
+    let statements =
+        template["Resources"]["FunctionBasics"]["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap();
+    let statements = statements.iter().filter(|statement| statement[0] == "HasSecretsKeys");
+    let decrypt: Vec<_> = statements.map(|statement| &statement[1]).collect();
+    let expected = json!({
+        "Sid": "SecretsKeys", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "SecretsKeyArns",
+        "Condition": { "StringLike": { "kms:ViaService": "secretsmanager.*.amazonaws.com*" } },
+    });
+    assert_eq!(decrypt, [&expected]);
+}

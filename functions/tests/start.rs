@@ -1,7 +1,10 @@
 //! A binary whose environment is not usable says all that is wrong with it, and ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use std::{fs, path::Path};
+
 use boxoffice_testkit::lambda::{Instance, InvokeError};
+use serde_json::{Value, json};
 
 const DATABASE: &[&str] = &["DATABASE_URL", "DATABASE_STATEMENTS", "AWS_LAMBDA_MAX_CONCURRENCY"];
 
@@ -74,5 +77,37 @@ async fn a_file_of_certificates_that_is_not_there_is_refused() {
     ];
     for (binary, _) in BINARIES {
         refusal(binary, &missing).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hold_that_no_call_could_extend_is_refused() {
+    let longer = [
+        ("DATABASE_URL", "postgres://a:s3cret@127.0.0.1:9/x"),
+        ("HOLD_QUEUE_URL", "http://127.0.0.1:9/holds"),
+        ("PAYMENTS_QUEUE_URL", "http://127.0.0.1:9/payments"),
+        ("HOLD_SECONDS", "301"),
+        ("MAX_HOLD_SECONDS", "300"),
+    ];
+    for binary in [env!("CARGO_BIN_EXE_book"), env!("CARGO_BIN_EXE_confirm")] {
+        let line = refusal(binary, &longer).await;
+        assert!(line.contains("MAX_HOLD_SECONDS must not be below HOLD_SECONDS"), "{line}");
+    }
+}
+
+/// CloudFormation refuses it before anything is deployed: its rules cannot compare two numbers, but a parameter has a least value.
+#[test]
+fn the_template_takes_no_hold_that_no_call_could_extend() {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let template: Value = serde_saphyr::from_str(&fs::read_to_string(template).unwrap()).unwrap();
+    let parameter = |name: &str, property: &str| template["Parameters"][name][property].as_u64().unwrap();
+    assert!(parameter("MaxHoldSeconds", "MinValue") >= parameter("HoldSeconds", "MaxValue"));
+    assert!(parameter("MaxHoldSeconds", "Default") >= parameter("MaxHoldSeconds", "MinValue"));
+    for function in ["Book", "Confirm"] {
+        let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
+        assert_eq!(
+            (&variables["HOLD_SECONDS"], &variables["MAX_HOLD_SECONDS"]),
+            (&json!("HoldSeconds"), &json!("MaxHoldSeconds"))
+        );
     }
 }

@@ -71,12 +71,20 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
-    /// `MAX_HOLD_SECONDS`: how long after a booking was made its hold may be extended to, 1 to 86,400, 600 unless set.
-    pub fn max_hold(&mut self) -> Option<Duration> {
-        let text = self.source.get("MAX_HOLD_SECONDS").unwrap_or_else(|| "600".to_owned());
-        match text.parse() {
+    /// [`hold`](Self::hold), and `MAX_HOLD_SECONDS`: how long after a booking was made its hold may be extended to, 1 to 86,400, 900
+    /// unless set, as the longest hold is. It is not below the hold: no call could extend one.
+    pub fn holds(&mut self) -> Option<(Hold, Duration)> {
+        let hold = self.hold();
+        let text = self.source.get("MAX_HOLD_SECONDS").unwrap_or_else(|| "900".to_owned());
+        let max = match text.parse() {
             Ok(seconds @ 1..=86_400) => Some(Duration::from_secs(seconds)),
             _ => self.fault("MAX_HOLD_SECONDS must be a whole number of seconds from 1 to 86400.".into()),
+        };
+        match hold.zip(max) {
+            Some((hold, max)) if max < hold.duration() => {
+                self.fault("MAX_HOLD_SECONDS must not be below HOLD_SECONDS: no hold could be extended.".into())
+            }
+            holds => holds,
         }
     }
 
@@ -170,7 +178,7 @@ impl<'a, S: Source> Reader<'a, S> {
     }
 
     /// `OIDC_ISSUER` and `OIDC_AUDIENCE`: whose access tokens are believed, and what they must be for. Neither: nobody's
-    /// are.
+    /// are. `OIDC_SCOPE_PREFIX`: what the issuer writes before our scopes; nothing unless set.
     pub fn issuer(&mut self) -> Option<Option<Issuer>> {
         let (url, audience) = match (self.source.get("OIDC_ISSUER"), self.source.get("OIDC_AUDIENCE")) {
             (None, None) => return Some(None),
@@ -178,9 +186,10 @@ impl<'a, S: Source> Reader<'a, S> {
             (Some(_), None) => return self.fault("OIDC_AUDIENCE must be set with OIDC_ISSUER.".into()),
             (None, Some(_)) => return self.fault("OIDC_ISSUER must be set with OIDC_AUDIENCE.".into()),
         };
-        match Issuer::new(&url, audience) {
+        let scope_prefix = self.source.get("OIDC_SCOPE_PREFIX").unwrap_or_default();
+        match Issuer::new(&url, &audience, scope_prefix) {
             Ok(issuer) => Some(Some(issuer)),
-            Err(invalid) => self.fault(format!("OIDC_ISSUER {invalid}.")),
+            Err(invalid) => self.fault(format!("OIDC_ISSUER, OIDC_AUDIENCE: {invalid}.")),
         }
     }
 
@@ -207,23 +216,28 @@ pub struct Issuer {
     /// Without a slash at the end.
     url: String,
     discovery: SafeUrl,
-    audience: String,
+    audiences: Vec<String>,
+    scope_prefix: String,
 }
 
 impl Issuer {
     /// An issuer's URL, `https`, or on loopback `http`. A slash at its end makes no difference: some issuers' names have
-    /// one, and nobody types it the same twice.
+    /// one, and nobody types it the same twice. `audience`: one, or several with commas between.
     ///
     /// # Errors
-    /// It is another kind of URL, or more than scheme, host, port and path.
-    pub fn new(url: &str, audience: String) -> Result<Self, Invalid> {
+    /// It is another kind of URL, or more than scheme, host, port and path; or an audience is empty: every token would be for it.
+    pub fn new(url: &str, audience: &str, scope_prefix: String) -> Result<Self, Invalid> {
         if url.contains(['?', '#']) {
             return Err(Invalid::new("must have no query and no fragment"));
         }
         SafeUrl::try_from(url)?;
         let url = url.strip_suffix('/').unwrap_or(url).to_owned();
         let discovery = SafeUrl::try_from(format!("{url}/.well-known/openid-configuration").as_str())?;
-        Ok(Self { url, discovery, audience })
+        let audiences: Vec<_> = audience.split(',').map(|audience| audience.trim().to_owned()).collect();
+        if audiences.iter().any(String::is_empty) {
+            return Err(Invalid::new("an audience must not be empty"));
+        }
+        Ok(Self { url, discovery, audiences, scope_prefix })
     }
 
     /// Whether this is its name.
@@ -236,9 +250,15 @@ impl Issuer {
         [self.url.clone(), format!("{}/", self.url)]
     }
 
-    /// Who its tokens must be for.
-    pub fn audience(&self) -> &str {
-        &self.audience
+    /// Whether a token for this audience, or of this client, is for us.
+    pub fn is_audience(&self, name: &str) -> bool {
+        self.audiences.iter().any(|audience| audience == name)
+    }
+
+    /// What is a scope of ours in this word of a token, if it can be one: the prefix is taken off, and a word without it is
+    /// another API's.
+    pub fn own_scope<'a>(&self, word: &'a str) -> Option<&'a str> {
+        word.strip_prefix(self.scope_prefix.as_str())
     }
 
     /// Where it says what it offers (OpenID Connect Discovery).
@@ -312,24 +332,38 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_can_be_extended_for_a_day_at_most() {
-        let read = |value: &str| {
-            let source = |name: &str| (name == "MAX_HOLD_SECONDS").then(|| value.to_owned());
-            let mut reader = Reader::new(&source);
-            let max_hold = reader.max_hold();
-            reader.finish(max_hold)
+    fn a_hold_can_be_extended_for_a_day_at_most_and_is_never_longer_than_that() {
+        let read = |hold: &str, max: &str| {
+            let value = |name: &str| match name {
+                "HOLD_SECONDS" => Some(hold.to_owned()),
+                "MAX_HOLD_SECONDS" => Some(max.to_owned()),
+                _ => None,
+            };
+            let mut reader = Reader::new(&value);
+            let holds = reader.holds();
+            reader.finish(holds).map(|(hold, max)| (hold.seconds(), max.as_secs()))
         };
-        assert_eq!(read(""), Ok(Duration::from_secs(600)));
-        assert_eq!(read("86400"), Ok(Duration::from_secs(86_400)));
-        for bad in ["0", "86401", "-1", "10m"] {
-            assert!(read(bad).is_err(), "{bad}");
+        assert_eq!(read("", ""), Ok((120, 900)));
+        assert_eq!(read("900", ""), Ok((900, 900)));
+        assert_eq!(read("120", "86400"), Ok((120, 86_400)));
+        assert_eq!(read("120", "120"), Ok((120, 120)));
+        for (hold, max) in
+            [("120", "0"), ("120", "86401"), ("120", "-1"), ("120", "10m"), ("120", "119"), ("900", "600"), ("", "60")]
+        {
+            assert!(read(hold, max).is_err(), "{hold} {max}");
         }
+        let faults = read("121", "120").unwrap_err().to_string();
+        assert!(faults.contains("MAX_HOLD_SECONDS must not be below HOLD_SECONDS"), "{faults}");
     }
 
     #[test]
     fn an_issuer_is_named_with_its_audience_and_over_tls() {
         let read = |url: &str, audience: &str| {
-            let source = |name: &str| Some(if name == "OIDC_ISSUER" { url } else { audience }.to_owned());
+            let source = |name: &str| match name {
+                "OIDC_ISSUER" => Some(url.to_owned()),
+                "OIDC_AUDIENCE" => Some(audience.to_owned()),
+                _ => None,
+            };
             let mut reader = Reader::new(&source);
             let issuer = reader.issuer();
             reader.finish(issuer)
@@ -355,10 +389,24 @@ mod tests {
             ("https://id.example?x=1", "boxoffice"),
             ("https://id.example/#x", "boxoffice"),
             ("https://user:s3cret@id.example", "boxoffice"),
+            ("https://id.example", "boxoffice,"),
+            ("https://id.example", ",boxoffice"),
+            ("https://id.example", "box,,office"),
         ] {
             let faults = read(url, audience).unwrap_err().to_string();
             assert!(faults.contains("OIDC_") && !faults.contains("s3cret"), "{url} {audience}: {faults}");
         }
+    }
+
+    #[test]
+    fn an_audience_may_be_one_of_several_and_a_scope_may_have_a_prefix() {
+        let issuer = Issuer::new("https://id.example", "web, mobile", "boxoffice/".to_owned()).unwrap();
+        assert!(issuer.is_audience("web") && issuer.is_audience("mobile"));
+        assert!(!issuer.is_audience("web, mobile") && !issuer.is_audience(""));
+        assert_eq!(issuer.own_scope("boxoffice/shows:write"), Some("shows:write"));
+        assert_eq!(issuer.own_scope("shows:write"), None);
+        assert_eq!(issuer.own_scope("other/shows:write"), None);
+        assert_eq!(Issuer::new("https://id.example", "web", String::new()).unwrap().own_scope("a:b"), Some("a:b"));
     }
 
     #[test]

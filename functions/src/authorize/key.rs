@@ -1,6 +1,10 @@
 //! The issuer's keys, as it publishes them (RFC 7517).
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use boxoffice_shared::error::Cause;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use openssl::bn::BigNum;
@@ -8,6 +12,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{crypto::public_key, refused::Refused};
+
+/// RFC 7515 leaves the padding out; some issuers write it.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Keys of one issuer at most. Those of large ones are two to ten.
 const MAX_KEYS: usize = 64;
@@ -99,7 +109,7 @@ impl Key {
 }
 
 fn bytes(text: Option<String>) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text?).ok()
+    BASE64URL.decode(text?).ok()
 }
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<DecodingKey> {

@@ -33,7 +33,7 @@ impl Scene {
         let (rsa, ec, ed) = (SigningKey::rsa("rsa", 2048), SigningKey::ec("ec"), SigningKey::ed("ed"));
         let keys = read(&[rsa.jwk(), ec.jwk(), ed.jwk()]);
         assert_eq!(keys.len(), 3);
-        Self { rsa, ec, ed, keys, rules: Rules::new(Issuer::new(ISSUER, AUDIENCE.to_owned()).unwrap()) }
+        Self { rsa, ec, ed, keys, rules: Rules::new(Issuer::new(ISSUER, AUDIENCE, String::new()).unwrap()) }
     }
 
     fn verify(&self, token: &str) -> Result<Principal, Refused> {
@@ -256,6 +256,53 @@ fn a_token_is_for_this_audience() {
     }
 }
 
+/// Amazon Cognito's access tokens have no audience, and their scopes the resource server's name before them:
+/// <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>.
+#[test]
+fn an_access_token_of_cognito_is_told_by_its_client() {
+    let scene = Scene::new();
+    let issuer = Issuer::new(ISSUER, "web-client,mobile-client", "https://api.example/".to_owned()).unwrap();
+    let scene = Scene { rules: Rules::new(issuer), ..scene };
+    let cognito = |changes: Value| {
+        let mut claims = json!({
+            "aud": null, "client_id": "mobile-client", "token_use": "access", "username": "ada", "version": 2, "jti": "1",
+            "scope": "aws.cognito.signin.user.admin https://api.example/shows:write https://api.example/bookings:read",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        scene.verdict(claims)
+    };
+    assert_eq!(cognito(json!({})).unwrap().scopes.to_string(), "shows:write bookings:read");
+    assert!(cognito(json!({ "client_id": "web-client" })).is_ok());
+    // With an audience, as a pool with resource binding writes it, that is what counts.
+    assert!(cognito(json!({ "aud": "web-client", "client_id": "other" })).is_ok());
+    assert_eq!(cognito(json!({ "aud": "other" })), Err(Refused::Audience));
+    for bad in
+        [json!("other"), json!(""), json!("web-client,mobile-client"), json!(["web-client"]), json!(1), Value::Null]
+    {
+        assert_eq!(cognito(json!({ "client_id": bad })), Err(Refused::Audience), "{bad}");
+    }
+    // An ID token says so, and its audience is the client. A client's name alone says nothing of another issuer's token.
+    for bad in [json!("id"), json!("refresh"), json!("ACCESS"), json!(["access"]), json!(true)] {
+        assert_eq!(cognito(json!({ "token_use": bad })), Err(Refused::NoAccessToken), "{bad}");
+        assert_eq!(cognito(json!({ "token_use": bad, "aud": "web-client" })), Err(Refused::NoAccessToken), "{bad}");
+    }
+    assert_eq!(cognito(json!({ "token_use": null })), Err(Refused::Audience));
+    // Scopes of another resource server, and words that merely look like ours, open nothing.
+    for bad in
+        ["shows:write", "https://other.example/shows:write", "https://api.example//shows:write", "https://api.example"]
+    {
+        assert_eq!(cognito(json!({ "scope": bad })).unwrap().scopes.to_string(), "", "{bad}");
+    }
+}
+
+#[test]
+fn a_prefix_of_scopes_is_nobodys_unless_it_is_set() {
+    let scope = json!({ "scope": "boxoffice/shows:write https://api.example/shows:write" });
+    assert_eq!(Scene::new().verdict(scope).unwrap().scopes.to_string(), "");
+}
+
 #[test]
 fn a_token_begins_and_ends_by_the_clock_give_or_take_half_a_minute() {
     let scene = Scene::new();
@@ -385,6 +432,28 @@ fn a_key_that_cannot_be_used_is_passed_over() {
     }
     let said_less = json!({ "kty": "OKP", "crv": "Ed25519", "x": ed.jwk()["x"] });
     assert_eq!(read(&[said_less, with(rsa.jwk(), "key_ops", json!(["verify"]))]).len(), 2);
+}
+
+/// RFC 7515 leaves the padding out; some issuers write it.
+#[test]
+fn keys_are_read_with_padding_and_without() {
+    let scene = Scene::new();
+    let padded = |jwk: Value| {
+        let mut jwk = jwk;
+        for name in ["n", "e", "x", "y"] {
+            if let Some(text) = jwk[name].as_str() {
+                jwk[name] = json!(format!("{text}{}", "=".repeat((4 - text.len() % 4) % 4)));
+            }
+        }
+        jwk
+    };
+    let jwks = [padded(scene.rsa.jwk()), padded(scene.ec.jwk()), padded(scene.ed.jwk())];
+    assert!(jwks.iter().all(|jwk| jwk.to_string().contains('=')));
+    let keys = read(&jwks);
+    assert_eq!(keys.len(), 3);
+    for key in [&scene.rsa, &scene.ec, &scene.ed] {
+        assert!(scene.verify_by(&key.token(&claims(json!({}))), &keys).is_ok());
+    }
 }
 
 #[test]

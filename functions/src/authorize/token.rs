@@ -17,10 +17,7 @@ use super::{
     key::{self, Key},
     refused::Refused,
 };
-use crate::access::Scopes;
-
-/// How far the issuer's clock and ours may be apart, in seconds.
-const LEEWAY_SECONDS: u64 = 30;
+use crate::access::{LEEWAY, Scopes};
 
 /// The end of the year 9999. Whatever ends later than that is no time.
 const MAX_EXPIRY: u64 = 253_402_300_799;
@@ -108,10 +105,11 @@ impl Rules {
         crypto::install();
         let mut validation = Validation::default();
         validation.set_issuer(&issuer.names());
-        validation.set_audience(&[issuer.audience()]);
-        validation.set_required_spec_claims(&["iss", "aud", "exp"]);
+        // By us: an access token of Cognito has none.
+        validation.validate_aud = false;
+        validation.set_required_spec_claims(&["iss", "exp"]);
         validation.validate_nbf = true;
-        validation.leeway = LEEWAY_SECONDS;
+        validation.leeway = LEEWAY.as_secs();
         Self { issuer, validation }
     }
 
@@ -136,6 +134,12 @@ struct Claims {
     #[serde(default)]
     sub: Value,
     #[serde(default)]
+    aud: Value,
+    #[serde(default)]
+    client_id: Value,
+    #[serde(default)]
+    token_use: Value,
+    #[serde(default)]
     exp: Value,
     #[serde(default)]
     scope: Value,
@@ -149,11 +153,31 @@ impl Claims {
     fn principal(&self, issuer: &Issuer) -> Result<Principal, Refused> {
         // `jsonwebtoken` would take a list with our issuer in it.
         self.iss.as_str().filter(|name| issuer.is(name)).ok_or(Refused::Issuer)?;
+        self.is_for(issuer)?;
         let subject = self.sub.as_str().and_then(|text| Subject::try_from(text).ok()).ok_or(Refused::Subject)?;
         // RFC 8693 has `scope`; some issuers write `scp`, a list or a text, or `permissions`, a list.
-        let scopes = [&self.scope, &self.scp, &self.permissions].into_iter().flat_map(words);
-        let scopes = scopes.fold(Scopes::default(), Scopes::with);
+        let words = [&self.scope, &self.scp, &self.permissions].into_iter().flat_map(words);
+        let scopes = words.filter_map(|word| issuer.own_scope(word)).fold(Scopes::default(), Scopes::with);
         Ok(Principal { subject, scopes, expires_at: seconds(&self.exp)? })
+    }
+
+    /// Whether it is an access token that is for us: by its audience, or, of Amazon Cognito, which writes none, by the client that it
+    /// was given to. API Gateway's own authorizers of HTTP APIs look at the two in this order as well.
+    ///
+    /// Cognito alone says what a token is to be used for. Its ID token's audience is the client: it must not pass for an access token.
+    fn is_for(&self, issuer: &Issuer) -> Result<(), Refused> {
+        let is_for_access = match &self.token_use {
+            Value::Null => false,
+            Value::String(text) if text == "access" => true,
+            _ => return Err(Refused::NoAccessToken),
+        };
+        let is_ours = |name: &Value| name.as_str().is_some_and(|name| issuer.is_audience(name));
+        let is_for_us = match &self.aud {
+            Value::Null => is_for_access && is_ours(&self.client_id),
+            Value::Array(names) => names.iter().any(is_ours),
+            name => is_ours(name),
+        };
+        if is_for_us { Ok(()) } else { Err(Refused::Audience) }
     }
 }
 
@@ -175,12 +199,10 @@ fn refused(error: &Error) -> Refused {
         ErrorKind::InvalidSignature => Refused::Signature,
         ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => Refused::Algorithm,
         ErrorKind::InvalidIssuer => Refused::Issuer,
-        ErrorKind::InvalidAudience => Refused::Audience,
         ErrorKind::ExpiredSignature => Refused::Expired,
         ErrorKind::ImmatureSignature => Refused::NotYetValid,
         ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => match claim.as_str() {
             "iss" => Refused::Issuer,
-            "aud" => Refused::Audience,
             "nbf" => Refused::NotYetValid,
             _ => Refused::NoExpiry,
         },

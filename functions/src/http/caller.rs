@@ -8,7 +8,7 @@ use lambda_http::{
 use serde_json::Value;
 
 use super::Problem;
-use crate::access::{Access, Scope, Scopes, access};
+use crate::access::{Access, LEEWAY, Scope, Scopes, access};
 
 /// The header for a client that must show a token.
 pub(crate) const CHALLENGE: &str = "Bearer";
@@ -81,7 +81,8 @@ impl Caller {
         let Some(subject) = text("sub") else { return Ok(Self::default()) };
         let subject = Subject::try_from(subject).map_err(|_| Problem::Unauthorized)?;
         let expires = text("exp").and_then(|text| text.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
-        if expires.is_none_or(|at| at <= now) {
+        // In whole seconds and with the authorizer's leeway: what it let in must not be refused here.
+        if expires.is_none_or(|at| at.as_second().saturating_add(LEEWAY.as_secs() as i64) < now.as_second()) {
             return Err(Problem::Unauthorized);
         }
         Ok(Self { subject: Some(subject), scopes: Scopes::read(text("scope").unwrap_or_default()) })

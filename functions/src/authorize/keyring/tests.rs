@@ -9,7 +9,7 @@ use super::*;
 
 fn keyring(issuer: &TestIssuer) -> Keyring {
     let web = Web::new(&connector(None).unwrap());
-    Keyring::new(Issuer::new(&issuer.url(), "boxoffice".to_owned()).unwrap(), web)
+    Keyring::new(Issuer::new(&issuer.url(), "boxoffice", String::new()).unwrap(), web)
 }
 
 impl Keyring {
