@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt};
 
+use crate::db;
+
 /// The cause of a failure that is ours, for the log and never for a client.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -73,7 +75,7 @@ pub enum Error {
     },
     /// A lock was not had in time, or transactions kept colliding. Nothing was changed; trying again helps.
     Busy(Cause),
-    /// The database cannot be reached. Whether the call took effect may be unknown; repeating it is safe for every
+    /// The database cannot be reached, or cannot do now what it is for. Whether the call took effect may be unknown; repeating it is safe for every
     /// operation but the creation of a show.
     Unavailable(Cause),
     /// A defect, ours or the schema's. Nothing was changed.
@@ -104,6 +106,14 @@ impl Error {
             | Self::EventUnreadable { .. }
             | Self::Internal(_) => false,
         }
+    }
+}
+
+impl Error {
+    /// Whether the next call would meet the same: the database is away. What it said of one statement may be of that one's rows
+    /// alone.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if !db::is_of_statement(cause))
     }
 }
 

@@ -53,6 +53,7 @@
 pub mod aws;
 pub mod config;
 pub mod db;
+pub mod deadline;
 pub mod error;
 pub mod fetch;
 pub mod logging;

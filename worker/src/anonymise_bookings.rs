@@ -80,7 +80,7 @@ impl AnonymiseBookings {
             after = Some(show);
             match self.anonymise(show, begun, report).await {
                 Ok(()) => {}
-                Err(error @ Error::Unavailable(_)) => return Err(error),
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     let cause = std::error::Error::source(&error);
                     tracing::error!(show_id = %show.id(), ?cause, "a show was not anonymised: {error}");

@@ -54,7 +54,7 @@ impl Worker for ConfirmPayments {
                 None => failed.push(poison(message)),
                 Some(event) if reachable && begun.elapsed() < BUDGET => {
                     if let Err(error) = self.record(&event).await {
-                        reachable = !matches!(error, Error::Unavailable(_));
+                        reachable = !error.is_outage();
                         failed.push(message.message_id.unwrap_or_default());
                     }
                 }

@@ -82,7 +82,7 @@ impl ExpireHolds {
     async fn expire(&self, ids: BTreeSet<BookingId>) -> Result<(Outcomes, Vec<BookingId>), Error> {
         match ops::expire(&self.db, &ids).await {
             Ok(outcomes) => return Ok((outcomes, Vec::new())),
-            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) if error.is_outage() => return Err(error),
             Err(error) if ids.len() == 1 => return Err(error),
             Err(error) => {
                 tracing::warn!(cause = ?error.source(), "a batch failed as one; each hold is tried by itself: {error}");

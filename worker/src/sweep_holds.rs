@@ -104,7 +104,7 @@ impl SweepHolds {
                         break;
                     }
                 }
-                Err(error @ Error::Unavailable(_)) => return Err(error),
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     tracing::warn!(cause = ?error.source(), "a batch failed as one; each show is tried by itself: {error}");
                     expired += self.sweep_each(&mut passed_over, begun).await?;
@@ -132,7 +132,7 @@ impl SweepHolds {
                     Counter::Expired.add(count);
                     expired += count;
                 }
-                Err(error @ Error::Unavailable(_)) => return Err(error),
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     pass_over(show, &error);
                     passed_over.insert(show);
@@ -172,7 +172,7 @@ impl SweepHolds {
 /// Says, and counts where it will not mend itself, that a show's holds were not expired.
 fn pass_over(show: ShowId, error: &Error) {
     let cause = error.source();
-    if error.retryable() {
+    if matches!(error, Error::Busy(_)) {
         tracing::warn!(show_id = %show, ?cause, "a show is passed over by this sweep: {error}");
     } else {
         tracing::error!(show_id = %show, ?cause, "a show is damaged, and passed over by this sweep: {error}");

@@ -1,11 +1,37 @@
 //! What went wrong with a statement, as far as running it again is concerned.
+//!
+//! It is decided by the class of the SQLSTATE, its first two characters (appendix A of Postgres' manual), and by the severity. An
+//! `ERROR` has undone its transaction, whenever it comes, also at `COMMIT`: nothing was done. A `FATAL` or `PANIC` ends the session,
+//! and may come after the commit and before its answer.
+//!
+//! | class | means | fault |
+//! |---|---|---|
+//! | 08 | the connection; poolers say all of theirs by it | [`Lost`](Fault::Lost) |
+//! | 40, 72 | the server undid the transaction for another one's sake; a snapshot is too old | [`Collision`](Fault::Collision) |
+//! | 40003 | it is not known whether the statement was completed | [`Lost`](Fault::Lost) |
+//! | 08001, 08004 | a pooler had no connection for it | [`Unfit`](Fault::Unfit) |
+//! | 55P03, 57014 | a timeout of a lock or a statement | [`TooSlow`](Fault::TooSlow) |
+//! | 0A | "cached plan must not change result type": a migration | [`Unfit`](Fault::Unfit) |
+//! | 25, 26, 34, 42P05 | a session in a state that is not ours: read-only after a failover, another's behind a pooler, statements forgotten by one | [`Unfit`](Fault::Unfit) |
+//! | 28 | the login; behind a pooler it may come late | [`Unfit`](Fault::Unfit) |
+//! | 53, 55, 57, 58, F0, XX | the server: resources, its state, an operator, the system, its configuration, an error of its own such as a library or a file that is gone | [`Unfit`](Fault::Unfit) |
+//! | 08001, 08004, 57P03, 57P05, 25P03, 25P04 as `FATAL` | the session never began, was idle, or its transaction timed out | [`Unfit`](Fault::Unfit) |
+//! | any other as `FATAL` or `PANIC` | the session ended at some time | [`Lost`](Fault::Lost) |
+//! | 23505 of a booking | another request or attempt was first | [`Duplicate`](Fault::Duplicate) |
+//! | all others: 22, 23, 42, P0 ... | the statement, its values or what they break: a defect | [`Refused`](Fault::Refused) |
+//! | any at all, to connect | there is no session | [`NotConnected`](Fault::NotConnected) |
+//!
+//! What others do is narrower: Npgsql calls 53, 55006, 55P03, 57P01 to 57P05, 58000, 58030 and 40 transient, SQLAlchemy and pgjdbc give up a connection
+//! for 08 and 57P. A server whose library was replaced under it answers 58P01 or XX000 in each session that is older, and none in a
+//! new one: so what is unfit is also thrown away.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use deadpool_postgres::PoolError;
-use tokio_postgres::error::SqlState;
+use tokio::time::Instant;
+use tokio_postgres::error::{DbError, SqlState};
 
-use super::told::told;
+use super::told::{ends_session, told};
 use crate::error::{Cause, Error};
 
 /// A failed attempt at a statement.
@@ -21,9 +47,9 @@ pub(super) enum Fault {
     TooSlow(Cause),
     /// There was no connection, so nothing was sent.
     NotConnected(Cause),
-    /// The connection's prepared statement is gone or out of date, after a migration or behind another pooler. Nothing
-    /// was done.
-    Stale(Cause),
+    /// The session or the server could not run the statement, which is not its fault. Nothing was done; another session may
+    /// be able to.
+    Unfit(Cause),
     /// The connection was lost, or silent for too long, with the statement on its way: it may have been committed.
     Lost(Cause),
     /// The server refused the statement: a defect.
@@ -31,40 +57,36 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// A failure to get a connection out of the pool.
+    /// A failure to get a connection out of the pool. Whatever the server said to it, a wrong password too, it is as good as
+    /// away: 503, not 500.
     pub(super) fn from_pool(error: PoolError) -> Self {
         match error {
-            // A statement that went wrong while connecting: a wrong password, a server that is starting up.
-            PoolError::Backend(error) => match error.code() {
-                // Class 28: the password was changed, or is not yet. The database is as good as away: 503, not 500.
-                Some(code) if !unreachable(code) && !code.code().starts_with("28") => Self::Refused(told(error)),
-                _ => Self::NotConnected(told(error)),
-            },
+            PoolError::Backend(error) => Self::NotConnected(told(error)),
             error => Self::NotConnected(error.into()),
         }
     }
 
     /// A failure of a statement that was sent.
     pub(super) fn from_statement(error: tokio_postgres::Error) -> Self {
-        let Some(code) = error.code() else {
-            return Self::Lost(told(error));
-        };
-        if [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
-            // Pools were added while we waited for the lock of all: one of them was not locked, and ran dry.
-            || constraint(&error) == Some("seat_pools_free_not_negative")
-        {
-            Self::Collision(told(error))
-        } else if *code == SqlState::UNIQUE_VIOLATION && is_of_booking(&error) {
-            Self::Duplicate(told(error))
-        } else if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED {
-            Self::TooSlow(told(error))
-        } else if *code == SqlState::FEATURE_NOT_SUPPORTED || *code == SqlState::INVALID_SQL_STATEMENT_NAME {
-            // "cached plan must not change result type"; "prepared statement does not exist".
-            Self::Stale(told(error))
-        } else if unreachable(code) {
-            Self::Lost(told(error))
-        } else {
-            Self::Refused(told(error))
+        let kind = error.as_db_error().map_or(Kind::Lost, Kind::of);
+        let cause = told(error);
+        match kind {
+            Kind::Collision => Self::Collision(cause),
+            Kind::Duplicate => Self::Duplicate(cause),
+            Kind::TooSlow => Self::TooSlow(cause),
+            Kind::Unfit => Self::Unfit(cause),
+            Kind::Lost => Self::Lost(cause),
+            Kind::Refused => Self::Refused(cause),
+        }
+    }
+
+    /// Whether its connection is of no use any more.
+    pub(super) fn spoils_connection(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::Unfit(_) => true,
+            Self::Collision(_) | Self::Duplicate(_) | Self::TooSlow(_) | Self::NotConnected(_) | Self::Refused(_) => {
+                false
+            }
         }
     }
 }
@@ -73,45 +95,158 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Collision(cause) | Fault::Duplicate(cause) | Fault::TooSlow(cause) => Self::Busy(cause),
-            Fault::NotConnected(cause) | Fault::Lost(cause) => Self::Unavailable(cause),
-            Fault::Stale(cause) | Fault::Refused(cause) => Self::Internal(cause),
+            Fault::NotConnected(cause) | Fault::Unfit(cause) | Fault::Lost(cause) => Self::Unavailable(cause),
+            Fault::Refused(cause) => Self::Internal(cause),
         }
     }
 }
 
-/// The constraint that was violated says whose key it is; its message is for people.
-fn is_of_booking(error: &tokio_postgres::Error) -> bool {
-    matches!(constraint(error), Some("bookings_idempotency_key" | "bookings_pkey"))
+/// What an error of the server's is, by the table above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Collision,
+    Duplicate,
+    TooSlow,
+    Unfit,
+    Lost,
+    Refused,
 }
 
-fn constraint(error: &tokio_postgres::Error) -> Option<&str> {
-    error.as_db_error()?.constraint()
+impl Kind {
+    fn of(error: &DbError) -> Self {
+        // The constraint that was violated says whose it is; its message is for people.
+        match error.constraint() {
+            // Pools were added while we waited for the lock of all: one of them was not locked, and ran dry.
+            Some("seat_pools_free_not_negative") => return Self::Collision,
+            Some("bookings_idempotency_key" | "bookings_pkey") if *error.code() == SqlState::UNIQUE_VIOLATION => {
+                return Self::Duplicate;
+            }
+            _ => {}
+        }
+        if ends_session(error) { Self::of_fatal(error.code().code()) } else { Self::of_error(error.code().code()) }
+    }
+
+    /// What ended the session.
+    fn of_fatal(code: &str) -> Self {
+        match code {
+            "08001" | "08004" | "57P03" | "57P05" | "25P03" | "25P04" => Self::Unfit,
+            _ => Self::Lost,
+        }
+    }
+
+    /// What undid the transaction.
+    fn of_error(code: &str) -> Self {
+        match code {
+            // Only these two say that they may not have.
+            "08007" | "40003" => return Self::Lost,
+            "55P03" | "57014" => return Self::TooSlow,
+            "08001" | "08004" | "42P05" => return Self::Unfit,
+            _ => {}
+        }
+        match code.get(..2).unwrap_or_default() {
+            "08" => Self::Lost,
+            "40" | "72" => Self::Collision,
+            "0A" | "25" | "26" | "28" | "34" | "53" | "55" | "57" | "58" | "F0" | "XX" => Self::Unfit,
+            // 22 and 23: values, and what they break. 42 and the like: the statement. P0: what a function of ours raised. A class
+            // that no server of today knows is no better known here.
+            _ => Self::Refused,
+        }
+    }
 }
 
-/// The server ended the connection or takes none: a restart, a failover, too many connections.
-fn unreachable(code: &SqlState) -> bool {
-    // Class 08: connection exceptions.
-    code.code().starts_with("08")
-        || [
-            SqlState::ADMIN_SHUTDOWN,
-            SqlState::CRASH_SHUTDOWN,
-            SqlState::CANNOT_CONNECT_NOW,
-            SqlState::TOO_MANY_CONNECTIONS,
-            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-            // A writer that became a reader in a failover.
-            SqlState::READ_ONLY_SQL_TRANSACTION,
-        ]
-        .contains(code)
-}
-
-/// The server said nothing for the whole of an attempt.
+/// The server said nothing for the whole of an attempt, which took so long.
 #[derive(Debug)]
-pub(super) struct Silent;
+pub(super) struct Silent(Duration);
+
+impl Silent {
+    /// As the cause of a fault.
+    pub(super) fn since(begun: Instant) -> Cause {
+        Self(begun.elapsed()).into()
+    }
+}
 
 impl fmt::Display for Silent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the database did not answer within {:?}", super::run::ATTEMPT)
+        write!(f, "the database did not answer within {:.1} s", self.0.as_secs_f64())
     }
 }
 
 impl std::error::Error for Silent {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every SQLSTATE of Postgres 17 and of `tokio_postgres`, by what an `ERROR` of it is. A state that is in neither list is in
+    /// the table's last row.
+    const STATES: &str = include_str!("fault/states.txt");
+
+    fn states() -> Vec<(&'static str, &'static str)> {
+        let mut kind = "";
+        let mut states = Vec::new();
+        for line in STATES.lines().filter(|line| !line.starts_with('#')) {
+            match line.strip_suffix(':') {
+                Some(name) => kind = name,
+                None => states.extend(line.split_whitespace().map(|state| (state, kind))),
+            }
+        }
+        states
+    }
+
+    #[test]
+    fn every_state_is_of_a_known_kind() {
+        let states = states();
+        assert!(states.len() > 250, "{}", states.len());
+        for (state, expected) in &states {
+            assert_eq!(format!("{:?}", Kind::of_error(state)), *expected, "{state}");
+        }
+        let mut names: Vec<_> = states.iter().map(|(state, _)| *state).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), states.len(), "each state is there once");
+    }
+
+    /// The list is whole: each state that the crate knows by name is in it.
+    #[test]
+    fn the_list_has_every_state_of_the_servers_manual() {
+        let known: Vec<_> = states().into_iter().map(|(state, _)| state).collect();
+        let alphabet: Vec<char> = ('0'..='9').chain('A'..='Z').collect();
+        let classes: BTreeSet<_> = known.iter().map(|state| &state[..2]).collect();
+        let mut missing = Vec::new();
+        for class in classes {
+            // In each class, those of the standard begin with 0 and those of Postgres with P.
+            for (a, b, c) in ['0', 'P']
+                .iter()
+                .flat_map(|a| alphabet.iter().map(move |b| (a, b)))
+                .flat_map(|(a, b)| alphabet.iter().map(move |c| (a, b, c)))
+            {
+                let state = format!("{class}{a}{b}{c}");
+                // One without a name keeps its text.
+                let named = !format!("{:?}", SqlState::from_code(&state)).contains("Other");
+                if named && !known.contains(&state.as_str()) {
+                    missing.push(state);
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn a_session_that_ended_leaves_the_outcome_open_unless_its_state_says_otherwise() {
+        for (state, _) in states() {
+            let certain = ["08001", "08004", "57P03", "57P05", "25P03", "25P04"].contains(&state);
+            let expected = if certain { Kind::Unfit } else { Kind::Lost };
+            assert_eq!(Kind::of_fatal(state), expected, "{state}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_state_is_a_defect() {
+        for odd in ["", "5", "ZZ000", "\u{e4}\u{e4}000", "57"] {
+            assert!(matches!(Kind::of_error(odd), Kind::Refused | Kind::Unfit), "{odd:?}");
+        }
+        assert_eq!(Kind::of_error("ZZ000"), Kind::Refused);
+    }
+}

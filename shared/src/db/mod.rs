@@ -9,3 +9,4 @@ mod told;
 
 pub use pool::{Db, connect};
 pub(crate) use run::{Repeat, Statement, Values};
+pub(crate) use told::is_of_statement;

@@ -58,8 +58,7 @@ impl Db {
     /// Opens all connections of the pool, so that the first requests find them open.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], also if the server refuses the name or password; [`Error::Internal`] if it refuses us
-    /// otherwise.
+    /// [`Error::Unavailable`], whatever the server refuses us for.
     pub async fn warm(&self) -> Result<(), Error> {
         for connection in self.all().await {
             drop(connection.map_err(Fault::from_pool)?);

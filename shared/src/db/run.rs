@@ -10,7 +10,7 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use crate::{config::StatementNaming, error::Error};
+use crate::{config::StatementNaming, deadline, error::Error};
 
 use super::{
     Db,
@@ -24,11 +24,14 @@ pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
 /// Attempts at one operation, the first included.
 const ATTEMPTS: u32 = 4;
 
-/// How long an operation may take, all attempts together: it leaves time to answer within a Lambda's 15 s.
+/// How long an operation may take, all attempts together; less, where the request has less time left.
 const TOTAL: Duration = Duration::from_secs(10);
 
 /// Attempts that may end in silence: two of 5 s.
 const SILENT_ATTEMPTS: u32 = 2;
+
+/// A statement that was cancelled sooner than this was not cancelled for its time: somebody ended it by hand.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Whether an operation may be run again when it is unknown if it took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +87,11 @@ impl Db {
         repeat: Repeat,
     ) -> Result<Vec<Row>, Error> {
         let (mut attempts, mut silent) = (0, 0);
-        let begun = Instant::now();
+        let end = Instant::now() + deadline::bound(TOTAL);
         loop {
             attempts += 1;
-            let fault = match self.attempt(statements, ATTEMPT.min(TOTAL.saturating_sub(begun.elapsed()))).await {
+            let begun = Instant::now();
+            let fault = match self.attempt(statements, end.min(begun + ATTEMPT)).await {
                 Ok(rows) => return Ok(rows),
                 Err(fault) => fault,
             };
@@ -95,18 +99,21 @@ impl Db {
                 // One statement that did nothing is a statement without a row. Of several, the next attempt finds the
                 // booking.
                 Fault::Duplicate(_) if statements.len() == 1 => return Ok(Vec::new()),
-                Fault::Collision(_) | Fault::Duplicate(_) | Fault::NotConnected(_) | Fault::Stale(_) => true,
+                Fault::Collision(_) | Fault::Duplicate(_) | Fault::NotConnected(_) | Fault::Unfit(_) => true,
                 Fault::Lost(cause) => {
                     silent += u32::from(cause.is::<Silent>());
                     repeat == Repeat::Safe && silent < SILENT_ATTEMPTS
                 }
-                Fault::TooSlow(_) | Fault::Refused(_) => false,
+                // It has waited for as long as anybody should.
+                Fault::TooSlow(_) => begun.elapsed() < SOON,
+                Fault::Refused(_) => false,
             };
-            if !again || attempts == ATTEMPTS || begun.elapsed() >= TOTAL {
+            let pause = pause(attempts);
+            if !again || attempts == ATTEMPTS || Instant::now() + pause >= end {
                 return Err(fault.into());
             }
             tracing::debug!(attempts, ?fault, "running a transaction again");
-            sleep(pause(attempts)).await;
+            sleep(pause).await;
         }
     }
 
@@ -119,36 +126,43 @@ impl Db {
         if self.naming == StatementNaming::Unnamed {
             return Ok(());
         }
+        let begun = Instant::now();
         for client in self.all().await {
             let client = client.map_err(Fault::from_pool)?;
-            match timeout(ATTEMPT, statement.prepare(&client)).await {
+            match timeout(deadline::bound(ATTEMPT), statement.prepare(&client)).await {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Err(Fault::from_statement(error).into()),
+                Ok(Err(error)) => {
+                    let fault = Fault::from_statement(error);
+                    if fault.spoils_connection() {
+                        drop(Object::take(client));
+                    }
+                    return Err(fault.into());
+                }
                 Err(_) => {
                     drop(Object::take(client));
-                    return Err(Fault::Lost(Silent.into()).into());
+                    return Err(Fault::Lost(Silent::since(begun)).into());
                 }
             }
         }
         Ok(())
     }
 
-    /// One attempt, to connect included, within `bound`.
+    /// One attempt, to connect included, until `deadline`.
     async fn attempt(
         &self,
         statements: &[(&'static Statement, Values<'_>)],
-        bound: Duration,
+        deadline: Instant,
     ) -> Result<Vec<Row>, Fault> {
-        let deadline = Instant::now() + bound;
+        let begun = Instant::now();
         let client = match timeout_at(deadline, self.pool.get()).await {
             Ok(client) => client.map_err(Fault::from_pool)?,
-            Err(_) => return Err(Fault::NotConnected(Silent.into())),
+            Err(_) => return Err(Fault::NotConnected(Silent::since(begun))),
         };
         let result = match timeout_at(deadline, self.execute(&client, statements)).await {
             Ok(result) => result.map_err(Fault::from_statement),
-            Err(_) => Err(Fault::Lost(Silent.into())),
+            Err(_) => Err(Fault::Lost(Silent::since(begun))),
         };
-        if matches!(result, Err(Fault::Lost(_) | Fault::Stale(_))) {
+        if result.as_ref().is_err_and(Fault::spoils_connection) {
             // Out of the pool with it: dropping it closes the socket.
             drop(Object::take(client));
         }

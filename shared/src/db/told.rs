@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 
 use crate::error::Cause;
 
@@ -18,6 +18,20 @@ pub(super) fn told(error: tokio_postgres::Error) -> Cause {
         // Of the connection: there is nothing of a request in it.
         None => error.into(),
     }
+}
+
+/// Whether the session is over with it.
+pub(super) fn ends_session(error: &DbError) -> bool {
+    match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        // A pooler may leave out the field that is never translated.
+        None => matches!(error.severity(), "FATAL" | "PANIC"),
+    }
+}
+
+/// Whether a server that is there, and goes on with the session, said it of one statement.
+pub(crate) fn is_of_statement(cause: &Cause) -> bool {
+    cause.downcast_ref::<Told>().is_some_and(|told| !ends_session(&told.0))
 }
 
 impl fmt::Display for Told {

@@ -7,6 +7,7 @@
 //! - [`issuer`]: an issuer of access tokens, and tokens of any kind, forged ones too;
 //! - [`secrets`]: a Secrets Manager with a secret that changes;
 //! - [`token_server`]: a database that shows what it is given for a password;
+//! - [`failing_server`]: a database that answers with any error at any moment;
 //! - [`proxy`]: a TCP proxy that adds delay, freezes and cuts;
 //! - [`rng`]: random numbers that can be had again from a seed.
 //!
@@ -15,6 +16,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod events;
+pub mod failing_server;
 mod http;
 pub mod invariants;
 pub mod issuer;
