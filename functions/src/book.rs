@@ -10,7 +10,7 @@ use boxoffice_shared::{
     metrics::Counter,
     model::{BookingId, Hold, HolderLimits},
     ops::{self, BookRequest, Booked},
-    queue::HoldQueue,
+    queue::{HoldMessage, HoldQueue},
     start::start,
 };
 use http::HeaderName;
@@ -66,7 +66,7 @@ impl Book {
         // message without a booking is dropped, and a booking without a message is swept.
         let (booked, sent) = tokio::join!(
             ops::book(&self.db, &request),
-            self.queue.send(request.id, self.hold.duration() + MESSAGE_MARGIN),
+            self.queue.send(HoldMessage::first(request.id), self.hold.duration() + MESSAGE_MARGIN),
         );
         if let Err(cause) = sent {
             tracing::warn!(booking_id = %request.id, ?cause, "a hold message was not sent; the sweep takes its place");

@@ -39,15 +39,45 @@ const MAX_MESSAGE: usize = 192 * 1024;
 /// What is sent of a payload that would be too long, in bytes: six times as much, escaped, is below the limit.
 const PAYLOAD_BEGINNING: usize = 16 * 1024;
 
-/// What a hold message says. `{"booking_id": "42-0198..."}`
-#[derive(Debug, Serialize, Deserialize)]
-struct Body {
-    booking_id: String,
+/// How often a hold's message may be sent back at most, since its hold goes on. A hold of two minutes that its buyer extends for the
+/// whole of a day needs 720; a defect that sends a message back for ever ends after a quarter of an hour. Then the sweep takes over.
+const MAX_HOPS: u16 = 1_000;
+
+/// A message of the hold queue: `{"booking_id": "42-0198...", "hops": 1}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldMessage {
+    /// The booking whose hold may be over.
+    pub booking_id: BookingId,
+    /// How often it was sent back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    hops: u16,
 }
 
-/// The booking that a message is about, or `None` if the message is not one of ours.
-pub fn read_hold_message(body: &str) -> Option<BookingId> {
-    serde_json::from_str::<Body>(body).ok()?.booking_id.parse().ok()
+impl HoldMessage {
+    /// The first message of a hold.
+    pub fn first(booking_id: BookingId) -> Self {
+        Self { booking_id, hops: 0 }
+    }
+
+    /// The message with this body; `None` if it is not one of ours.
+    pub fn read(body: &str) -> Option<Self> {
+        serde_json::from_str(body).ok()
+    }
+
+    /// Of two messages of one hold, the one that was sent back more often.
+    pub fn later(self, other: Self) -> Self {
+        if self.hops > other.hops { self } else { other }
+    }
+
+    /// The message that is sent back in the place of this one; `None` if it was sent back too often.
+    pub fn next(self) -> Option<Self> {
+        (self.hops < MAX_HOPS).then(|| Self { hops: self.hops + 1, ..self })
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(hops: &u16) -> bool {
+    *hops == 0
 }
 
 /// The queue of hold messages. Clones share connections.
@@ -75,8 +105,8 @@ impl HoldQueue {
     ///
     /// # Errors
     /// The queue did not take it. The sweep expires the hold within a minute of its time.
-    pub async fn send(&self, booking: BookingId, delay: Duration) -> Result<(), Cause> {
-        let body = serde_json::to_string(&Body { booking_id: booking.to_string() })?;
+    pub async fn send(&self, message: HoldMessage, delay: Duration) -> Result<(), Cause> {
+        let body = serde_json::to_string(&message)?;
         self.client
             .send_message()
             .queue_url(&self.url)
@@ -189,10 +219,27 @@ mod tests {
     #[test]
     fn only_our_messages_are_read() {
         let id = "42-019a5b7e-8f00-7abc-8def-0123456789ab";
-        let read = |body: &str| read_hold_message(body).map(|id| id.to_string());
+        let read = |body: &str| HoldMessage::read(body).map(|message| message.booking_id.to_string());
         assert_eq!(read(&format!(r#"{{"booking_id":"{id}"}}"#)).as_deref(), Some(id));
         for poison in ["", "null", "not json", "{}", r#"{"booking_id":7}"#, r#"{"booking_id":"42-x"}"#] {
             assert_eq!(read(poison), None, "{poison}");
         }
+        for poison in ["-1", "65536", "1.5", "\"1\"", "null"] {
+            assert_eq!(read(&format!(r#"{{"booking_id":"{id}","hops":{poison}}}"#)), None, "{poison}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_sent_back_a_thousand_times_at_most() {
+        let id = "42-019a5b7e-8f00-7abc-8def-0123456789ab".parse().unwrap();
+        // As the version before sends it.
+        let first = HoldMessage::read(&format!(r#"{{"booking_id":"{id}"}}"#)).unwrap();
+        assert_eq!(first, HoldMessage::first(id));
+        let mut message = first;
+        for _ in 0..MAX_HOPS {
+            let text = serde_json::to_string(&message.next().unwrap()).unwrap();
+            message = HoldMessage::read(&text).unwrap();
+        }
+        assert_eq!(message.next(), None);
     }
 }

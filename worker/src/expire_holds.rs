@@ -15,7 +15,7 @@ use boxoffice_shared::{
     metrics::Counter,
     model::BookingId,
     ops::{self, ExpireOutcome},
-    queue::{HoldQueue, read_hold_message},
+    queue::{HoldMessage, HoldQueue},
     start::start,
 };
 
@@ -54,9 +54,14 @@ impl Worker for ExpireHolds {
         let mut failed = Vec::new();
         // Several messages may be about one booking: SQS delivers at least once.
         let mut messages: BTreeMap<BookingId, Vec<String>> = BTreeMap::new();
+        let mut latest: BTreeMap<BookingId, HoldMessage> = BTreeMap::new();
         for message in event.records {
             match read(&message) {
-                Some(id) => messages.entry(id).or_default().push(message.message_id.unwrap_or_default()),
+                Some(hold) => {
+                    let known = latest.entry(hold.booking_id).or_insert(hold);
+                    *known = hold.later(*known);
+                    messages.entry(hold.booking_id).or_default().push(message.message_id.unwrap_or_default());
+                }
                 None => failed.push(poison(message)),
             }
         }
@@ -67,7 +72,8 @@ impl Worker for ExpireHolds {
         let expired = outcomes.values().filter(|outcome| **outcome == ExpireOutcome::Expired).count();
         Counter::Expired.add(expired as u64);
         for (id, outcome) in outcomes {
-            if let Err(cause) = self.follow_up(id, outcome).await {
+            let message = latest.get(&id).copied().unwrap_or(HoldMessage::first(id));
+            if let Err(cause) = self.follow_up(message, outcome).await {
                 tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent back; it will be redelivered");
                 failed.extend(messages.remove(&id).unwrap_or_default());
             }
@@ -103,11 +109,17 @@ impl ExpireHolds {
     }
 
     /// What is left to do for a booking after the database was asked.
-    async fn follow_up(&self, id: BookingId, outcome: ExpireOutcome) -> Result<(), Cause> {
-        match outcome {
-            ExpireOutcome::NotDue(left) => self.queue.send(id, left.max(Duration::from_secs(1))).await,
-            ExpireOutcome::Expired | ExpireOutcome::Settled => Ok(()),
-            ExpireOutcome::Unknown => {
+    async fn follow_up(&self, message: HoldMessage, outcome: ExpireOutcome) -> Result<(), Cause> {
+        let id = message.booking_id;
+        match (outcome, message.next()) {
+            (ExpireOutcome::NotDue(left), Some(next)) => self.queue.send(next, left.max(Duration::from_secs(1))).await,
+            (ExpireOutcome::NotDue(_), None) => {
+                tracing::warn!(booking_id = %id, "a hold message was sent back too often; the sweep takes its place");
+                Counter::HoldMessageFailed.add(1);
+                Ok(())
+            }
+            (ExpireOutcome::Expired | ExpireOutcome::Settled, _) => Ok(()),
+            (ExpireOutcome::Unknown, _) => {
                 tracing::info!(booking_id = %id, "a hold message has no booking: it was refused or never made");
                 Ok(())
             }
@@ -115,6 +127,6 @@ impl ExpireHolds {
     }
 }
 
-fn read(message: &SqsMessage) -> Option<BookingId> {
-    read_hold_message(message.body.as_deref()?)
+fn read(message: &SqsMessage) -> Option<HoldMessage> {
+    HoldMessage::read(message.body.as_deref()?)
 }
