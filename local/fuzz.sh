@@ -12,13 +12,13 @@ cd "$BOXOFFICE_ROOT"
 
 target_dir="${CARGO_TARGET_DIR:-target}"
 work="$target_dir/fuzz"
-targets=(stripe-signature standard-signature payment-events cursors booking-id bodies)
+targets=(stripe-signature standard-signature payment-events cursors booking-id bodies events)
 
 # Some 10 s each on one core of a small machine; the bound of time is for one that does much else.
 seconds=30
 runs_of() {
   case "$1" in
-    payment-events) echo 20000 ;; # four events of each input, written and read
+    payment-events | events) echo 20000 ;; # four of each input, written and read
     *) echo 50000 ;;
   esac
 }

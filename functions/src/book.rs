@@ -61,7 +61,7 @@ impl Handler for Book {
 
 impl Book {
     async fn book(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        let request = self.read(call)?;
+        let request = read(call, self.hold, self.limits)?;
         // Side by side: the buyer waits for the slower of the two, not for both. Whichever fails, nothing is lost. A
         // message without a booking is dropped, and a booking without a message is swept.
         let (booked, sent) = tokio::join!(
@@ -73,30 +73,27 @@ impl Book {
             Counter::HoldMessageFailed.add(1);
         }
         match booked {
-            Ok(booked) => Ok(reply(&booked)),
+            Ok(booked) => Ok(reply(call, &booked)),
             Err(error) => {
                 count_refusal(&error);
                 Err(error.into())
             }
         }
     }
+}
 
-    fn read(&self, call: &Call<'_>) -> Result<BookRequest, Problem> {
-        let show_id = call.show_id()?;
-        let idempotency_key = call.idempotency_key()?;
-        let mut fields = Fields::read(call.request())?;
-        let (user_name, seats) = (fields.required("user_name"), fields.required("seats"));
-        let (user_name, seats) = fields.finish(user_name.zip(seats))?;
-        Ok(BookRequest {
-            id: BookingId::generate(show_id),
-            user_name,
-            seats,
-            hold: self.hold,
-            idempotency_key,
-            holder: call.holder()?,
-            limits: self.limits,
-        })
-    }
+/// The booking that a call asks for.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read(call: &Call<'_>, hold: Hold, limits: HolderLimits) -> Result<BookRequest, Problem> {
+    let show_id = call.show_id()?;
+    let idempotency_key = call.idempotency_key()?;
+    let mut fields = Fields::read(call.request())?;
+    let (user_name, seats) = (fields.required("user_name"), fields.required("seats"));
+    let (user_name, seats) = fields.finish(user_name.zip(seats))?;
+    let (id, holder) = (BookingId::generate(show_id), call.holder()?);
+    Ok(BookRequest { id, user_name, seats, hold, idempotency_key, holder, limits })
 }
 
 fn count_refusal(error: &Error) {
@@ -109,8 +106,9 @@ fn count_refusal(error: &Error) {
     }
 }
 
-fn reply(booked: &Booked) -> Reply {
-    let reply = Reply::created(&format!("/bookings/{}", booked.booking.id()), &booked.booking);
+fn reply(call: &Call<'_>, booked: &Booked) -> Reply {
+    let location = call.location(&format!("/bookings/{}", booked.booking.id()));
+    let reply = Reply::created(&location, &booked.booking);
     if booked.replayed {
         return reply.with(IDEMPOTENCY_REPLAYED, "true");
     }

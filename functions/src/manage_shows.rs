@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use boxoffice_shared::{
+    Error,
     config::{Environment, Reader},
     db::Db,
     error::Cause,
@@ -56,8 +57,8 @@ impl Handler for ManageShows {
 
 impl ManageShows {
     async fn create(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        let show = ops::create_show(&self.db, &self.read_new(call)?).await?;
-        Ok(Reply::created(&format!("/shows/{}", show.id()), &show))
+        let show = ops::create_show(&self.db, &read_new(call, self.expected_writers)?).await?;
+        Ok(Reply::created(&call.location(&format!("/shows/{}", show.id())), &show))
     }
 
     async fn change(&self, call: &Call<'_>) -> Result<Reply, Problem> {
@@ -86,9 +87,17 @@ impl ManageShows {
     }
 
     async fn settle_payment(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        let (provider, payment_id) = call.payment()?;
-        let settled = ops::settle_payment(&self.db, provider, &payment_id).await?;
+        let (provider, payment_ids) = call.payment()?;
+        let mut settled = Err(Error::PaymentNotFound);
+        for payment_id in &payment_ids {
+            settled = ops::settle_payment(&self.db, provider, payment_id).await;
+            if !matches!(settled, Err(Error::PaymentNotFound)) {
+                break;
+            }
+        }
+        let settled = settled?;
         if settled.changed {
+            let payment_id = settled.payment.payment_id();
             tracing::info!(%provider, %payment_id, "a refund that was due was settled by an operator");
         }
         Ok(Reply::ok(&settled.payment))
@@ -102,15 +111,23 @@ impl ManageShows {
     }
 
     async fn replay_event(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        let (provider, event_id) = call.event()?;
-        let (kept, payload) = ops::get_event(&self.db, provider, &event_id).await?;
+        let (provider, event_ids) = call.event()?;
+        let mut found = Err(Error::EventNotFound);
+        for event_id in &event_ids {
+            found = ops::get_event(&self.db, provider, event_id).await;
+            if !matches!(found, Err(Error::EventNotFound)) {
+                break;
+            }
+        }
+        let (kept, payload) = found?;
+        let event_id = kept.event_id();
         if !kept.is_unreadable() {
             return Ok(Reply::ok(&kept));
         }
         let recorded = ops::replay_payment(&self.db, &read_again(provider, &kept, &payload)?).await?;
         Counter::count_payment(recorded);
         tracing::info!(%provider, %event_id, ?recorded, "an event that had not been understood was replayed by an operator");
-        Ok(Reply::ok(&ops::get_event(&self.db, provider, &event_id).await?.0))
+        Ok(Reply::ok(&ops::get_event(&self.db, provider, event_id).await?.0))
     }
 
     async fn export_subject(&self, call: &Call<'_>) -> Result<Reply, Problem> {
@@ -135,32 +152,36 @@ impl ManageShows {
         tracing::info!(erased, more, "bookings of a subject were erased by an operator");
         Ok(Reply::ok(&json!({ "erased": erased, "more": more })))
     }
+}
 
-    fn read_new(&self, call: &Call<'_>) -> Result<NewShow, Problem> {
-        let mut fields = Fields::read(call.request())?;
-        let (name, start_time) = (fields.required("name"), fields.required("start_time"));
-        let total_seats = fields.required::<TotalSeats>("total_seats");
-        let max_seats_per_booking = fields.optional("max_seats_per_booking", SeatCount::DEFAULT_MAX);
-        let default_pools = total_seats.map_or(Pools::ONE, |seats| Pools::for_show(seats, self.expected_writers));
-        let pools = fields.optional("pools", default_pools);
-        let price = fields.price();
-        let (max_pending, max_in_all) = (read_limit(&mut fields, MAX_PENDING), read_limit(&mut fields, MAX_IN_ALL));
-        let seats = total_seats.zip(max_seats_per_booking).zip(pools).zip(max_pending.zip(max_in_all));
-        let all = name.zip(start_time).zip(seats).zip(price);
-        let (((name, start_time), seats), price) = fields.finish(all)?;
-        let (((total_seats, max_seats_per_booking), pools), (max_pending, max_in_all)) = seats;
-        let (max_pending_seats_per_holder, max_seats_per_holder) = (max_pending.flatten(), max_in_all.flatten());
-        Ok(NewShow {
-            name,
-            start_time,
-            total_seats,
-            max_seats_per_booking,
-            max_pending_seats_per_holder,
-            max_seats_per_holder,
-            pools,
-            price,
-        })
-    }
+/// The show that a call asks for.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_new(call: &Call<'_>, expected_writers: Pools) -> Result<NewShow, Problem> {
+    let mut fields = Fields::read(call.request())?;
+    let (name, start_time) = (fields.required("name"), fields.required("start_time"));
+    let total_seats = fields.required::<TotalSeats>("total_seats");
+    let max_seats_per_booking = fields.optional("max_seats_per_booking", SeatCount::DEFAULT_MAX);
+    let default_pools = total_seats.map_or(Pools::ONE, |seats| Pools::for_show(seats, expected_writers));
+    let pools = fields.optional("pools", default_pools);
+    let price = fields.price();
+    let (max_pending, max_in_all) = (read_limit(&mut fields, MAX_PENDING), read_limit(&mut fields, MAX_IN_ALL));
+    let seats = total_seats.zip(max_seats_per_booking).zip(pools).zip(max_pending.zip(max_in_all));
+    let all = name.zip(start_time).zip(seats).zip(price);
+    let (((name, start_time), seats), price) = fields.finish(all)?;
+    let (((total_seats, max_seats_per_booking), pools), (max_pending, max_in_all)) = seats;
+    let (max_pending_seats_per_holder, max_seats_per_holder) = (max_pending.flatten(), max_in_all.flatten());
+    Ok(NewShow {
+        name,
+        start_time,
+        total_seats,
+        max_seats_per_booking,
+        max_pending_seats_per_holder,
+        max_seats_per_holder,
+        pools,
+        price,
+    })
 }
 
 /// The members for a show's own limits of one holder.
@@ -168,13 +189,18 @@ const MAX_PENDING: &str = "max_pending_seats_per_holder";
 const MAX_IN_ALL: &str = "max_seats_per_holder";
 
 /// What is to change of a show: what is `None` stays.
-struct Change {
+#[derive(Debug)]
+pub struct Change {
     pools: Option<Pools>,
     max_pending_seats_per_holder: LimitChange,
     max_seats_per_holder: LimitChange,
 }
 
-fn read_change(call: &Call<'_>) -> Result<Change, Problem> {
+/// The change that a call asks for.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_change(call: &Call<'_>) -> Result<Change, Problem> {
     let mut fields = Fields::read(call.request())?;
     let pools = fields.maybe("pools");
     let (max_pending, max_in_all) = (read_limit(&mut fields, MAX_PENDING), read_limit(&mut fields, MAX_IN_ALL));

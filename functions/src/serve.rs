@@ -1,8 +1,9 @@
 //! From `main` to answers.
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, panic::AssertUnwindSafe, process::ExitCode};
 
 use boxoffice_shared::{
+    Error,
     config::{Environment, Reader},
     db::Db,
     error::Cause,
@@ -10,10 +11,12 @@ use boxoffice_shared::{
     metrics::Counter,
     start::start,
 };
+use futures_util::FutureExt;
 use jiff::Timestamp;
-use lambda_http::{Body, Request, Response, service_fn};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
 
-use crate::http::{Call, Problem, Reply};
+use crate::http::{Call, Problem, Reply, Request};
 
 /// One Lambda: what it has at hand for every request. A clone serves each request, and shares connections.
 pub trait Handler: Clone + Send + Sync + Sized + 'static {
@@ -43,12 +46,13 @@ pub async fn serve<H: Handler>() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let service = service_fn(move |request: Request| {
+    // The event as it came: one that cannot be read is answered too, and is no invocation error.
+    let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = handler.clone();
         // Always `Ok`: an `Err` would be an invocation error, and the client would not see the problem document.
-        async move { Ok::<_, lambda_http::Error>(answer(&handler, &request).await) }
+        async move { Ok::<_, lambda_runtime::Error>(answer(&handler, event.payload.get()).await) }
     });
-    match lambda_http::run_concurrent(service).await {
+    match lambda_runtime::run_concurrent(service).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the Lambda runtime ended");
@@ -57,19 +61,27 @@ pub async fn serve<H: Handler>() -> ExitCode {
     }
 }
 
-/// The response to a request: whether its caller may make it is asked here, for all routes of all handlers. Logs and counts
-/// what is ours to mend.
-async fn answer<H: Handler>(handler: &H, request: &Request) -> Response<Body> {
-    let result = match Call::admit(request, Timestamp::now()) {
-        Ok(call) => handler.handle(&call).await,
-        Err(problem) => Err(problem),
-    };
-    let reply = result.unwrap_or_else(|problem| {
+/// The answer to the request in an event. Logs and counts what is ours to mend.
+async fn answer<H: Handler>(handler: &H, event: &str) -> Reply {
+    // No input is known that panics, and each that is found is a defect to be mended. Until then the client is answered.
+    let result = AssertUnwindSafe(respond(handler, event).boxed()).catch_unwind().await;
+    let result = result.unwrap_or_else(|_| Err(Problem::Refused(Error::Internal("a request panicked".into()))));
+    result.unwrap_or_else(|problem| {
         problem.log();
         Counter::Unavailable.add(problem.is_unavailable().into());
         Reply::problem(&problem)
-    });
-    reply.into_response()
+    })
+}
+
+/// Reads the request in an event and has it done, if its caller may make it: that is asked here, for all routes of all
+/// handlers.
+///
+/// # Errors
+/// Why it was not done.
+pub async fn respond<H: Handler>(handler: &H, event: &str) -> Result<Reply, Problem> {
+    let request = Request::read(event)?;
+    let call = Call::admit(&request, Timestamp::now())?;
+    handler.handle(&call).await
 }
 
 /// Starts a Lambda that reads the database, or its replica where there is one, and needs nothing else.
@@ -78,4 +90,34 @@ pub(crate) async fn start_with_replica() -> Result<Db, Cause> {
     let (database, connections) = (reader.read_database(), reader.concurrency());
     let (database, connections) = reader.finish(database.zip(connections))?;
     Ok(start(database, connections).await?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Panics;
+
+    impl Handler for Panics {
+        async fn start() -> Result<Self, Cause> {
+            Ok(Self)
+        }
+
+        #[allow(clippy::panic, reason = "it is what is tested")]
+        async fn handle(&self, _: &Call<'_>) -> Result<Reply, Problem> {
+            panic!("at bookings.rs:7")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_that_tells_no_internals() {
+        let event = json!({ "httpMethod": "GET", "requestContext": { "resourcePath": "/shows" } });
+        let reply = serde_json::to_value(answer(&Panics, &event.to_string()).await).unwrap();
+        assert_eq!(reply["statusCode"], 500);
+        let body = reply["body"].as_str().unwrap();
+        assert!(body.contains("/problems/internal") && !body.contains("bookings.rs"), "{body}");
+    }
 }

@@ -183,3 +183,10 @@ fn the_roles_may_decrypt_with_the_named_keys_and_by_secrets_manager_only() {
     });
     assert_eq!(decrypt, [&expected]);
 }
+
+/// Else the gateway hands a body over as text, in which what is no UTF-8 was replaced.
+#[test]
+fn every_body_comes_as_it_was_sent() {
+    let template = read("template.yaml");
+    assert_eq!(template["Resources"]["Api"]["Properties"]["BinaryMediaTypes"], json!(["*/*"]));
+}

@@ -3,15 +3,13 @@
 use std::fmt;
 
 use boxoffice_shared::model::{Currency, Invalid, Money, Price, rfc3339};
-use http::header;
-use lambda_http::{Body, Request};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
 use serde_json::{Value, error::Category};
 
-use super::{Problem, problem::Fault};
+use super::{Problem, Request, media_type, problem::Fault};
 
 /// The greatest body, in bytes. The largest valid one, two names of 200 four-byte characters escaped to 12 bytes each,
 /// has some 5 KiB.
@@ -29,11 +27,7 @@ const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 /// # Errors
 /// There are more than `limit`.
 pub(crate) fn raw_body(request: &Request, limit: usize) -> Result<&[u8], Problem> {
-    let bytes = match request.body() {
-        Body::Text(text) => text.as_bytes(),
-        Body::Binary(bytes) => bytes,
-        _ => &[],
-    };
+    let bytes = request.body();
     if bytes.len() > limit { Err(Problem::BodyTooLarge(limit)) } else { Ok(bytes) }
 }
 
@@ -48,11 +42,9 @@ impl Fields {
     /// Reads the body.
     ///
     /// # Errors
-    /// It is not said to be JSON, is larger than 16 KiB, or is no JSON object.
+    /// It is not said to be JSON in UTF-8, is packed, is larger than 16 KiB, or is no JSON object.
     pub fn read(request: &Request) -> Result<Self, Problem> {
-        if !is_json(request) {
-            return Err(Problem::UnsupportedMediaType);
-        }
+        media_type::check(request)?;
         let Members(members) =
             serde_json::from_slice(raw_body(request, MAX_BODY)?).map_err(|error| malformed(&error))?;
         let mut fields = Self { members: Vec::new(), faults: Vec::new() };
@@ -227,13 +219,6 @@ fn integer(value: &Value) -> Option<i64> {
     })
 }
 
-/// `application/json`, with or without parameters, in any case.
-fn is_json(request: &Request) -> bool {
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
-}
-
 /// The members of an object in their order, doubled ones too: serde_json's map would keep the last and say nothing.
 struct Members(Vec<(String, Value)>);
 
@@ -263,13 +248,15 @@ impl<'de> Deserialize<'de> for Members {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
     use boxoffice_shared::model::{SeatCount, UserName};
     use serde_json::json;
 
     use super::*;
 
     fn request(body: &str) -> Request {
-        http::Request::post("/").header("content-type", "application/json").body(Body::from(body)).unwrap()
+        let event = json!({ "headers": { "Content-Type": "application/json" }, "body": body });
+        Request::read(&event.to_string()).unwrap()
     }
 
     fn errors(body: &str) -> Vec<String> {
@@ -333,6 +320,18 @@ mod tests {
 
     #[test]
     fn what_is_no_json_object_is_malformed() {
+        // Bytes that are no UTF-8 are not replaced and not guessed at.
+        for body in [
+            &b"{\"a\":\"\xff\"}"[..],
+            b"{\"a\":\"\xe9\"}",
+            b"{\"a\":\"\xed\xa0\x80\"}",
+            b"{\"\xc0\xaf\":1}",
+            b"\xff\xfe{}",
+        ] {
+            let event = json!({ "headers": { "Content-Type": "application/json" }, "body": STANDARD.encode(body), "isBase64Encoded": true });
+            let request = Request::read(&event.to_string()).unwrap();
+            assert!(matches!(Fields::read(&request), Err(Problem::MalformedJson(_))), "{body:?}");
+        }
         for body in ["", "[]", "7", "null", "{", r#"{"a":1e400}"#, r#"{"a":"\ud800"}"#, &"[".repeat(10_000)] {
             assert!(matches!(Fields::read(&request(body)), Err(Problem::MalformedJson(_))), "{body}");
         }

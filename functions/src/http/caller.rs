@@ -2,12 +2,8 @@
 
 use boxoffice_shared::model::{Holder, Subject};
 use jiff::Timestamp;
-use lambda_http::{
-    Request, RequestExt, aws_lambda_events::apigw::ApiGatewayProxyRequestContext, request::RequestContext,
-};
-use serde_json::Value;
 
-use super::Problem;
+use super::{Problem, Request};
 use crate::access::{Access, LEEWAY, Scope, Scopes, access};
 
 /// The header for a client that must show a token.
@@ -65,39 +61,27 @@ impl Caller {
         if let Some(subject) = &self.subject {
             return Ok(Holder::of_subject(subject));
         }
-        let identity = context(request).map(|context| &context.identity);
         // Only where the route asks for a key does the gateway check it, and only then does it say its id.
-        if let Some(holder) = identity.and_then(|i| i.api_key_id.as_deref()).and_then(|id| Holder::of_api_key(id).ok())
-        {
+        if let Some(holder) = request.api_key_id().and_then(|id| Holder::of_api_key(id).ok()) {
             return Ok(holder);
         }
-        let address = identity.and_then(|identity| identity.source_ip.as_deref()?.parse().ok());
-        address.map(Holder::of_address).ok_or(Problem::Unauthorized)
+        request.address().map(Holder::of_address).ok_or(Problem::Unauthorized)
     }
 
     fn read(request: &Request, now: Timestamp) -> Result<Self, Problem> {
-        let fields = context(request).map(|context| &context.authorizer.fields);
-        let text = |name: &str| fields.and_then(|fields| fields.get(name)).and_then(Value::as_str);
-        let Some(subject) = text("sub") else { return Ok(Self::default()) };
+        let Some(subject) = request.told("sub") else { return Ok(Self::default()) };
         let subject = Subject::try_from(subject).map_err(|_| Problem::Unauthorized)?;
-        let expires = text("exp").and_then(|text| text.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
+        let expires =
+            request.told("exp").and_then(|text| text.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
         // In whole seconds and with the authorizer's leeway: what it let in must not be refused here.
         if expires.is_none_or(|at| at.as_second().saturating_add(LEEWAY.as_secs() as i64) < now.as_second()) {
             return Err(Problem::Unauthorized);
         }
-        Ok(Self { subject: Some(subject), scopes: Scopes::read(text("scope").unwrap_or_default()) })
+        Ok(Self { subject: Some(subject), scopes: Scopes::read(request.told("scope").unwrap_or_default()) })
     }
 }
 
 /// The method and the route as the template names it: `("GET", "/shows/{show_id}")`.
 pub(crate) fn route(request: &Request) -> (&str, &str) {
-    let resource = context(request).and_then(|context| context.resource_path.as_deref()).unwrap_or_default();
-    (request.method().as_str(), resource)
-}
-
-fn context(request: &Request) -> Option<&ApiGatewayProxyRequestContext> {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV1(context)) => Some(context),
-        _ => None,
-    }
+    (request.method(), request.resource())
 }

@@ -2,6 +2,8 @@
 
 mod body;
 mod caller;
+mod event;
+mod media_type;
 mod problem;
 mod reply;
 mod request;
@@ -9,6 +11,7 @@ mod request;
 pub(crate) use body::raw_body;
 pub use body::{Fields, FromJson};
 pub use caller::Caller;
+pub use event::Request;
 pub use problem::{Fault, Problem};
 pub use reply::Reply;
 pub use request::Call;

@@ -20,8 +20,8 @@ pub enum Problem {
     InvalidRequest(Vec<Fault>),
     /// The body is no JSON object.
     MalformedJson(String),
-    /// The body is not said to be JSON.
-    UnsupportedMediaType,
+    /// The body is not said to be JSON in UTF-8, or is packed. What it must be.
+    UnsupportedMediaType(&'static str),
     /// The body is larger than this many bytes.
     BodyTooLarge(usize),
     /// The route needs a token, and there is none that is good.
@@ -101,7 +101,7 @@ impl Problem {
             Self::InvalidBody(_) => VALIDATION,
             Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "malformed-request", "The request is not valid"),
             Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed-json", "The body is not a JSON object"),
-            Self::UnsupportedMediaType => {
+            Self::UnsupportedMediaType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
             Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
@@ -117,7 +117,7 @@ impl Problem {
             Self::InvalidBody(_) => "Some members of the body are missing, wrong or unknown.".into(),
             Self::InvalidRequest(_) => "Some parameters or headers are wrong.".into(),
             Self::MalformedJson(detail) => detail.clone(),
-            Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
+            Self::UnsupportedMediaType(detail) => (*detail).into(),
             Self::BodyTooLarge(limit) => format!("The body may have {limit} bytes at most."),
             Self::Unauthorized => "The request needs an access token that is valid now.".into(),
             Self::Forbidden => "The access token does not allow this.".into(),

@@ -1,9 +1,10 @@
 //! Answers.
 
+use std::collections::BTreeMap;
+
 use boxoffice_shared::Error;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use lambda_http::Body;
-use serde::Serialize;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::{Problem, caller::CHALLENGE};
 
@@ -11,19 +12,23 @@ use super::{Problem, caller::CHALLENGE};
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// An answer on its way to the client.
+/// An answer on its way to the client. Written as JSON it is what API Gateway takes of a function.
 #[derive(Debug)]
-pub struct Reply(Response<Body>);
+pub struct Reply {
+    status: StatusCode,
+    headers: Vec<(HeaderName, String)>,
+    body: String,
+}
 
 impl Reply {
     /// 200 with a JSON body.
-    pub(crate) fn ok(value: &impl Serialize) -> Self {
+    pub fn ok(value: &impl Serialize) -> Self {
         Self::json(StatusCode::OK, "application/json", value)
     }
 
-    /// 201 with a JSON body and the path of what was made, below the API's base URL.
-    pub(crate) fn created(path: &str, value: &impl Serialize) -> Self {
-        Self::json(StatusCode::CREATED, "application/json", value).with(header::LOCATION, path)
+    /// 201 with a JSON body and where that is which was made: a [`Call::location`](super::Call::location).
+    pub(crate) fn created(location: &str, value: &impl Serialize) -> Self {
+        Self::json(StatusCode::CREATED, "application/json", value).with(header::LOCATION, location)
     }
 
     /// The problem's document.
@@ -44,15 +49,10 @@ impl Reply {
 
     /// Adds a header. One that cannot be sent is left out: our own values can.
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.0.headers_mut().insert(name, value);
+        if HeaderValue::from_str(value).is_ok() {
+            self.headers.push((name, value.to_owned()));
         }
         self
-    }
-
-    /// The response for the Lambda runtime.
-    pub(crate) fn into_response(self) -> Response<Body> {
-        self.0
     }
 
     fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Self {
@@ -63,12 +63,20 @@ impl Reply {
                 (StatusCode::INTERNAL_SERVER_ERROR, String::new())
             }
         };
-        let mut response = Response::new(Body::Text(body));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        let reply = Self { status, headers: Vec::new(), body };
         // Availability and bookings change by the second, and a booking is its holder's alone.
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self(response)
+        reply.with(header::CONTENT_TYPE, media_type).with(header::CACHE_CONTROL, "no-store")
+    }
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let headers: BTreeMap<_, _> = self.headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let mut reply = serializer.serialize_struct("Reply", 4)?;
+        reply.serialize_field("statusCode", &self.status.as_u16())?;
+        reply.serialize_field("headers", &headers)?;
+        reply.serialize_field("body", &self.body)?;
+        reply.serialize_field("isBase64Encoded", &false)?;
+        reply.end()
     }
 }

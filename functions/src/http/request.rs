@@ -10,10 +10,9 @@ use boxoffice_shared::{
     },
 };
 use jiff::Timestamp;
-use lambda_http::{Request, RequestExt, aws_lambda_events::query_map::QueryMap};
 
 use super::{
-    Problem,
+    Problem, Request,
     caller::{Caller, route},
     problem::Fault,
 };
@@ -30,47 +29,47 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// Those of [`Caller::admit`].
-    pub(crate) fn admit(request: &'a Request, now: Timestamp) -> Result<Self, Problem> {
+    pub fn admit(request: &'a Request, now: Timestamp) -> Result<Self, Problem> {
         Ok(Self { request, caller: Caller::admit(request, now)? })
     }
 
     /// Who makes it.
-    pub(crate) fn caller(&self) -> &Caller {
+    pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
     /// Whose a booking is that it makes.
-    pub(crate) fn holder(&self) -> Result<Holder, Problem> {
+    pub fn holder(&self) -> Result<Holder, Problem> {
         self.caller.holder(self.request)
     }
 
     /// The method and the route as the template names it: `("GET", "/shows/{show_id}")`.
-    pub(crate) fn route(&self) -> (&str, &str) {
+    pub fn route(&self) -> (&str, &str) {
         route(self.request)
     }
 
     /// The show in the path. What cannot be an id is no show's: 404, as any id that is not there.
-    pub(crate) fn show_id(&self) -> Result<ShowId, Problem> {
+    pub fn show_id(&self) -> Result<ShowId, Problem> {
         self.path("show_id").ok_or(Problem::Refused(Error::ShowNotFound))
     }
 
     /// The booking in the path. What cannot be an id is no booking's: 404.
-    pub(crate) fn booking_id(&self) -> Result<BookingId, Problem> {
+    pub fn booking_id(&self) -> Result<BookingId, Problem> {
         self.path("booking_id").ok_or(Problem::Refused(Error::BookingNotFound))
     }
 
-    /// The payment in the path. What cannot be an id is no payment's: 404.
-    pub(crate) fn payment(&self) -> Result<(Provider, PaymentId), Problem> {
-        self.of_provider("payment_id").ok_or(Problem::Refused(Error::PaymentNotFound))
+    /// The payments that the path may mean, the likeliest first. What cannot be an id is no payment's: 404.
+    pub fn payment(&self) -> Result<(Provider, Vec<PaymentId>), Problem> {
+        self.of_provider("payment_id", PaymentId::of_path).ok_or(Problem::Refused(Error::PaymentNotFound))
     }
 
-    /// The event in the path. What cannot be an id is no event's: 404.
-    pub(crate) fn event(&self) -> Result<(Provider, EventId), Problem> {
-        self.of_provider("event_id").ok_or(Problem::Refused(Error::EventNotFound))
+    /// The events that the path may mean, the likeliest first. What cannot be an id is no event's: 404.
+    pub fn event(&self) -> Result<(Provider, Vec<EventId>), Problem> {
+        self.of_provider("event_id", EventId::of_path).ok_or(Problem::Refused(Error::EventNotFound))
     }
 
     /// The query of a list: how many, and after what.
-    pub(crate) fn page(&self) -> Result<(PageLimit, Option<Cursor>), Problem> {
+    pub fn page(&self) -> Result<(PageLimit, Option<Cursor>), Problem> {
         let mut faults = Vec::new();
         let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
         let cursor = self.query("cursor", &mut faults);
@@ -79,7 +78,7 @@ impl<'a> Call<'a> {
 
     /// The query of a list of payments: in which state (those whose refund is due, unless it says so), how many, and
     /// after what.
-    pub(crate) fn payment_page(&self) -> Result<(PaymentState, PageLimit, Option<PaymentCursor>), Problem> {
+    pub fn payment_page(&self) -> Result<(PaymentState, PageLimit, Option<PaymentCursor>), Problem> {
         let mut faults = Vec::new();
         let state = self.query("state", &mut faults).unwrap_or(PaymentState::RefundDue);
         let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
@@ -89,7 +88,7 @@ impl<'a> Call<'a> {
 
     /// The query of a list of events: those that were not understood, the only ones that are listed; how many, and after
     /// what.
-    pub(crate) fn event_page(&self) -> Result<(PageLimit, Option<EventCursor>), Problem> {
+    pub fn event_page(&self) -> Result<(PageLimit, Option<EventCursor>), Problem> {
         let mut faults = Vec::new();
         let _: Option<Unreadable> = self.query("change", &mut faults);
         let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
@@ -98,14 +97,14 @@ impl<'a> Call<'a> {
     }
 
     /// The query that is about one subject.
-    pub(crate) fn about_subject(&self) -> Result<Subject, Problem> {
+    pub fn about_subject(&self) -> Result<Subject, Problem> {
         let mut faults = Vec::new();
         let subject = self.required_query("subject", &mut faults);
         finish(subject, faults)
     }
 
     /// The query of a list of what is kept about a subject: whose, how many, and after what.
-    pub(crate) fn subject_page(&self) -> Result<(Subject, PageLimit, Option<SubjectCursor>), Problem> {
+    pub fn subject_page(&self) -> Result<(Subject, PageLimit, Option<SubjectCursor>), Problem> {
         let mut faults = Vec::new();
         let subject = self.required_query("subject", &mut faults);
         let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
@@ -113,29 +112,43 @@ impl<'a> Call<'a> {
         finish(subject.map(|subject| (subject, limit, cursor)), faults)
     }
 
-    /// The `Idempotency-Key`, if there is one. Of several, the last counts: API Gateway's own rule for `headers`, which
-    /// lambda_http follows.
-    pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
+    /// The `Idempotency-Key`, if there is one. Of several, the last counts: API Gateway's own rule for `headers`.
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         const NAME: &str = "Idempotency-Key";
-        let Some(value) = self.request.headers().get(NAME) else { return Ok(None) };
-        let key = IdempotencyKey::try_from(value.to_str().unwrap_or_default());
+        let Some(value) = self.request.headers(NAME).pop() else { return Ok(None) };
+        let key = IdempotencyKey::try_from(value);
         key.map(Some).map_err(|invalid| Problem::InvalidRequest(vec![Fault::parameter(NAME, &invalid)]))
     }
 
+    /// Where something is that this call made, as its `Location` says it: `../../bookings/7-...`. It is a reference relative to
+    /// the request's own URL (RFC 9110), so whatever stands there before the API's path stays: the stage of `execute-api`,
+    /// the base path of a custom domain, a proxy's prefix. No function has to know which.
+    pub fn location(&self, path: &str) -> String {
+        let depth = self.route().1.split('/').filter(|part| !part.is_empty()).count();
+        let mut met = 0;
+        // The segments that the route stands for, from the last one; those that are empty count for a client and not here.
+        let segments = self.request.path().rsplit('/').take_while(|part| {
+            let more = met < depth;
+            met += usize::from(!part.is_empty());
+            more
+        });
+        // The last segment is where a relative reference begins.
+        format!("{}{}", "../".repeat(segments.count().saturating_sub(1)), path.trim_start_matches('/'))
+    }
+
     /// The request itself, for its body.
-    pub(crate) fn request(&self) -> &'a Request {
+    pub fn request(&self) -> &'a Request {
         self.request
     }
 
     fn path<T: FromStr>(&self, name: &str) -> Option<T> {
-        self.request.path_parameters_ref()?.first(name)?.parse().ok()
+        self.request.path_parameter(name)?.parse().ok()
     }
 
-    /// The provider in the path, and this id of its own.
-    fn of_provider<T: for<'t> TryFrom<&'t str>>(&self, name: &str) -> Option<(Provider, T)> {
-        let parameters = self.request.path_parameters_ref()?;
-        let provider = Provider::try_from(parameters.first("provider")?).ok()?;
-        Some((provider, T::try_from(parameters.first(name)?).ok()?))
+    /// The provider in the path, and what this id of its own may mean.
+    fn of_provider<T>(&self, name: &str, ids: impl Fn(&str) -> Vec<T>) -> Option<(Provider, Vec<T>)> {
+        let provider = Provider::try_from(self.request.path_parameter("provider")?).ok()?;
+        Some((provider, ids(self.request.path_parameter(name)?)))
     }
 
     fn required_query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
@@ -148,8 +161,8 @@ impl<'a> Call<'a> {
     }
 
     fn query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
-        let values = self.request.query_string_parameters_ref().and_then(|map: &QueryMap| map.all(name))?;
-        let parsed = match values.as_slice() {
+        let parsed = match self.request.query(name).as_slice() {
+            [] => return None,
             [value] => value.parse(),
             _ => Err(Invalid::new("must be given once")),
         };

@@ -29,11 +29,10 @@ use boxoffice_shared::{
     queue::PaymentQueue,
 };
 use jiff::Timestamp;
-use lambda_http::Request;
 use native_tls::TlsConnector;
 use serde_json::json;
 
-use crate::http::{Problem, Reply, raw_body};
+use crate::http::{Problem, Reply, Request, raw_body};
 use keyring::{Keyring, Need};
 
 /// The greatest body of a webhook, in bytes: no signed event is turned away for its size. API Gateway passes no more than
@@ -148,9 +147,8 @@ fn verify(
 
 /// A header that must be there, once.
 fn header<'a>(request: &'a Request, name: &str) -> Result<&'a str, Refused> {
-    let mut values = request.headers().get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().map_err(|_| Refused::Malformed),
+    match request.headers(name).as_slice() {
+        [value] => Ok(*value),
         _ => Err(Refused::Malformed),
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::{
     contract::{Contract, Exchange},
@@ -94,6 +95,9 @@ impl Call {
 #[derive(Clone, Debug)]
 pub struct Answer {
     what: String,
+    /// The API's base URL, and the request's.
+    base: String,
+    url: String,
     response: Response,
     /// The body.
     pub body: Value,
@@ -108,6 +112,18 @@ impl Answer {
     /// A header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.header(name)
+    }
+
+    /// The path, below the API's base URL, that the answer's `Location` leads to: resolved as any client does (RFC 3986).
+    ///
+    /// # Panics
+    /// There is none, or it leads out of the API.
+    #[track_caller]
+    pub fn location(&self) -> String {
+        let location = self.header("location").unwrap_or_else(|| panic!("{} has no Location", self.what));
+        let url = Url::parse(&self.url).and_then(|url| url.join(location)).unwrap();
+        let path = url.as_str().strip_prefix(&self.base);
+        path.unwrap_or_else(|| panic!("{}: {location} leads to {url}, out of {}", self.what, self.base)).to_owned()
     }
 
     /// All that it says but for what is each answer's own: its headers without the date and the request's id, and its body.
@@ -183,7 +199,7 @@ impl Api {
             excerpt(&response.body)
         );
         let body = serde_json::from_slice(&response.body).unwrap_or_else(|e| panic!("{what}: {e}"));
-        Answer { what, response, body }
+        Answer { what, base: self.base.clone(), url: format!("{}{}", self.base, call.path), response, body }
     }
 
     /// Sends what is no request of the contract; the answer's status and text.

@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn created(body: &Value) -> Response {
-        answer(201, "application/json", &[("location", "/bookings/7-0197f1a6-4c7e-7d3b-9a52-3f6c1b2d4e5f")], body)
+        answer(201, "application/json", &[("location", "../../bookings/7-0197f1a6-4c7e-7d3b-9a52-3f6c1b2d4e5f")], body)
     }
 
     fn breaches_of(method: &str, path: &str, response: &Response) -> Vec<String> {

@@ -1,13 +1,13 @@
 //! JSON bodies, read as the handlers read them.
 
-use boxoffice_functions::http::{Fields, Problem};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use boxoffice_functions::http::{Fields, Problem, Request};
 use boxoffice_shared::model::{Pools, Price, SeatCount, ShowName, TotalSeats, UserName};
 use jiff::Timestamp;
-use lambda_http::{Body, Request};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What is told of a body at most: 20 faults, each with a sentence and a name that was cut, escaped for JSON.
-const MAX_DOCUMENT: usize = 20 * 1024;
+pub(crate) const MAX_DOCUMENT: usize = 20 * 1024;
 
 /// The input: a body, which is read as a booking and as a new show.
 pub fn bodies(data: &[u8]) {
@@ -84,8 +84,9 @@ fn show(data: &[u8]) -> Result<(ShowName, Timestamp, TotalSeats, Option<Price>),
 }
 
 fn request(data: &[u8]) -> Request {
-    let builder = http::Request::post("/").header("content-type", "application/json");
-    builder.body(Body::from(data.to_vec())).expect("a request")
+    let headers = json!({ "content-type": "application/json" });
+    let event = json!({ "headers": headers, "body": STANDARD.encode(data), "isBase64Encoded": true });
+    Request::read(&event.to_string()).expect("a request")
 }
 
 /// The body as serde_json has it.

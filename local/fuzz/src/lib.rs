@@ -7,6 +7,7 @@
 //! | [`stripe_signature`], [`standard_signature`] | headers of webhooks | what verifies carries the HMAC that we compute ourselves; what our key signed verifies |
 //! | [`payment_events`] | bodies of webhooks | an event survives the queue, is bounded, and names a payment if it moves money |
 //! | [`cursors`], [`booking_id`] | texts of ours that come back | one value, one spelling |
+//! | [`events`] | whole requests, as the gateway hands them over | each is answered, without a panic and without a 5xx |
 //! | [`bodies`] | JSON of clients | what is accepted is what was written, no member doubled or unknown; what is told of a refusal is bounded |
 //!
 //! `local/fuzz.sh` builds and runs them. Inputs of several parts are lines, so that a seed can be read.
@@ -15,6 +16,7 @@ mod body;
 mod booking_id;
 mod cursor;
 mod event;
+mod request;
 mod signature;
 mod standard;
 mod stripe;
@@ -23,6 +25,7 @@ pub use body::bodies;
 pub use booking_id::booking_id;
 pub use cursor::cursors;
 pub use event::payment_events;
+pub use request::events;
 pub use standard::standard_signature;
 pub use stripe::stripe_signature;
 
@@ -43,13 +46,14 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 6] = [
+    const TARGETS: [Target; 7] = [
         ("stripe-signature", super::stripe_signature),
         ("standard-signature", super::standard_signature),
         ("payment-events", super::payment_events),
         ("cursors", super::cursors),
         ("booking-id", super::booking_id),
         ("bodies", super::bodies),
+        ("events", super::events),
     ];
 
     #[test]

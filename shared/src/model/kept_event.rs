@@ -47,9 +47,10 @@ impl KeptEvent {
 
 impl Serialize for KeptEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut event = serializer.serialize_struct("KeptEvent", 11)?;
+        let mut event = serializer.serialize_struct("KeptEvent", 12)?;
         event.serialize_field("provider", &self.provider)?;
         event.serialize_field("event_id", &self.event_id)?;
+        event.serialize_field("path_id", &self.event_id.path_id())?;
         event.serialize_field("type", &self.event_type)?;
         event.serialize_field("payment_id", &self.payment_id)?;
         event.serialize_field("booking_id", &self.booking_id)?;

@@ -8,6 +8,7 @@ mod idempotency_key;
 mod kept_event;
 mod money;
 mod page;
+mod path_id;
 mod payment;
 mod payment_event;
 mod retention;

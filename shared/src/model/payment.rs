@@ -141,9 +141,10 @@ impl Payment {
 
 impl Serialize for Payment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut payment = serializer.serialize_struct("Payment", 9)?;
+        let mut payment = serializer.serialize_struct("Payment", 10)?;
         payment.serialize_field("provider", &self.provider)?;
         payment.serialize_field("payment_id", &self.payment_id)?;
+        payment.serialize_field("path_id", &self.payment_id.path_id())?;
         payment.serialize_field("booking_id", &self.booking_id)?;
         payment.serialize_field("amount_minor", &self.amount.as_ref().map(Money::minor))?;
         payment.serialize_field("currency", &self.amount.as_ref().map(Money::currency))?;

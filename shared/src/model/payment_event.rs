@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BookingId, Invalid, Money};
+use super::{BookingId, Invalid, Money, path_id};
 
 /// Who took the money, or rather which scheme its webhooks follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,6 +59,17 @@ macro_rules! provider_id {
             /// The id as the provider wrote it.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The id as it stands in a path: itself if it has only `[A-Za-z0-9_-]`, else `b64.` and its base64url.
+            pub fn path_id(&self) -> String {
+                path_id::write(&self.0)
+            }
+
+            /// The ids that a segment of a path may mean, the likeliest first: one if it is a [`path_id`](Self::path_id),
+            /// else what it says percent-decoded once, and what it says as it is.
+            pub fn of_path(segment: &str) -> Vec<Self> {
+                path_id::read(segment).into_iter().filter_map(|id| Self::try_from(id).ok()).collect()
             }
         }
 

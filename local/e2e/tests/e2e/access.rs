@@ -68,7 +68,7 @@ async fn confirming_is_an_operators_call() {
     let api = Api::connect();
     let show_id = api.create_show(3).await;
     let booking = api.book(show_id, 1).await;
-    let path = format!("{}/confirm", booking.header("location").unwrap());
+    let path = format!("{}/confirm", booking.location());
     is_401(&api.send(Call::new("POST", &path).anonymous()).await);
     api.send(Call::new("POST", &path).token(&mint("ada", "shows:write"))).await.problem(403, "forbidden");
     api.send(Call::new("POST", &path).token(&mint("ada", "bookings:confirm"))).await.expect(200);
@@ -81,7 +81,7 @@ async fn anybody_may_book_but_not_with_a_bad_token() {
     let body = json!({ "user_name": "Ada", "seats": 1 }).to_string();
     let book = || Call::new("POST", &format!("/shows/{show_id}/bookings")).json(body.clone());
     let booking = api.send(book().anonymous()).await;
-    let path = booking.header("location").unwrap();
+    let path = &booking.location();
     booking.expect(201);
     api.send(book().token(&mint("ada", ""))).await.expect(201);
     for (what, token) in bad_tokens() {

@@ -135,17 +135,31 @@ async fn bodies_that_are_no_booking() {
 #[tokio::test]
 async fn bodies_that_are_no_text() {
     let target = Target::new().await;
-    let bodies: [&[u8]; 5] = [
+    // Nothing else is wrong with them: the bytes come to the function as they were sent, and are not replaced.
+    let bodies: [&[u8]; 7] = [
+        b"{\"user_name\":\"Jos\xe9\",\"seats\":1}",
+        b"{\"user_name\":\"\xff\",\"seats\":1}",
+        b"{\"user_name\":\"\xed\xa0\x80\",\"seats\":1}",
+        b"{\"user_name\":\"a\xc0\xafb\",\"seats\":1}",
         b"\xff\xfe\x7b\x00",
-        b"{\"user_name\":\"\xff\",\"seats\":\"1\"}",
         b"\x00",
-        b"{\"user_name\":\"\xed\xa0\x80\",\"seats\":0}",
         b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
     ];
     for body in bodies {
-        target.refuses(body).await;
+        target.api.send(target.post().json(body)).await.problem(400, "malformed-json");
     }
+    for charset in ["iso-8859-1", "\"ISO-8859-1\"", "utf-16", "us-ascii", "utf-8; charset=iso-8859-1"] {
+        let call = target.post().header("content-type", format!("application/json; charset={charset}"));
+        let call = call.body(&b"{\"user_name\":\"Jos\xe9\",\"seats\":1}"[..]);
+        target.api.send(call).await.problem(415, "unsupported-media-type");
+    }
+    let gzip = target.post().header("content-encoding", "gzip").json(r#"{"user_name":"Ada","seats":1}"#);
+    target.api.send(gzip).await.problem(415, "unsupported-media-type");
     target.is_untouched().await;
+    // What is UTF-8, and says so, is kept as it was sent.
+    let call = target.post().header("content-type", "application/json; Charset=\"UTF-8\"");
+    let booked = target.api.send(call.body(r#"{"user_name":"José 🎟️ \ufffd","seats":1}"#)).await;
+    assert_eq!(booked.expect(201)["user_name"], "José 🎟️ \u{fffd}");
 }
 
 #[tokio::test]

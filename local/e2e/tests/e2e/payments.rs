@@ -196,3 +196,25 @@ async fn a_queued_payment_is_confirmed_by_the_worker() {
     })
     .await;
 }
+
+/// Its id has what means something in a path; the local gateway decodes a path, AWS does not.
+#[tokio::test]
+async fn a_payment_whose_id_no_path_can_have_is_settled_by_its_path_id() {
+    let api = Api::connect();
+    let payment_id = format!("{}/17?1%2F..#", unique("order"));
+    let paid = json!({"type": "payment.succeeded", "timestamp": "2026-07-01T12:00:00Z", "data": {
+        "booking_id": "1-019a5b7e-8f00-7abc-8def-0123456789ab", "payment_id": payment_id, "amount": 5000, "currency": "EUR"}});
+    let answer = api.send(standard(&unique("msg"), &paid)).await;
+    assert_eq!(answer.expect(200)["outcome"], "refund_due");
+    let mut path = "/admin/payments?limit=100".to_owned();
+    let listed = loop {
+        let page = api.get(&path).await.expect(200).clone();
+        let payments = page["payments"].as_array().unwrap();
+        if let Some(payment) = payments.iter().find(|payment| payment["payment_id"] == payment_id) {
+            break payment.clone();
+        }
+        path = format!("/admin/payments?limit=100&cursor={}", page["next_cursor"].as_str().unwrap());
+    };
+    let settled = api.post(&format!("/admin/payments/standard/{}/settle", listed["path_id"].as_str().unwrap())).await;
+    assert_eq!((&settled.expect(200)["payment_id"], &settled.body["state"]), (&json!(payment_id), &json!("refunded")));
+}

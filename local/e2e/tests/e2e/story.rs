@@ -24,12 +24,12 @@ async fn a_paid_booking_stays_and_an_unpaid_one_gives_its_seats_back() {
     let show = created.expect(201);
     let show_id = show["show_id"].as_i64().unwrap();
     assert_eq!(show["start_time"], "2030-05-01T18:30:00Z");
-    assert_eq!(created.header("location"), Some(format!("/shows/{show_id}").as_str()));
+    assert_eq!(created.location(), format!("/shows/{show_id}"));
     assert!(is_listed(&api, show_id).await);
 
     let paid = book_and_confirm(&api, show_id).await;
     let unpaid = api.book(show_id, 3).await;
-    let unpaid_path = unpaid.header("location").unwrap();
+    let unpaid_path = &unpaid.location();
     assert_eq!(unpaid.expect(201)["status"], "PENDING");
 
     let failed = poll::until("the unpaid hold fails", EXPIRY_LIMIT, async || {
@@ -63,7 +63,7 @@ async fn book_and_confirm(api: &Api, show_id: i64) -> String {
     for _ in 0..5 {
         let booked = api.book(show_id, 2).await;
         assert_eq!(booked.expect(201)["status"], "PENDING");
-        let path = booked.header("location").unwrap().to_owned();
+        let path = booked.location();
         let confirmed = api.post(&format!("{path}/confirm")).await;
         if confirmed.status() == 200 {
             assert_eq!(confirmed.expect(200)["status"], "CONFIRMED");

@@ -19,7 +19,7 @@ fn absent_booking(show_id: i64) -> String {
 async fn hold(api: &Api, show_id: i64, seats: u32) -> String {
     let answer = api.book(show_id, seats).await;
     answer.expect(201);
-    answer.header("location").unwrap().to_owned()
+    answer.location()
 }
 
 async fn book_with(api: &Api, show_id: i64, body: &Value) -> Answer {
@@ -36,7 +36,7 @@ async fn create_show_answers_the_show_and_where_it_is() {
         "reserved_seats": 0, "available_seats": 7, "max_seats_per_booking": 10, "pools": 1, "price_minor": null, "currency": null,
         "max_pending_seats_per_holder": null, "max_seats_per_holder": null});
     assert_eq!(*show, expected);
-    let location = created.header("location").unwrap();
+    let location = &created.location();
     assert_eq!(api.get(location).await.expect(200), show);
 }
 
@@ -148,8 +148,8 @@ async fn book_answers_a_hold_and_where_it_is() {
     assert_eq!((&booking["show_id"], &booking["user_name"]), (&json!(show_id), &json!("Ada")));
     assert_eq!((&booking["seats"], &booking["status"]), (&json!(2), &json!("PENDING")));
     assert_eq!(booked.header("idempotency-replayed"), None);
-    let location = booked.header("location").unwrap();
-    assert_eq!(location, format!("/bookings/{}", booking["booking_id"].as_str().unwrap()));
+    let location = &booked.location();
+    assert_eq!(*location, format!("/bookings/{}", booking["booking_id"].as_str().unwrap()));
     assert_eq!(api.get(location).await.expect(200)["booking_id"], booking["booking_id"]);
     assert_eq!(api.available_seats(show_id).await, 3);
 }
@@ -267,7 +267,7 @@ async fn book_again_with_the_key_shows_what_became_of_the_booking() {
     let _kept = Database::keep_holds(show_id).await;
     let key = unique("key");
     let first = api.book_with_key(show_id, 5, &key).await;
-    api.post(&format!("{}/confirm", first.header("location").unwrap())).await.expect(200);
+    api.post(&format!("{}/confirm", first.location())).await.expect(200);
     // Neither that the show is sold out now nor that it has started matters: nothing is booked.
     database.start_show(show_id).await;
     let again = api.book_with_key(show_id, 5, &key).await;

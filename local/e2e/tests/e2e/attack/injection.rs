@@ -72,7 +72,7 @@ async fn comes_back(text: &'static str) {
     assert_eq!(api.get(&path).await.expect(200)["name"], text);
     let booked = api.post_json(&format!("{path}/bookings"), &json!({"user_name": text, "seats": 1})).await;
     assert_eq!(booked.expect(201)["user_name"], text);
-    assert_eq!(api.get(booked.header("location").unwrap()).await.expect(200)["user_name"], text);
+    assert_eq!(api.get(&booked.location()).await.expect(200)["user_name"], text);
 }
 
 async fn is_no_name(show_id: i64, text: &'static str) {
@@ -218,7 +218,7 @@ async fn is_one_subject(show_id: i64, subject: &'static str) {
     let rows: i64 = database.client().query_one(holder, &[&show_id, &subject]).await.unwrap().get(0);
     assert_eq!(rows, 1, "{subject}");
     for reader in [subject, "%", "_"] {
-        let path = booked.header("location").unwrap();
+        let path = &booked.location();
         let answer = api.send(Call::new("GET", path).token(&mint(reader, ""))).await;
         assert_eq!(answer.status(), if reader == subject { 200 } else { 404 }, "{subject} {reader}");
     }

@@ -47,7 +47,7 @@ async fn a_partner_books_with_a_key_of_the_plan_and_with_no_other() {
     api.send(create).await.problem(401, "unauthorized");
     // And a token that comes along is not looked at: the booking is not its subject's.
     let both = api.send(with(&key).token(&mint("ada", ""))).await;
-    let path = both.header("location").unwrap().to_owned();
+    let path = both.location();
     both.expect(201);
     api.send(Call::new("GET", &path).anonymous()).await.expect(200);
 }

@@ -1,0 +1,129 @@
+//! Whole requests, as API Gateway hands them to a function, read as the binaries read them: by the same code, from the
+//! event's bytes to the input of the operation.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use boxoffice_functions::{
+    book,
+    http::{Call, Problem, Reply},
+    manage_shows,
+    serve::{Handler, respond},
+};
+use boxoffice_shared::{
+    error::Cause,
+    model::{Hold, HolderLimits, Pools},
+};
+use serde_json::{Map, Value, json};
+
+/// The input: lines of the method, the route, the path, the query, then headers until an empty line, then the body. It is
+/// also taken as an event's text.
+pub fn events(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    answered(&text);
+    let mut lines = text.lines();
+    let mut line = || lines.next().unwrap_or_default();
+    let (method, resource, path, query) = (line(), line(), line(), line());
+    let headers: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    let body = lines.collect::<Vec<_>>().join("\n");
+    let mut event = json!({
+        "httpMethod": method,
+        "path": path,
+        "headers": single(headers.iter().map(|header| pair(header, ':'))),
+        "multiValueHeaders": multi(headers.iter().map(|header| pair(header, ':'))),
+        "queryStringParameters": single(query.split('&').map(|part| pair(part, '='))),
+        "multiValueQueryStringParameters": multi(query.split('&').map(|part| pair(part, '='))),
+        "pathParameters": single(resource.split('/').zip(path.split('/')).map(|(name, part)| (name.trim_matches(['{', '}']), part))),
+        "requestContext": {
+            "resourcePath": resource,
+            "identity": { "sourceIp": "192.0.2.1" },
+            "authorizer": { "sub": "fuzz", "exp": "4102444800", "scope": "shows:write bookings:read bookings:confirm payments:read payments:settle subjects:erase" },
+        },
+        "body": body,
+    });
+    answered(&event.to_string());
+    event["isBase64Encoded"] = json!(true);
+    answered(&event.to_string());
+    // The bytes as they are, not what is left of them as text.
+    let at = data.len() - data.len().min(body.len());
+    event["body"] = json!(STANDARD.encode(&data[at..]));
+    answered(&event.to_string());
+}
+
+/// Whatever it is, it is answered, and a client is told that it is at fault, or nothing was.
+fn answered(event: &str) {
+    match now(respond(&Readers, event)) {
+        Ok(reply) => {
+            let reply = serde_json::to_value(reply).expect("an answer can be written");
+            assert_eq!(reply["statusCode"], 200, "{reply}");
+        }
+        Err(problem) => {
+            assert!(problem.status().is_client_error(), "{}", problem.document());
+            assert!(problem.document().to_string().len() <= crate::body::MAX_DOCUMENT, "{event}");
+        }
+    }
+}
+
+/// Reads what each operation takes, and does nothing with it.
+#[derive(Clone, Copy)]
+struct Readers;
+
+impl Handler for Readers {
+    async fn start() -> Result<Self, Cause> {
+        Ok(Self)
+    }
+
+    async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let (method, resource) = call.route();
+        let named = [
+            resource.contains("{show_id}").then(|| call.show_id().map(|_| ())),
+            resource.contains("{booking_id}").then(|| call.booking_id().map(|_| ())),
+            resource.contains("{payment_id}").then(|| call.payment().map(|_| ())),
+            resource.contains("{event_id}").then(|| call.event().map(|_| ())),
+        ];
+        named.into_iter().flatten().collect::<Result<(), _>>()?;
+        match (method, resource) {
+            ("GET", "/shows") => call.page().map(|_| ()),
+            ("GET", "/admin/payments") => call.payment_page().map(|_| ()),
+            ("GET", "/admin/payments/events") => call.event_page().map(|_| ()),
+            ("GET", "/admin/subjects/bookings") => call.subject_page().map(|_| ()),
+            ("DELETE", "/admin/subjects/bookings") => call.about_subject().map(|_| ()),
+            ("POST", "/admin/shows") => manage_shows::read_new(call, Pools::ONE).map(|_| ()),
+            ("PATCH", "/admin/shows/{show_id}") => manage_shows::read_change(call).map(|_| ()),
+            ("POST", "/shows/{show_id}/bookings" | "/partner/shows/{show_id}/bookings") => {
+                book::read(call, Hold::DEFAULT, HolderLimits::DEFAULT).map(|_| ())
+            }
+            _ => Ok(()),
+        }?;
+        Ok(Reply::ok(&json!({})))
+    }
+}
+
+/// Nothing here waits for anything.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("a reader waited"),
+    }
+}
+
+fn pair(text: &str, separator: char) -> (&str, &str) {
+    text.split_once(separator).map_or((text, ""), |(name, value)| (name, value.trim_start_matches(' ')))
+}
+
+fn single<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
+    Value::Object(pairs.map(|(name, value)| (name.to_owned(), json!(value))).collect())
+}
+
+fn multi<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
+    let mut map = Map::new();
+    for (name, value) in pairs {
+        if let Value::Array(values) = map.entry(name).or_insert_with(|| json!([])) {
+            values.push(json!(value));
+        }
+    }
+    Value::Object(map)
+}
