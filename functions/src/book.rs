@@ -1,6 +1,9 @@
 //! `POST /shows/{show_id}/bookings`, and the same for partners with an API key.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use boxoffice_shared::{
     Error, aws,
@@ -14,6 +17,7 @@ use boxoffice_shared::{
     start::start,
 };
 use http::HeaderName;
+use tokio::task::JoinHandle;
 
 use crate::{
     http::{Call, Fields, Problem, Reply},
@@ -32,6 +36,8 @@ pub struct Book {
     queue: HoldQueue,
     hold: Hold,
     limits: HolderLimits,
+    /// Hold messages on their way.
+    messages: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 impl Handler for Book {
@@ -48,7 +54,7 @@ impl Handler for Book {
         if let Err(error) = prepared {
             tracing::warn!(cause = ?std::error::Error::source(&error), "the first booking will prepare its statement");
         }
-        Ok(Self { db, queue, hold, limits })
+        Ok(Self { db, queue, hold, limits, messages: Arc::default() })
     }
 
     async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
@@ -57,28 +63,48 @@ impl Handler for Book {
             _ => Err(Problem::RouteNotFound),
         }
     }
+
+    /// Waits for the hold messages on their way: 1.5 s at most.
+    async fn finish(&self) {
+        let messages = std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
+        for message in messages {
+            // It cannot fail but by a panic, which is logged, and the sweep takes the message's place.
+            let _ = message.await;
+        }
+    }
 }
 
 impl Book {
     async fn book(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let request = read(call, self.hold, self.limits)?;
-        // Side by side: the buyer waits for the slower of the two, not for both. Whichever fails, nothing is lost. A
-        // message without a booking is dropped, and a booking without a message is swept.
-        let (booked, sent) = tokio::join!(
-            ops::book(&self.db, &request),
-            self.queue.send(HoldMessage::first(request.id), self.hold.duration() + MESSAGE_MARGIN),
-        );
-        if let Err(cause) = sent {
-            tracing::warn!(booking_id = %request.id, ?cause, "a hold message was not sent; the sweep takes its place");
-            Counter::HoldMessageFailed.add(1);
-        }
-        match booked {
-            Ok(booked) => Ok(reply(call, &booked)),
+        match ops::book(&self.db, &request).await {
+            Ok(booked) => {
+                if !booked.replayed {
+                    self.send_message(request.id);
+                }
+                Ok(reply(call, &booked))
+            }
             Err(error) => {
                 count_refusal(&error);
                 Err(error.into())
             }
         }
+    }
+
+    /// Begins to send the message that ends a hold. The buyer does not wait for it, and a crash loses nothing: a booking without a
+    /// message is swept.
+    ///
+    /// Only a booking that was made sends one, so what a sold-out show refuses costs the queue nothing. To send it side by side with
+    /// the statement would cost a message for each refusal; to send it before the answer, the queue's time for each buyer.
+    fn send_message(&self, id: BookingId) {
+        let (queue, delay) = (self.queue.clone(), self.hold.duration() + MESSAGE_MARGIN);
+        let sending = tokio::spawn(async move {
+            if let Err(cause) = queue.send(HoldMessage::first(id), delay).await {
+                tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent; the sweep takes its place");
+                Counter::HoldMessageFailed.add(1);
+            }
+        });
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(sending);
     }
 }
 

@@ -1,6 +1,11 @@
 //! From `main` to answers.
 
-use std::{future::Future, panic::AssertUnwindSafe, process::ExitCode};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    process::ExitCode,
+    task::{Context, Poll},
+};
 
 use boxoffice_shared::{
     Error,
@@ -11,9 +16,9 @@ use boxoffice_shared::{
     metrics::Counter,
     start::start,
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime, Service, layers::TracingLayer, service_fn, tower::Layer};
 use serde_json::value::RawValue;
 
 use crate::http::{Call, Problem, Reply, Request};
@@ -31,6 +36,12 @@ pub trait Handler: Clone + Send + Sync + Sized + 'static {
     /// # Errors
     /// Why it was not done.
     fn handle(&self, call: &Call<'_>) -> impl Future<Output = Result<Reply, Problem>> + Send;
+
+    /// Does what is left to do when an answer is on its way: its client does not wait for it, and the instance takes no other
+    /// request, nor is it frozen, before it is done. It may run a little past the answer and no longer.
+    fn finish(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// Starts the handler and answers requests until the instance ends.
@@ -47,17 +58,64 @@ pub async fn serve<H: Handler>() -> ExitCode {
         }
     };
     // The event as it came: one that cannot be read is answered too, and is no invocation error.
+    let finishing = Finishing(handler.clone());
     let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = handler.clone();
         // Always `Ok`: an `Err` would be an invocation error, and the client would not see the problem document.
         async move { Ok::<_, lambda_runtime::Error>(answer(&handler, event.payload.get()).await) }
     });
-    match lambda_runtime::run_concurrent(service).await {
+    match Runtime::new(service).layer(finishing).layer(TracingLayer::new()).run_concurrent().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the Lambda runtime ended");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Has a handler finish after each answer: after the runtime has handed the answer to Lambda, which passes it on at once, and before
+/// it asks for the next request, when Lambda may freeze the instance
+/// (<https://aws.amazon.com/blogs/compute/running-code-after-returning-a-response-from-an-aws-lambda-function/>).
+#[derive(Clone)]
+struct Finishing<H>(H);
+
+/// An invocation with what follows its answer.
+#[derive(Clone)]
+struct Finished<H, S> {
+    handler: H,
+    invocation: S,
+}
+
+impl<H: Clone, S> Layer<S> for Finishing<H> {
+    type Service = Finished<H, S>;
+
+    fn layer(&self, invocation: S) -> Self::Service {
+        Finished { handler: self.0.clone(), invocation }
+    }
+}
+
+impl<H, S> Service<LambdaInvocation> for Finished<H, S>
+where
+    H: Handler,
+    S: Service<LambdaInvocation, Response = (), Error = lambda_runtime::Error>,
+    S::Future: Send + 'static,
+{
+    type Response = ();
+    type Error = lambda_runtime::Error;
+    type Future = BoxFuture<'static, Result<(), lambda_runtime::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.invocation.poll_ready(cx)
+    }
+
+    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
+        let (answered, handler) = (self.invocation.call(invocation), self.handler.clone());
+        async move {
+            let answered = answered.await;
+            handler.finish().await;
+            answered
+        }
+        .boxed()
     }
 }
 

@@ -62,8 +62,8 @@ const LOOKS: u32 = 4;
 /// A request to hold seats.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The new booking's id, with the show that it is for. The caller makes it, so that it can send the hold message
-    /// without waiting for the answer.
+    /// The new booking's id, with the show that it is for. The caller makes it, so that a statement whose answer was lost finds its
+    /// own booking.
     pub id: BookingId,
     /// Who books.
     pub user_name: UserName,

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::CONTENT_TYPE;
 use crate::events::md5_hex;
@@ -20,7 +21,8 @@ const REMEMBERED: usize = 10_000;
 
 /// Answers `SendMessage` and `SendMessageBatch` as SQS does, after a delay. Nothing is ever delivered.
 ///
-/// The delay is the timer's: up to a millisecond longer than asked. It belongs to the tokio runtime that started it.
+/// The delay is the timer's: up to a millisecond longer than asked. While it is held it answers nobody. It belongs to the tokio
+/// runtime that started it.
 pub struct FixedDelayQueue {
     server: HttpServer,
     state: Arc<State>,
@@ -38,6 +40,7 @@ pub struct Sent {
 struct State {
     answer_after: Duration,
     failing: AtomicBool,
+    held: watch::Sender<bool>,
     count: AtomicU64,
     sent: Mutex<VecDeque<Sent>>,
 }
@@ -48,6 +51,7 @@ impl FixedDelayQueue {
         let state = Arc::new(State {
             answer_after,
             failing: AtomicBool::new(false),
+            held: watch::Sender::new(false),
             count: AtomicU64::new(0),
             sent: Mutex::new(VecDeque::new()),
         });
@@ -71,6 +75,11 @@ impl FixedDelayQueue {
         self.state.failing.store(failing, Ordering::Relaxed);
     }
 
+    /// From now on what is sent is taken and not answered, until it is no longer held.
+    pub fn set_held(&self, held: bool) {
+        self.state.held.send_replace(held);
+    }
+
     /// How many messages it took.
     pub fn count(&self) -> u64 {
         self.state.count.load(Ordering::Relaxed)
@@ -87,6 +96,8 @@ impl State {
         let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let (status, answer) = self.act(target.as_deref(), &body);
+        // The sender is here: it cannot be gone.
+        let _ = self.held.subscribe().wait_for(|held| !held).await;
         if !self.answer_after.is_zero() {
             tokio::time::sleep(self.answer_after).await;
         }
