@@ -93,7 +93,7 @@ def pay(booking: dict, payment_id: str) -> str:
     intent = {"id": payment_id, "object": "payment_intent", "amount_received": booking["amount_minor"],
               "currency": booking["currency"].lower(), "metadata": {"booking_id": booking["booking_id"]}}
     event = {"id": f"evt_{payment_id}", "object": "event", "type": "payment_intent.succeeded",
-             "created": int(time.time()), "data": {"object": intent}}
+             "created": int(time.time()), "livemode": False, "data": {"object": intent}}
     status, answer = call("POST", "/webhooks/payments/stripe", event, sign=webhook.stripe)
     expect("the status", status, 200)
     return answer["outcome"]

@@ -47,6 +47,7 @@ deploy() {
     "ParameterKey=LogRetentionDays,ParameterValue=1" \
     "ParameterKey=OidcIssuer,ParameterValue=$(<"$BOXOFFICE_STATE/issuer.url")" \
     "ParameterKey=OidcAudience,ParameterValue=boxoffice-local" \
+    "ParameterKey=StripeMode,ParameterValue=test" \
     "ParameterKey=StripeWebhookSecrets,ParameterValue=\"$stripe_secrets\"" \
     "ParameterKey=StandardWebhookSecrets,ParameterValue=$standard_secrets" \
     "ParameterKey=DatabaseUrl,ParameterValue=$(<"$BOXOFFICE_STATE/dsn.app")"

@@ -19,7 +19,7 @@ pub enum Scope {
     BookingsConfirm,
     /// `payments:read`: list payments.
     PaymentsRead,
-    /// `payments:settle`: say that money that was due went back.
+    /// `payments:settle`: say that money that was due went back, and what becomes of a booking whose payment was disputed.
     PaymentsSettle,
     /// `subjects:erase`: erase who somebody was.
     SubjectsErase,
@@ -128,7 +128,7 @@ const fn route(method: &'static str, resource: &'static str, access: Access) -> 
 }
 
 /// All of them.
-pub const ROUTES: [Route; 18] = [
+pub const ROUTES: [Route; 19] = [
     route("GET", "/shows", Access::Public),
     route("GET", "/shows/{show_id}", Access::Public),
     route("POST", "/shows/{show_id}/bookings", Access::Open),
@@ -143,6 +143,7 @@ pub const ROUTES: [Route; 18] = [
     route("PATCH", "/admin/shows/{show_id}", Access::Needs(Scope::ShowsWrite)),
     route("GET", "/admin/payments", Access::Needs(Scope::PaymentsRead)),
     route("POST", "/admin/payments/{provider}/{payment_id}/settle", Access::Needs(Scope::PaymentsSettle)),
+    route("POST", "/admin/payments/{provider}/{payment_id}/dispute", Access::Needs(Scope::PaymentsSettle)),
     route("GET", "/admin/payments/events", Access::Needs(Scope::PaymentsRead)),
     route("POST", "/admin/payments/events/{provider}/{event_id}/replay", Access::Needs(Scope::PaymentsSettle)),
     route("GET", "/admin/subjects/bookings", Access::Needs(Scope::BookingsRead)),

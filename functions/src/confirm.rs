@@ -38,10 +38,14 @@ impl Handler for Confirm {
         let (holds, queue_url) = (reader.holds(), reader.payments_queue_url());
         let stripe = reader.secrets("STRIPE_WEBHOOK", stripe::keys);
         let standard = reader.secrets("STANDARD_WEBHOOK", standard::keys);
-        let settings = database.zip(connections).zip(holds).zip(queue_url).zip(stripe.zip(standard));
-        let ((((database, connections), (hold, max_hold)), queue_url), (stripe, standard)) = reader.finish(settings)?;
+        let (payments, providers) =
+            (queue_url.zip(reader.holder_limits()), stripe.zip(standard).zip(reader.stripe_scope()));
+        let settings = database.zip(connections).zip(holds).zip(payments).zip(providers);
+        let ((((database, connections), (hold, max_hold)), (queue_url, limits)), providers) =
+            reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
-        let webhooks = Webhooks::new(stripe, standard, PaymentQueue::new(&aws::load(&tls), queue_url), &tls);
+        let (((stripe, standard), scope), queue) = (providers, PaymentQueue::new(&aws::load(&tls), queue_url));
+        let webhooks = Webhooks::new(stripe, standard, scope, queue, limits, &tls);
         Ok(Self { db, webhooks, hold, max_hold })
     }
 

@@ -1,16 +1,16 @@
 //! What operators do: `POST /admin/shows`, `PATCH /admin/shows/{show_id}`, `GET /admin/payments`,
-//! `POST /admin/payments/{provider}/{payment_id}/settle`, `GET /admin/payments/events`,
+//! `POST /admin/payments/{provider}/{payment_id}/settle` and `/dispute`, `GET /admin/payments/events`,
 //! `POST /admin/payments/events/{provider}/{event_id}/replay`, and `GET` and `DELETE /admin/subjects/bookings`.
 
 use std::time::{Duration, Instant};
 
 use boxoffice_shared::{
     Error,
-    config::{Environment, Reader},
+    config::{Environment, Reader, StripeScope},
     db::Db,
     error::Cause,
     metrics::Counter,
-    model::{Pools, SeatCount, TotalSeats},
+    model::{DisputeDecision, HolderLimits, Pools, SeatCount, TotalSeats},
     ops::{self, LimitChange, NewShow},
     start::start,
 };
@@ -25,19 +25,38 @@ use crate::{
 /// For how long batches of an erasure are begun: the Lambda's 15 s, less one batch and its retries (10 s).
 const ERASURE_BUDGET: Duration = Duration::from_secs(4);
 
+/// What an operation says of the first of some ids that it knows: a segment of a path may mean several. (No function: an async
+/// closure's future is not known to be `Send`.)
+macro_rules! first_known {
+    ($ids:expr, $unknown:expr, |$id:ident| $ask:expr) => {{
+        let mut answer = Err($unknown);
+        for $id in &$ids {
+            answer = $ask.await;
+            if !matches!(answer, Err(Error::PaymentNotFound | Error::EventNotFound)) {
+                break;
+            }
+        }
+        answer
+    }};
+}
+
 /// The Lambda for operators.
 #[derive(Clone, Debug)]
 pub struct ManageShows {
     db: Db,
     expected_writers: Pools,
+    stripe_scope: StripeScope,
+    limits: HolderLimits,
 }
 
 impl Handler for ManageShows {
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
         let (database, connections, writers) = (reader.database(), reader.concurrency(), reader.expected_writers());
-        let ((database, connections), expected_writers) = reader.finish(database.zip(connections).zip(writers))?;
-        Ok(Self { db: start(database, connections).await?.0, expected_writers })
+        let others = reader.holder_limits().zip(reader.stripe_scope());
+        let settings = database.zip(connections).zip(writers).zip(others);
+        let (((database, connections), expected_writers), (limits, stripe_scope)) = reader.finish(settings)?;
+        Ok(Self { db: start(database, connections).await?.0, expected_writers, stripe_scope, limits })
     }
 
     async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
@@ -46,6 +65,7 @@ impl Handler for ManageShows {
             ("PATCH", "/admin/shows/{show_id}") => self.change(call).await,
             ("GET", "/admin/payments") => self.list_payments(call).await,
             ("POST", "/admin/payments/{provider}/{payment_id}/settle") => self.settle_payment(call).await,
+            ("POST", "/admin/payments/{provider}/{payment_id}/dispute") => self.decide_dispute(call).await,
             ("GET", "/admin/payments/events") => self.list_events(call).await,
             ("POST", "/admin/payments/events/{provider}/{event_id}/replay") => self.replay_event(call).await,
             ("GET", "/admin/subjects/bookings") => self.export_subject(call).await,
@@ -88,19 +108,28 @@ impl ManageShows {
 
     async fn settle_payment(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (provider, payment_ids) = call.payment()?;
-        let mut settled = Err(Error::PaymentNotFound);
-        for payment_id in &payment_ids {
-            settled = ops::settle_payment(&self.db, provider, payment_id).await;
-            if !matches!(settled, Err(Error::PaymentNotFound)) {
-                break;
-            }
-        }
-        let settled = settled?;
+        let settled =
+            first_known!(payment_ids, Error::PaymentNotFound, |id| ops::settle_payment(&self.db, provider, id))?;
         if settled.changed {
             let payment_id = settled.payment.payment_id();
             tracing::info!(%provider, %payment_id, "a refund that was due was settled by an operator");
         }
         Ok(Reply::ok(&settled.payment))
+    }
+
+    async fn decide_dispute(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        let (provider, payment_ids) = call.payment()?;
+        let mut fields = Fields::read(call.request())?;
+        let decision = fields.required::<DisputeDecision>("decision");
+        let decision = fields.finish(decision)?;
+        let decided = first_known!(payment_ids, Error::PaymentNotFound, |id| ops::decide_dispute(
+            &self.db, provider, id, decision
+        ))?;
+        if decided.changed {
+            let payment_id = decided.payment.payment_id();
+            tracing::info!(%provider, %payment_id, ?decision, "a lost dispute was decided by an operator");
+        }
+        Ok(Reply::ok(&decided.payment))
     }
 
     async fn list_events(&self, call: &Call<'_>) -> Result<Reply, Problem> {
@@ -112,19 +141,14 @@ impl ManageShows {
 
     async fn replay_event(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (provider, event_ids) = call.event()?;
-        let mut found = Err(Error::EventNotFound);
-        for event_id in &event_ids {
-            found = ops::get_event(&self.db, provider, event_id).await;
-            if !matches!(found, Err(Error::EventNotFound)) {
-                break;
-            }
-        }
-        let (kept, payload) = found?;
+        let (kept, payload) =
+            first_known!(event_ids, Error::EventNotFound, |id| ops::get_event(&self.db, provider, id))?;
         let event_id = kept.event_id();
         if !kept.is_unreadable() {
             return Ok(Reply::ok(&kept));
         }
-        let recorded = ops::replay_payment(&self.db, &read_again(provider, &kept, &payload)?).await?;
+        let event = read_again(provider, &kept, &payload, &self.stripe_scope)?;
+        let recorded = ops::replay_payment(&self.db, &event, &self.limits).await?;
         Counter::count_payment(recorded);
         tracing::info!(%provider, %event_id, ?recorded, "an event that had not been understood was replayed by an operator");
         Ok(Reply::ok(&ops::get_event(&self.db, provider, event_id).await?.0))

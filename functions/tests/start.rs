@@ -12,8 +12,8 @@ const DATABASE: &[&str] = &["DATABASE_URL", "DATABASE_STATEMENTS", "AWS_LAMBDA_M
 const BINARIES: [(&str, &[&str]); 4] = [
     (env!("CARGO_BIN_EXE_list-shows"), &[]),
     (env!("CARGO_BIN_EXE_book"), &["HOLD_SECONDS", "HOLD_QUEUE_URL", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
-    (env!("CARGO_BIN_EXE_confirm"), &[]),
-    (env!("CARGO_BIN_EXE_manage-shows"), &["EXPECTED_WRITERS"]),
+    (env!("CARGO_BIN_EXE_confirm"), &["STRIPE_MODE", "STRIPE_ACCOUNT"]),
+    (env!("CARGO_BIN_EXE_manage-shows"), &["EXPECTED_WRITERS", "STRIPE_MODE", "STRIPE_ACCOUNT"]),
 ];
 
 /// What the binary says before it ends with the exit code 1: one line with all that is wrong.
@@ -39,6 +39,8 @@ async fn all_that_is_wrong_is_said_in_one_line() {
         ("HOLD_SECONDS", "901"),
         ("HOLD_QUEUE_URL", "s3cret"),
         ("EXPECTED_WRITERS", "257"),
+        ("STRIPE_MODE", "both"),
+        ("STRIPE_ACCOUNT", "s3cret"),
         ("MAX_SEATS_PER_HOLDER", "0"),
         ("ADDRESS_ALLOWANCE", "x"),
     ];

@@ -49,7 +49,9 @@ async fn without_the_database_an_event_is_queued_and_applied_later() {
         assert_eq!(message.delay_seconds, None);
         let queued = read_payment_message(&message.body).unwrap();
         assert_eq!(queued.payload.as_str(), event);
-        outcomes.push(ops::record_payment(&scene.db, &queued).await.unwrap());
+        outcomes.push(
+            ops::record_payment(&scene.db, &queued, &boxoffice_shared::model::HolderLimits::DEFAULT).await.unwrap(),
+        );
     }
     assert_eq!(outcomes, [Recorded::Confirmed, Recorded::Repeated]);
     // And the provider, which sends it again for some reason of its own.
@@ -97,7 +99,13 @@ async fn payments_of_ten_seconds_without_postgres_all_land() {
     }
     assert!(queue.count() > 0);
     for message in queue.sent() {
-        ops::record_payment(&scene.db, &read_payment_message(&message.body).unwrap()).await.unwrap();
+        ops::record_payment(
+            &scene.db,
+            &read_payment_message(&message.body).unwrap(),
+            &boxoffice_shared::model::HolderLimits::DEFAULT,
+        )
+        .await
+        .unwrap();
     }
     let client = scene.database.client().await;
     let count = async |sql: &str| client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
@@ -163,7 +171,10 @@ async fn a_lock_that_is_too_slow_queues_the_event() {
     assert!(scene.events().await.is_empty());
     holder.batch_execute("COMMIT").await.unwrap();
     let queued = read_payment_message(&queue.sent()[0].body).unwrap();
-    assert_eq!(ops::record_payment(&scene.db, &queued).await.unwrap(), Recorded::Confirmed);
+    assert_eq!(
+        ops::record_payment(&scene.db, &queued, &boxoffice_shared::model::HolderLimits::DEFAULT).await.unwrap(),
+        Recorded::Confirmed
+    );
     assert_eq!(call(&instance, &event).await.body["outcome"], "repeated");
 }
 
@@ -190,7 +201,9 @@ async fn a_large_event_fits_the_queue() {
         assert!(message.body.len() <= 256 * 1024, "{}", message.body.len());
         let queued = read_payment_message(&message.body).unwrap();
         assert!(event.starts_with(queued.payload.as_str()));
-        outcomes.push(ops::record_payment(&scene.db, &queued).await.unwrap());
+        outcomes.push(
+            ops::record_payment(&scene.db, &queued, &boxoffice_shared::model::HolderLimits::DEFAULT).await.unwrap(),
+        );
     }
     let already = Recorded::RefundDue(boxoffice_shared::model::RefundReason::AlreadyPaid);
     assert_eq!(outcomes, [Recorded::Confirmed, already, already]);

@@ -54,7 +54,9 @@ async fn shown(client: &Client, setting: &str) -> String {
 async fn the_functions_role_cannot_destroy_change_or_look_elsewhere() {
     let database = story().await;
     let app = database.client_as(APP).await;
-    for table in ["shows", "seat_pools", "bookings", "payments", "payment_events"] {
+    for table in
+        ["shows", "seat_pools", "bookings", "payments", "payment_events", "payment_refunds", "payment_disputes"]
+    {
         let forbidden = [
             format!("DELETE FROM {table}"),
             format!("TRUNCATE {table} CASCADE"),
@@ -120,6 +122,12 @@ async fn the_functions_role_can_do_what_the_functions_do() {
             "UPDATE bookings SET status = 'FAILED', failure_reason = 'expired', settled_at = now()",
             "SELECT refund_booking(1, '019a5b7e-8f00-7abc-8def-0123456789ab')",
             "SELECT record_payment('stripe', 'evt_2', 'charge.refunded', 'pi_1', NULL, NULL, now(), 'refunded', 500, 'EUR', '{}')",
+            "SELECT * FROM record_payment_event('stripe', 'evt_3', 't', 'pi_1', NULL, NULL, now(), 'refund', 500, 'EUR', 're_1',
+                 'failed', '{}', 20, 1, 100)",
+            "SELECT * FROM record_payment_event('stripe', 'evt_4', 't', 'pi_1', NULL, NULL, now(), 'disputed', NULL, NULL, 'dp_1',
+                 'lost', '{}', 20, 1, 100)",
+            "SELECT * FROM decide_dispute('stripe', 'pi_1', 'cancel')",
+            "SELECT * FROM settle_payment('stripe', 'pi_1')",
             "SELECT * FROM payments FOR UPDATE",
             "UPDATE payments SET state = 'refunded', updated_at = now()",
         ],
@@ -141,6 +149,12 @@ async fn no_right_of_the_functions_role_is_superfluous() {
         VALUES (1, gen_random_uuid(), 'B', 1, 'PENDING', now(), now() + interval '1 s')";
     let pay = "SELECT record_payment('stripe', 'evt_3', 't', 'pi_3', 1, '019a5b7e-8f00-7abc-8def-0123456789ab', now(),
         'succeeded', 500, 'EUR', '{}')";
+    let refund =
+        "SELECT record_payment_event('stripe', 'evt_4', 't', 'pi_1', NULL, NULL, now(), 'refund', 500, 'EUR', 're_1',
+        'failed', '{}', 20, 1, 100)";
+    let dispute =
+        "SELECT record_payment_event('stripe', 'evt_5', 't', 'pi_1', NULL, NULL, now(), 'disputed', NULL, NULL, 'dp_1',
+        'lost', '{}', 20, 1, 100)";
     let show =
         "INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools) VALUES ('B', now(), 1, 1, 1)";
     let rights = [
@@ -155,12 +169,24 @@ async fn no_right_of_the_functions_role_is_superfluous() {
         ("INSERT ON bookings", book),
         ("INSERT ON payments", pay),
         ("INSERT ON payment_events", pay),
+        ("SELECT ON payment_refunds", refund),
+        ("INSERT ON payment_refunds", refund),
+        ("UPDATE (told_at) ON payment_refunds", refund),
+        ("SELECT ON payment_disputes", dispute),
+        ("INSERT ON payment_disputes", dispute),
+        ("UPDATE (told_at) ON payment_disputes", dispute),
+        ("UPDATE (decision) ON payment_disputes", dispute),
         ("UPDATE (pools) ON shows", "UPDATE shows SET pools = 1"),
         ("UPDATE (free) ON seat_pools", "UPDATE seat_pools SET free = 1"),
         ("UPDATE (status) ON bookings", "UPDATE bookings SET status = 'PENDING', settled_at = NULL"),
         ("UPDATE (expires_at) ON bookings", "UPDATE bookings SET expires_at = expires_at"),
         ("UPDATE (state) ON payments", "UPDATE payments SET state = state"),
-        ("UPDATE (outcome) ON payment_events", pay),
+        ("UPDATE (returned_minor) ON payments", pay),
+        ("UPDATE (disputed) ON payments", pay),
+        (
+            "UPDATE (outcome, about_id) ON payment_events",
+            "UPDATE payment_events SET outcome = outcome, about_id = about_id",
+        ),
         ("EXECUTE ON FUNCTION record_payment", pay),
         ("EXECUTE ON FUNCTION pay_booking", pay),
     ];
@@ -183,6 +209,9 @@ async fn the_reporting_role_reads_no_personal_column_and_writes_nothing() {
             "SELECT id, name, start_time, total_seats FROM shows JOIN seat_pools ON show_id = id",
             "SELECT bookings.id, state FROM bookings JOIN payments ON booking_id = bookings.id",
             "SELECT type, change, outcome, reason, received_at FROM payment_events",
+            "SELECT * FROM payments",
+            "SELECT * FROM payment_refunds",
+            "SELECT * FROM payment_disputes",
         ],
     )
     .await;

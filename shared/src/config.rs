@@ -9,9 +9,11 @@ use crate::{
 };
 
 mod database;
+mod stripe;
 
 pub(crate) use database::Login;
 pub use database::{Database, DatabaseSource, StatementNaming};
+pub use stripe::{StripeMode, StripeScope};
 
 /// Where the settings come from: the process's environment, or a table in a test.
 pub trait Source {

@@ -66,6 +66,8 @@ pub enum Error {
     PaymentNotFound,
     /// The payment's money is not to be given back.
     PaymentNotDue,
+    /// No dispute about the payment was lost and waits for a decision, or the other decision was made.
+    DisputeNotLost,
     /// No event has this id.
     EventNotFound,
     /// The event's body is not understood: not when it came, nor by this version.
@@ -73,6 +75,8 @@ pub enum Error {
         /// The body was so long that a part of it may not have been kept; then no version will.
         is_cut: bool,
     },
+    /// The event is of a mode or an account of Stripe whose events this stack does not take.
+    EventIgnored,
     /// A lock was not had in time, or transactions kept colliding. Nothing was changed; trying again helps.
     Busy(Cause),
     /// The database cannot be reached, or cannot do now what it is for. Whether the call took effect may be unknown; repeating it is safe for every
@@ -102,8 +106,10 @@ impl Error {
             | Self::BookingRefunded
             | Self::PaymentNotFound
             | Self::PaymentNotDue
+            | Self::DisputeNotLost
             | Self::EventNotFound
             | Self::EventUnreadable { .. }
+            | Self::EventIgnored
             | Self::Internal(_) => false,
         }
     }
@@ -150,12 +156,16 @@ impl fmt::Display for Error {
             Self::BookingRefunded => f.write_str("The booking was refunded and its seats were given back."),
             Self::PaymentNotFound => f.write_str("There is no payment with this id."),
             Self::PaymentNotDue => f.write_str("The payment's money is not due to be refunded."),
+            Self::DisputeNotLost => f.write_str("No lost dispute about this payment waits for this decision."),
             Self::EventNotFound => f.write_str("There is no event with this id."),
             Self::EventUnreadable { is_cut: false } => {
                 f.write_str("The event's body is still not understood; a later version may.")
             }
             Self::EventUnreadable { is_cut: true } => {
                 f.write_str("The event's body is not understood, and no more than its first 64 KiB were kept.")
+            }
+            Self::EventIgnored => {
+                f.write_str("The event is of another mode or account of Stripe than this deployment takes.")
             }
             Self::Busy(_) => f.write_str("Too many bookings at once. Please try again."),
             Self::Unavailable(_) => f.write_str("The service is unavailable for a moment. Please try again."),
@@ -184,8 +194,10 @@ impl StdError for Error {
             | Self::BookingRefunded
             | Self::PaymentNotFound
             | Self::PaymentNotDue
+            | Self::DisputeNotLost
             | Self::EventNotFound
-            | Self::EventUnreadable { .. } => None,
+            | Self::EventUnreadable { .. }
+            | Self::EventIgnored => None,
         }
     }
 }

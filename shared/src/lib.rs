@@ -9,21 +9,25 @@
 //!    its total. Both sides of that sum change in one statement, so no crash can part them.
 //! 2. A booking leaves `PENDING` exactly once, and the seats that it took are given back at most once: each change locks
 //!    the booking's row first and is guarded by the status that it then reads. Only a payment moves a booking on from
-//!    there: a late one takes the seats of an expired booking again, and a refund gives those of a confirmed one back.
+//!    there: a late one takes the seats of an expired booking again, and a refund, or an operator after a lost dispute, gives
+//!    those of a confirmed one back, unless another payment of it is held.
 //! 3. A booking that a caller was told of is committed: operations answer after the server reports the transaction's
 //!    end, not after the statement's.
 //! 4. A confirmation never succeeds on seats that were given back. The database's clock decides, read after the lock
 //!    is held; no clock of a caller takes part.
-//! 5. A payment whose success was received is exactly one of confirmed, refund due and refunded, and a booking has at
-//!    most one that is confirmed. An event has its effect once, in the transaction that records it.
-//! 6. A booking is made only while its holder is within the show's limits: what the holder has is counted under the
-//!    holder's lock, in the statement that takes the seats, by a snapshot that is younger than the lock.
+//! 5. A payment whose success was received is exactly one of confirmed, refund due and refunded; or unclaimed, if it names no
+//!    booking: its money is not ours to send back. A booking has at most one that is confirmed. A disputed payment is one of
+//!    them besides. An event has its effect once, in the transaction that records it, and what is counted of a payment's
+//!    refunds does not depend on the order in which they were told of.
+//! 6. A booking is made only while its holder is within the show's limits, and a late payment confirms one only while its
+//!    holder is within those for what one has in all: what the holder has is counted under the holder's lock, in the
+//!    transaction that takes the seats, by a snapshot that is younger than the lock.
 //! 7. An anonymised booking has no name, holder or key, and no event that tells of it has its payload, whichever came first.
 //!
 //! # Lock order
 //!
-//! The holder of a show (an advisory lock, which only bookings take), the key of a payment's event, then the payment's row,
-//! then booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`. A show's own row comes before its pools. A
+//! The holder of a show, the payments of a booking and one payment (advisory locks; the first is taken by bookings and late
+//! payments), then the payment's row and that of the payment that takes its place, then booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`. A show's own row comes before its pools. A
 //! recorded event's row that is emptied comes last. An operator's replay of an event has its row first: where it meets an
 //! erasure the server undoes one of the two, and it is run again.
 //!
@@ -36,10 +40,11 @@
 //! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
 //! | [`ops::sweep`], [`ops::sweep_except`] | the same, but skip bookings that are locked |
 //! | [`ops::set_pools`] | the show, then all of its pools |
-//! | [`ops::record_payment`] | the event's key, one payment, its booking; then one pool, or for a late payment that no single pool has seats for all pools of the show; at the end the booking, shared, unless it has it |
+//! | [`ops::record_payment`] | for a success after the hold the holder of the show; the payments of the booking, one payment, for a refund the one that takes its place, the booking; then one pool, or for a late payment that no single pool has seats for all pools of the show; at the end the booking, shared, unless it has it. A hold that ends while its payment waits: the holder is tried last, without a wait, else the transaction is run again |
 //! | [`ops::replay_payment`] | the event, then as `record_payment` |
 //! | [`ops::set_holder_limits`] | the show |
 //! | [`ops::settle_payment`] | one payment |
+//! | [`ops::decide_dispute`] | the payments of the booking, one payment, the one that takes its place, the booking, then one pool |
 //! | [`ops::anonymise_bookings`] | the bookings of the page but for those that are locked, then their events |
 //! | [`ops::mark_anonymised`] | the show |
 //! | [`ops::empty_payloads`] | the events of the batch but for those that are locked |

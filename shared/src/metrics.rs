@@ -30,10 +30,16 @@ pub enum Counter {
     RefundDue,
     /// Payments whose money went back, by the provider's word.
     Refunded,
+    /// Payments that succeeded and name no booking.
+    Unclaimed,
+    /// Times that a payment became disputed, or that a dispute was lost.
+    Disputed,
     /// Webhooks whose signature was not good.
     WebhookRefused,
     /// Webhooks whose signature was good and whose body was not understood. They are kept; somebody should look.
     WebhookUnreadable,
+    /// Webhooks of Stripe whose signature was good and whose mode or account is not this stack's. Nothing follows from them.
+    WebhookIgnored,
     /// Payment events that the database could not take when they came; the queue has them.
     PaymentQueued,
     /// Payment events that neither the database nor the queue could take: the provider must send them again.
@@ -65,6 +71,8 @@ impl Counter {
             Recorded::Confirmed => Self::Confirmed.add(1),
             Recorded::RefundDue(_) => Self::RefundDue.add(1),
             Recorded::Refunded => Self::Refunded.add(1),
+            Recorded::Unclaimed => Self::Unclaimed.add(1),
+            Recorded::Disputed => Self::Disputed.add(1),
             Recorded::Repeated | Recorded::Kept => {}
         }
     }
@@ -80,8 +88,11 @@ impl Counter {
             Self::PoisonMessage => "PoisonMessage",
             Self::RefundDue => "RefundDue",
             Self::Refunded => "Refunded",
+            Self::Unclaimed => "Unclaimed",
+            Self::Disputed => "Disputed",
             Self::WebhookRefused => "WebhookRefused",
             Self::WebhookUnreadable => "WebhookUnreadable",
+            Self::WebhookIgnored => "WebhookIgnored",
             Self::PaymentQueued => "PaymentQueued",
             Self::PaymentNotTaken => "PaymentNotTaken",
             Self::InvariantBroken => "InvariantBroken",

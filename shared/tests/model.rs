@@ -242,8 +242,10 @@ impl Answer {
             | Error::BookingRefunded
             | Error::PaymentNotFound
             | Error::PaymentNotDue
+            | Error::DisputeNotLost
             | Error::EventNotFound
             | Error::EventUnreadable { .. }
+            | Error::EventIgnored
             | Error::Busy(_)
             | Error::Unavailable(_)
             | Error::Internal(_) => panic!("{error:?}"),

@@ -243,10 +243,10 @@ async fn a_payment_whose_answer_is_lost_is_found_again() {
         ids.push(ops::book(&db, &request(show, 2)).await.unwrap().booking.id());
         // A connection on which the statement ran before: it is sent at once.
         let recorded = pay::event(&format!("evt_other_{n}"), "pi_other", None, PaymentChange::Other);
-        assert_eq!(ops::record_payment(&db, &recorded).await.unwrap(), Recorded::Kept);
+        assert_eq!(ops::record_payment(&db, &recorded, &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
         let event = paid(n, ids[usize::from(n)]);
         proxy.freeze_replies();
-        let (recorded, ()) = tokio::join!(ops::record_payment(&db, &event), async {
+        let (recorded, ()) = tokio::join!(ops::record_payment(&db, &event, &common::NO_LIMITS), async {
             wait::until("it is confirmed", async || count(&client, "CONFIRMED").await == i64::from(n) + 1).await;
             lose_answers(&proxy, &client).await;
         });
@@ -268,7 +268,7 @@ async fn a_payment_whose_backend_ends_before_its_commit_is_recorded_by_the_next_
     let pid = wait::pid(&holder).await;
     holder.batch_execute("BEGIN; SELECT FROM bookings FOR UPDATE").await.unwrap();
     let event = pay::success("evt_1", "pi_1", id, 2);
-    let (recorded, ()) = tokio::join!(ops::record_payment(&db, &event), async {
+    let (recorded, ()) = tokio::join!(ops::record_payment(&db, &event, &common::NO_LIMITS), async {
         wait::until_blocked(&client, pid, 1).await;
         let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
         client.execute(end, &[&pid]).await.unwrap();
@@ -301,7 +301,7 @@ async fn payments_that_come_while_the_server_is_killed_all_land() {
                 while ops::book(&db, &wish).await.is_err() {}
                 let (event, payment) = (format!("evt_{sender}_{n}"), format!("pi_{sender}_{n}"));
                 let event = pay::success(&event, &payment, wish.id, 1);
-                while ops::record_payment(&db, &event).await.is_err() {}
+                while ops::record_payment(&db, &event, &common::NO_LIMITS).await.is_err() {}
                 sent.fetch_add(1, Ordering::Relaxed);
             }
         });

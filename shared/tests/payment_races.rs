@@ -79,7 +79,7 @@ fn wishes(rng: &mut SeededRng, round: &str, id: BookingId) -> Vec<Wish> {
 
 async fn fulfil(db: &Db, id: BookingId, wish: Wish) -> Option<Recorded> {
     match wish {
-        Wish::Record(told) => return Some(ops::record_payment(db, &told).await.unwrap()),
+        Wish::Record(told) => return Some(ops::record_payment(db, &told, &common::NO_LIMITS).await.unwrap()),
         Wish::Expire => drop(ops::expire(db, &BTreeSet::from([id])).await.unwrap()),
         Wish::Sweep => drop(ops::sweep(db).await.unwrap()),
         // These may be refused, and must not break anything.
@@ -232,7 +232,7 @@ async fn a_payment_that_waited_past_the_end_of_the_hold_sees_that_it_is_over() {
     holder.batch_execute("BEGIN").await.unwrap();
     holder.execute(lock, &[&id.uuid()]).await.unwrap();
     let told = success("evt_1", "pi_1", id, 2);
-    let (recorded, ()) = tokio::join!(ops::record_payment(&db, &told), async {
+    let (recorded, ()) = tokio::join!(ops::record_payment(&db, &told, &common::NO_LIMITS), async {
         wait::until_blocked(&watcher, pid, 1).await;
         // While it waits the holder expires the booking, and another takes its seats.
         let expire = "UPDATE bookings SET status = 'FAILED', failure_reason = 'expired', settled_at = clock_timestamp(), \
@@ -254,22 +254,23 @@ async fn a_payment_that_waited_past_the_end_of_the_hold_sees_that_it_is_over() {
     assert_invariants(&watcher).await;
 }
 
-/// The migrations that have the functions, to be altered in one test's database. The last one of a name counts.
+/// The migrations that have the functions, to be altered in one test's database.
 const FUNCTIONS: [&str; 2] =
-    [include_str!("../../migrations/V3__payments.sql"), include_str!("../../migrations/V6__payment_leftovers.sql")];
+    [include_str!("../../migrations/V3__payments.sql"), include_str!("../../migrations/V18__payment_functions.sql")];
 
-/// Replaces the functions by ones in which `part`, which stands there once, is `by`.
-async fn alter(client: &Client, part: &str, by: &str) {
+/// Replaces the functions by ones in which each of these parts, which stands there once, is the other.
+async fn alter(client: &Client, parts: &[(&str, &str)]) {
     let between = |text: &'static str, from: &str, to: Option<&str>| {
         let from = text.find(from).unwrap();
         &text[from..to.map_or(text.len(), |to| text.find(to).unwrap())]
     };
-    let parts = [
-        between(FUNCTIONS[0], "-- Takes seats for a booking", Some("-- Records an event and does")),
-        between(FUNCTIONS[1], "-- Does what follows from an event", None),
+    let functions = [
+        between(FUNCTIONS[0], "-- Takes seats for a booking", Some("-- Pays for a booking")),
+        between(FUNCTIONS[1], "-- The seats that a holder has", None),
     ];
-    let functions = parts.concat().replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION");
-    client.batch_execute(&broken::altered(&functions, part, by)).await.unwrap();
+    let functions = functions.concat().replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION");
+    let altered = parts.iter().fold(functions, |text, (part, by)| broken::altered(&text, part, by));
+    client.batch_execute(&altered).await.unwrap();
 }
 
 /// A late payment that does not take the seats again sells them twice: the check must see it.
@@ -277,12 +278,15 @@ async fn alter(client: &Client, part: &str, by: &str) {
 async fn a_late_payment_that_takes_no_seats_is_found() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
-    alter(&client, "booking.status = 'FAILED' AND NOT take_seats(the_show, booking.seats)", "false").await;
+    alter(&client, &[("booking.status = 'FAILED' AND NOT take_seats(the_show, booking.seats)", "false")]).await;
     let show = priced_show(&db, 10, 2).await.id();
     let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
     age_all(&client, 120.0).await;
     ops::sweep(&db).await.unwrap();
-    assert_eq!(ops::record_payment(&db, &success("evt_1", "pi_1", id, 3)).await.unwrap(), Recorded::Confirmed);
+    assert_eq!(
+        ops::record_payment(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap(),
+        Recorded::Confirmed
+    );
     let found = ops::check(&db).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].rule, ops::Rule::Seats);
@@ -297,17 +301,25 @@ async fn a_payment_that_is_not_locked_confirms_what_was_refunded() {
     let show = priced_show(&db, 10, 2).await.id();
     for (broken, state) in [(false, "refunded"), (true, "confirmed")] {
         if broken {
-            let part = "payment_id = the_payment FOR UPDATE;\n    becomes";
-            alter(&client, part, "payment_id = the_payment;\n    becomes").await;
+            let locks = [
+                ("PERFORM pg_advisory_xact_lock(1, hashtext(named.show_id || '-' || named.booking_id));", "NULL;"),
+                ("PERFORM pg_advisory_xact_lock(2, hashtext(the_provider || ' ' || the_payment));", "NULL;"),
+                ("payment_id = the_payment FOR UPDATE;\n    is_new", "payment_id = the_payment;\n    is_new"),
+            ];
+            alter(&client, &locks).await;
             // It waits for the booking as well, at the end of each event: no lock shall stand in for the one that is gone.
             let trigger = "ALTER TABLE payment_events DISABLE TRIGGER payment_events_of_anonymised";
             client.batch_execute(trigger).await.unwrap();
         }
         let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
         let payment = format!("pi_{broken}");
-        ops::record_payment(&db, &event(&format!("a{broken}"), &payment, Some(id), PaymentChange::Failed))
-            .await
-            .unwrap();
+        ops::record_payment(
+            &db,
+            &event(&format!("a{broken}"), &payment, Some(id), PaymentChange::Failed),
+            &common::NO_LIMITS,
+        )
+        .await
+        .unwrap();
         // The success stands behind the booking's lock; the refund comes meanwhile.
         let holder = database.admin_client().await;
         holder.batch_execute("BEGIN").await.unwrap();
@@ -316,10 +328,10 @@ async fn a_payment_that_is_not_locked_confirms_what_was_refunded() {
         let told = success(&format!("b{broken}"), &payment, id, 2);
         let refund = event(&format!("c{broken}"), &payment, Some(id), PaymentChange::Refunded(Refund::Full));
         let (paid, refunded, ()) = tokio::join!(
-            ops::record_payment(&db, &told),
+            ops::record_payment(&db, &told, &common::NO_LIMITS),
             async {
                 wait::until_blocked(&client, holder_pid, 1).await;
-                ops::record_payment(&db, &refund).await
+                ops::record_payment(&db, &refund, &common::NO_LIMITS).await
             },
             async {
                 wait::until_blocked(&client, holder_pid, 1).await;
@@ -390,11 +402,14 @@ async fn each_kind_of_damage_is_found() {
         }
         let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
         for n in 0..2 {
-            ops::record_payment(&db, &success(&format!("evt_{n}"), &format!("pi_{n}"), id, 3)).await.unwrap();
+            ops::record_payment(&db, &success(&format!("evt_{n}"), &format!("pi_{n}"), id, 3), &common::NO_LIMITS)
+                .await
+                .unwrap();
         }
         let nowhere = BookingId::generate("999999".parse().unwrap());
         for event in [success("evt_nowhere", "pi_nowhere", nowhere, 3), none("evt_none", "pi_none")] {
-            assert!(matches!(ops::record_payment(&db, &event).await.unwrap(), Recorded::RefundDue(_)));
+            let recorded = ops::record_payment(&db, &event, &common::NO_LIMITS).await.unwrap();
+            assert!(matches!(recorded, Recorded::RefundDue(_) | Recorded::Unclaimed));
         }
         assert_reconciled(&db).await;
         client.batch_execute(damage).await.unwrap();

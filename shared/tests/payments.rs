@@ -47,9 +47,9 @@ impl Scene {
 
     /// Records an event. Everything is as it should be afterwards, and a repetition does nothing.
     async fn record(&self, event: boxoffice_shared::model::PaymentEvent) -> Recorded {
-        let recorded = ops::record_payment(&self.db, &event).await.unwrap();
+        let recorded = ops::record_payment(&self.db, &event, &common::NO_LIMITS).await.unwrap();
         self.assert_well().await;
-        assert_eq!(ops::record_payment(&self.db, &event).await.unwrap(), Recorded::Repeated);
+        assert_eq!(ops::record_payment(&self.db, &event, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
         recorded
     }
 
@@ -134,14 +134,16 @@ async fn the_same_event_twenty_times_at_once_has_one_effect() {
     let show = priced_show(&instances[0], 10, 2).await.id();
     for (change, effect) in [(paid(3), Recorded::Confirmed), (REFUNDED, Recorded::Refunded)] {
         let id = ops::book(&instances[0], &request(show, 3)).await.unwrap().booking.id();
-        ops::record_payment(&instances[0], &success(&format!("a{id}"), "pi_0", id, 3)).await.unwrap();
+        ops::record_payment(&instances[0], &success(&format!("a{id}"), "pi_0", id, 3), &common::NO_LIMITS)
+            .await
+            .unwrap();
         let payment_id = if change == REFUNDED { "pi_0" } else { "pi_1" };
         // The first payment was of the first booking: for the second round it is that one which is refunded.
         let told = event(&format!("b{id}"), payment_id, Some(id), change);
         let mut answers = tokio::task::JoinSet::new();
         for db in instances.clone() {
             let told = told.clone();
-            answers.spawn(async move { ops::record_payment(&db, &told).await.unwrap() });
+            answers.spawn(async move { ops::record_payment(&db, &told, &common::NO_LIMITS).await.unwrap() });
         }
         let mut answers = answers.join_all().await;
         answers.retain(|answer| *answer != Recorded::Repeated);
@@ -167,7 +169,7 @@ async fn twenty_first_payments_at_once_confirm_once() {
     for (n, db) in instances.clone().into_iter().enumerate() {
         let n = n.saturating_sub(10);
         let told = success(&format!("evt_{n}"), &format!("pi_{n}"), id, 3);
-        answers.spawn(async move { ops::record_payment(&db, &told).await.unwrap() });
+        answers.spawn(async move { ops::record_payment(&db, &told, &common::NO_LIMITS).await.unwrap() });
     }
     let answers = answers.join_all().await;
     let count = |wanted: Recorded| answers.iter().filter(|answer| **answer == wanted).count();
@@ -263,8 +265,10 @@ async fn two_late_payments_for_one_free_seat_one_wins() {
         ops::book(&instances[0], &request(show, 1)).await.unwrap();
         let told = |n: usize| success(&format!("evt_{round}_{n}"), &format!("pi_{round}_{n}"), late[n], 1);
         let (told_0, told_1) = (told(0), told(1));
-        let (a, b) =
-            tokio::join!(ops::record_payment(&instances[0], &told_0), ops::record_payment(&instances[1], &told_1));
+        let (a, b) = tokio::join!(
+            ops::record_payment(&instances[0], &told_0, &common::NO_LIMITS),
+            ops::record_payment(&instances[1], &told_1, &common::NO_LIMITS)
+        );
         let sold_out = Recorded::RefundDue(RefundReason::HoldExpiredSoldOut);
         let answers = [a.unwrap(), b.unwrap()];
         assert!(answers.contains(&Recorded::Confirmed) && answers.contains(&sold_out), "{answers:?}");
@@ -323,7 +327,7 @@ async fn a_payment_of_no_known_booking_is_due_back() {
     let unknown = Recorded::RefundDue(RefundReason::UnknownBooking);
     let of_nobody = BookingId::generate(scene.show);
     assert_eq!(scene.record(success("evt_1", "pi_1", of_nobody, 3)).await, unknown);
-    assert_eq!(scene.record(event("evt_2", "pi_2", None, paid(3))).await, unknown);
+    assert_eq!(scene.record(event("evt_2", "pi_2", None, paid(3))).await, Recorded::Unclaimed);
     assert_eq!(scene.status().await, BookingStatus::Pending);
     // Another event of the same success may name it: Stripe's payment intent does not always, its checkout session does.
     assert_eq!(scene.record(success("evt_3", "pi_2", scene.id, 3)).await, Recorded::Confirmed);
@@ -592,7 +596,10 @@ async fn time_zones_do_not_matter() {
         assert!(
             ops::extend(&db, id, None, Hold::try_from(300).unwrap(), Duration::from_secs(600)).await.unwrap().changed
         );
-        assert_eq!(ops::record_payment(&db, &success("evt_1", "pi_1", id, 1)).await.unwrap(), Recorded::Confirmed);
+        assert_eq!(
+            ops::record_payment(&db, &success("evt_1", "pi_1", id, 1), &common::NO_LIMITS).await.unwrap(),
+            Recorded::Confirmed
+        );
         let late = ops::book(&db, &BookRequest { hold, ..request(scene.show, 1) }).await.unwrap().booking;
         age(&client, late.id(), 1.5).await;
         assert_eq!(ops::sweep(&db).await.unwrap(), 1);

@@ -90,7 +90,7 @@ fn telling(event: PaymentEvent) -> PaymentEvent {
 }
 
 async fn record(db: &Db, event: PaymentEvent) -> Recorded {
-    ops::record_payment(db, &telling(event)).await.unwrap()
+    ops::record_payment(db, &telling(event), &common::NO_LIMITS).await.unwrap()
 }
 
 /// The ids of the events that still have their payload.
@@ -297,7 +297,7 @@ async fn refunds_and_the_retention_job_do_not_disturb_each_other() {
     assert_invariants(&client).await;
 }
 
-/// Those of bookings and those of nobody's, by the time at which they came; what they said of the payment stays.
+/// By the time at which they came; what they said of the payment stays.
 #[tokio::test]
 async fn what_providers_sent_is_emptied_after_so_many_days() {
     let database = Database::create().await;
@@ -305,8 +305,8 @@ async fn what_providers_sent_is_emptied_after_so_many_days() {
     let show = pay::priced_show(&db, 10, 2).await.id();
     let id = book(&db, &request(show, 2)).await;
     record(&db, pay::success("evt_1", "pi_1", id, 2)).await;
-    record(&db, pay::event("evt_2", "pi_2", None, PaymentChange::Other)).await;
-    record(&db, pay::event("evt_3", "pi_3", None, PaymentChange::Failed)).await;
+    record(&db, pay::event("evt_2", "pi_2", Some(id), PaymentChange::Other)).await;
+    record(&db, pay::event("evt_3", "pi_3", Some(id), PaymentChange::Failed)).await;
     let old = "UPDATE payment_events SET received_at = now() - make_interval(secs => CASE event_id
         WHEN 'evt_1' THEN 864000 WHEN 'evt_2' THEN 864000 - 30 ELSE 0 END)";
     client.batch_execute(old).await.unwrap();

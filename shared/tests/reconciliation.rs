@@ -117,7 +117,7 @@ async fn each_part_can_be_passed_over() {
 async fn a_booking_that_is_paid_and_pending_is_found() {
     let (_database, db, client, show) = scene().await;
     let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
-    ops::record_payment(&db, &success("evt_1", "pi_1", id, 3)).await.unwrap();
+    ops::record_payment(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap();
     client.batch_execute("UPDATE bookings SET status = 'PENDING', settled_at = NULL").await.unwrap();
     let found = ops::check(&db).await.unwrap();
     assert_eq!(found.iter().map(|violation| violation.rule).collect::<Vec<_>>(), [Rule::PaidIsConfirmed]);

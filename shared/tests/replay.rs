@@ -38,14 +38,14 @@ async fn an_event_is_applied_once_it_is_understood() {
     let (database, db, id) = scene().await;
     let client = database.client().await;
     let paid = PaymentEvent { payload: "{\"kept\": 1}".into(), ..success("evt_1", "pi_1", id, 3) };
-    assert_eq!(ops::record_payment(&db, &not_understood(&paid)).await.unwrap(), Recorded::Kept);
+    assert_eq!(ops::record_payment(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
     let (kept, payload) = ops::get_event(&db, Provider::Stripe, &paid.event_id).await.unwrap();
     assert!(kept.is_unreadable() && !kept.is_cut());
     assert_eq!(payload, Payload::from("{\"kept\": 1}"));
 
     // What it is said to be now must not change what was kept.
     let understood = PaymentEvent { payload: "other".into(), ..paid };
-    assert_eq!(ops::replay_payment(&db, &understood).await.unwrap(), Recorded::Confirmed);
+    assert_eq!(ops::replay_payment(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Confirmed);
     assert_eq!(ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Confirmed);
     let (kept, payload) = ops::get_event(&db, Provider::Stripe, &understood.event_id).await.unwrap();
     let json = serde_json::to_value(&kept).unwrap();
@@ -53,8 +53,8 @@ async fn an_event_is_applied_once_it_is_understood() {
     assert_eq!((json["payment_id"].as_str(), json["booking_id"].as_str()), (Some("pi_1"), Some(&*id.to_string())));
     assert_eq!(payload, Payload::from("{\"kept\": 1}"));
     // Once: by whichever way it comes again.
-    assert_eq!(ops::replay_payment(&db, &understood).await.unwrap(), Recorded::Repeated);
-    assert_eq!(ops::record_payment(&db, &understood).await.unwrap(), Recorded::Repeated);
+    assert_eq!(ops::replay_payment(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
+    assert_eq!(ops::record_payment(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
     assert_invariants(&client).await;
     assert_reconciled(&db).await;
 }
@@ -63,17 +63,17 @@ async fn an_event_is_applied_once_it_is_understood() {
 async fn what_follows_is_what_would_have_followed() {
     let (database, db, id) = scene().await;
     let client = database.client().await;
-    ops::record_payment(&db, &success("evt_1", "pi_1", id, 3)).await.unwrap();
+    ops::record_payment(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap();
     let refund = event("evt_2", "pi_1", Some(id), PaymentChange::Refunded(Refund::Full));
     let second = success("evt_3", "pi_2", id, 3);
     let other = event("evt_4", "pi_9", None, PaymentChange::Other);
     for event in [&refund, &second, &other] {
-        ops::record_payment(&db, &not_understood(event)).await.unwrap();
+        ops::record_payment(&db, &not_understood(event), &common::NO_LIMITS).await.unwrap();
     }
     let already = Recorded::RefundDue(RefundReason::AlreadyPaid);
-    assert_eq!(ops::replay_payment(&db, &second).await.unwrap(), already);
-    assert_eq!(ops::replay_payment(&db, &refund).await.unwrap(), Recorded::Refunded);
-    assert_eq!(ops::replay_payment(&db, &other).await.unwrap(), Recorded::Kept);
+    assert_eq!(ops::replay_payment(&db, &second, &common::NO_LIMITS).await.unwrap(), already);
+    assert_eq!(ops::replay_payment(&db, &refund, &common::NO_LIMITS).await.unwrap(), Recorded::Refunded);
+    assert_eq!(ops::replay_payment(&db, &other, &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
     assert_eq!(payment(&client, "pi_1").await.0, "refunded");
     assert!(ops::list_unreadable(&db, "10".parse().unwrap(), None).await.unwrap().events.is_empty());
     assert_invariants(&client).await;
@@ -84,11 +84,11 @@ async fn what_follows_is_what_would_have_followed() {
 async fn twenty_at_once_apply_it_once() {
     let (database, db, id) = scene().await;
     let paid = success("evt_1", "pi_1", id, 3);
-    ops::record_payment(&db, &not_understood(&paid)).await.unwrap();
+    ops::record_payment(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap();
     let mut calls = JoinSet::new();
     for db in instances(&database.url(), 20).await {
         let paid = paid.clone();
-        calls.spawn(async move { ops::replay_payment(&db, &paid).await.unwrap() });
+        calls.spawn(async move { ops::replay_payment(&db, &paid, &common::NO_LIMITS).await.unwrap() });
     }
     let outcomes = calls.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Recorded::Confirmed).count(), 1);
@@ -100,13 +100,13 @@ async fn twenty_at_once_apply_it_once() {
 async fn an_event_that_never_came_is_not_replayed() {
     let (_database, db, id) = scene().await;
     let paid = success("evt_1", "pi_1", id, 3);
-    assert!(matches!(ops::replay_payment(&db, &paid).await, Err(Error::EventNotFound)));
+    assert!(matches!(ops::replay_payment(&db, &paid, &common::NO_LIMITS).await, Err(Error::EventNotFound)));
     assert!(matches!(ops::get_event(&db, Provider::Stripe, &paid.event_id).await, Err(Error::EventNotFound)));
     assert_eq!(ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Pending);
     // And one of another provider with the same id is another event.
-    ops::record_payment(&db, &not_understood(&paid)).await.unwrap();
+    ops::record_payment(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap();
     let other = PaymentEvent { provider: Provider::Standard, ..paid };
-    assert!(matches!(ops::replay_payment(&db, &other).await, Err(Error::EventNotFound)));
+    assert!(matches!(ops::replay_payment(&db, &other, &common::NO_LIMITS).await, Err(Error::EventNotFound)));
 }
 
 #[tokio::test]
@@ -114,12 +114,14 @@ async fn what_is_not_understood_is_listed_page_by_page() {
     let (_database, db, id) = scene().await;
     let events: Vec<_> = (0..7).map(|n| success(&format!("evt.{n}"), &format!("pi_{n}"), id, 3)).collect();
     for event in &events {
-        ops::record_payment(&db, &not_understood(event)).await.unwrap();
+        ops::record_payment(&db, &not_understood(event), &common::NO_LIMITS).await.unwrap();
     }
-    ops::record_payment(&db, &event("evt_other", "pi_9", None, PaymentChange::Other)).await.unwrap();
+    ops::record_payment(&db, &event("evt_other", "pi_9", None, PaymentChange::Other), &common::NO_LIMITS)
+        .await
+        .unwrap();
     let mut long = not_understood(&success("evt.7", "pi_7", id, 3));
     long.payload = "ü".repeat(40_000).as_str().into();
-    ops::record_payment(&db, &long).await.unwrap();
+    ops::record_payment(&db, &long, &common::NO_LIMITS).await.unwrap();
     let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
         let page = ops::list_unreadable(&db, "3".parse().unwrap(), after).await.unwrap();

@@ -41,11 +41,11 @@ async fn warm_db(database: &Database, turns: &Turns, way: fn(&str, u16) -> Db) -
     ops::expire(&db, &BTreeSet::from([id])).await.unwrap();
     ops::sweep(&db).await.unwrap();
     ops::extend(&db, id, None, Hold::DEFAULT, CEILING).await.unwrap_err();
-    ops::record_payment(&db, &pay::success("evt_0", "pi_0", id, 4)).await.unwrap();
+    ops::record_payment(&db, &pay::success("evt_0", "pi_0", id, 4), &common::NO_LIMITS).await.unwrap();
     ops::list_payments(&db, PaymentState::Failed, PageLimit::DEFAULT, None).await.unwrap();
     ops::settle_payment(&db, Provider::Stripe, &"pi_0".try_into().unwrap()).await.unwrap();
     ops::list_unreadable(&db, PageLimit::DEFAULT, None).await.unwrap();
-    ops::replay_payment(&db, &pay::success("evt_0", "pi_0", id, 4)).await.unwrap();
+    ops::replay_payment(&db, &pay::success("evt_0", "pi_0", id, 4), &common::NO_LIMITS).await.unwrap();
     let (ada, retention) = (Subject::try_from("ada").unwrap(), Retention::DEFAULT);
     ops::export_subject(&db, &ada, PageLimit::DEFAULT, None).await.unwrap();
     ops::erase_subject(&db, &ada).await.unwrap();
@@ -99,19 +99,28 @@ async fn one_round_trip_each(way: fn(&str, u16) -> Db) {
     costs.push(("extend", cost(&turns, ops::extend(&db, paid, None, Hold::DEFAULT, CEILING)).await.1));
     // In time; and late, with the seats taken again.
     let event = pay::success("evt_1", "pi_1", paid, 2);
-    costs.push(("record a payment", cost(&turns, async { ops::record_payment(&db, &event).await.unwrap() }).await.1));
+    costs.push((
+        "record a payment",
+        cost(&turns, async { ops::record_payment(&db, &event, &common::NO_LIMITS).await.unwrap() }).await.1,
+    ));
     let late = ops::book(&db, &request(priced, 2)).await.unwrap().booking.id();
     age(&client, late, 120.0).await;
     ops::sweep(&db).await.unwrap();
     let event = pay::success("evt_2", "pi_2", late, 2);
-    costs.push(("record a late one", cost(&turns, async { ops::record_payment(&db, &event).await.unwrap() }).await.1));
+    costs.push((
+        "record a late one",
+        cost(&turns, async { ops::record_payment(&db, &event, &common::NO_LIMITS).await.unwrap() }).await.1,
+    ));
     let page = ops::list_payments(&db, PaymentState::Confirmed, PageLimit::DEFAULT, None);
     costs.push(("list payments", cost(&turns, async { assert_eq!(page.await.unwrap().payments.len(), 2) }).await.1));
     let due = "pi_0".try_into().unwrap();
     costs.push(("settle a payment", cost(&turns, ops::settle_payment(&db, Provider::Stripe, &due)).await.1));
     let page = ops::list_unreadable(&db, PageLimit::DEFAULT, None);
     costs.push(("list events", cost(&turns, async { assert!(page.await.unwrap().events.is_empty()) }).await.1));
-    costs.push(("replay a payment", cost(&turns, async { ops::replay_payment(&db, &event).await.unwrap() }).await.1));
+    costs.push((
+        "replay a payment",
+        cost(&turns, async { ops::replay_payment(&db, &event, &common::NO_LIMITS).await.unwrap() }).await.1,
+    ));
     let ada = Subject::try_from("ada").unwrap();
     let mine = BookRequest { holder: Holder::of_subject(&ada), ..request(show, 1) };
     ops::book(&db, &mine).await.unwrap();

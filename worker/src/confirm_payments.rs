@@ -9,7 +9,7 @@ use boxoffice_shared::{
     db::Db,
     error::Cause,
     metrics::Counter,
-    model::PaymentEvent,
+    model::{HolderLimits, PaymentEvent},
     ops,
     queue::read_payment_message,
     start::start,
@@ -27,6 +27,7 @@ const BUDGET: Duration = Duration::from_secs(18);
 #[derive(Clone, Debug)]
 pub struct ConfirmPayments {
     db: Db,
+    limits: HolderLimits,
 }
 
 impl Worker for ConfirmPayments {
@@ -36,8 +37,9 @@ impl Worker for ConfirmPayments {
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
         let (database, connections) = (reader.database(), reader.concurrency());
-        let (database, connections) = reader.finish(database.zip(connections))?;
-        Ok(Self { db: start(database, connections).await?.0 })
+        let settings = database.zip(connections).zip(reader.holder_limits());
+        let ((database, connections), limits) = reader.finish(settings)?;
+        Ok(Self { db: start(database, connections).await?.0, limits })
     }
 
     /// Records the events one by one, and reports the messages that could not be dealt with: those alone are delivered
@@ -68,7 +70,7 @@ impl Worker for ConfirmPayments {
 impl ConfirmPayments {
     async fn record(&self, event: &PaymentEvent) -> Result<(), Error> {
         let (provider, event_id) = (event.provider, &event.event_id);
-        match ops::record_payment(&self.db, event).await {
+        match ops::record_payment(&self.db, event, &self.limits).await {
             Ok(recorded) => {
                 Counter::count_payment(recorded);
                 tracing::info!(%provider, %event_id, ?recorded, "recorded a payment event that had been queued");

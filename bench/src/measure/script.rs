@@ -33,6 +33,11 @@ pub(crate) const RECORD_PAYMENT: &[&str] = &[
     "'succeeded'::text",
     "5000::bigint",
     "'EUR'::text",
+    "NULL::text",
+    "NULL::text",
+    ":max_seats::integer",
+    "1::integer",
+    "100::integer",
     "repeat('x', 1500)",
 ];
 

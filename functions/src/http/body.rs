@@ -100,7 +100,7 @@ impl Fields {
         let currency: Option<Currency> = self.parse("currency", &currency);
         // What is no integer is out of the range, as for other integers. With a bad currency the amount's fault is told as
         // well: its range is the same in all of them.
-        let minor = integer(&minor).unwrap_or_default().max(0);
+        let minor = integer(&minor).filter(|minor| *minor >= 0).unwrap_or(i64::MAX);
         let code = currency.as_ref().map_or("EUR", Currency::as_str);
         match Money::new(minor, code).and_then(Price::try_from) {
             Ok(price) => currency.map(|_| Some(price)),
@@ -175,7 +175,11 @@ macro_rules! from_integer {
     )*};
 }
 
-from_text!(boxoffice_shared::model::UserName, boxoffice_shared::model::ShowName);
+from_text!(
+    boxoffice_shared::model::UserName,
+    boxoffice_shared::model::ShowName,
+    boxoffice_shared::model::DisputeDecision
+);
 from_integer!(
     boxoffice_shared::model::SeatCount,
     boxoffice_shared::model::SeatLimit,
@@ -290,9 +294,10 @@ mod tests {
             let faults = faults(&format!(r#"{{"price_minor": 1, "currency": "{none}"}}"#));
             assert_eq!((faults.as_array().unwrap().len(), &faults[0]["pointer"]), (1, &json!("/currency")), "{none}");
         }
-        for bad in ["0", "-1", "1000000000001", "1.5", "\"1\"", "null", "1e300"] {
+        assert_eq!(read(r#"{"price_minor": 0, "currency": "EUR"}"#).unwrap().as_deref(), Some("0 EUR"));
+        for bad in ["-1", "1000000000001", "1.5", "\"1\"", "null", "1e300"] {
             let faults = faults(&format!(r#"{{"price_minor": {bad}, "currency": "EUR"}}"#));
-            assert_eq!(faults[0]["detail"], "must be an integer from 1 to 1000000000000", "{bad}");
+            assert_eq!(faults[0]["detail"], "must be an integer from 0 to 1000000000000", "{bad}");
         }
     }
 

@@ -90,10 +90,12 @@ impl Problem {
                 Error::BookingRefunded => (StatusCode::CONFLICT, "booking-refunded", "The booking was refunded"),
                 Error::PaymentNotFound => (StatusCode::NOT_FOUND, "payment-not-found", "Payment not found"),
                 Error::PaymentNotDue => (StatusCode::CONFLICT, "payment-not-due", "No refund is due"),
+                Error::DisputeNotLost => (StatusCode::CONFLICT, "dispute-not-lost", "No lost dispute waits"),
                 Error::EventNotFound => (StatusCode::NOT_FOUND, "event-not-found", "Event not found"),
                 Error::EventUnreadable { .. } => {
                     (StatusCode::CONFLICT, "event-unreadable", "The event is not understood")
                 }
+                Error::EventIgnored => (StatusCode::CONFLICT, "event-ignored", "The event is not this deployment's"),
                 Error::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy"),
                 Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
                 Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),

@@ -12,6 +12,8 @@ pub mod standard;
 mod standard_event;
 pub mod stripe;
 mod stripe_event;
+mod stripe_money;
+mod stripe_scope;
 
 pub use key::{Key, Keys};
 pub(crate) use replay::read_again;
@@ -21,10 +23,10 @@ pub use stripe_event::parse as parse_stripe;
 
 use boxoffice_shared::{
     Error,
-    config::SecretSource,
+    config::{SecretSource, StripeScope},
     db::Db,
     metrics::Counter,
-    model::{PaymentChange, PaymentEvent, Provider},
+    model::{HolderLimits, PaymentChange, PaymentEvent, Provider},
     ops::{self, Recorded},
     queue::PaymentQueue,
 };
@@ -34,6 +36,7 @@ use serde_json::json;
 
 use crate::http::{Problem, Reply, Request, raw_body};
 use keyring::{Keyring, Need};
+use stripe_scope::Ignored;
 
 /// The greatest body of a webhook, in bytes: no signed event is turned away for its size. API Gateway passes no more than
 /// 10 MB, and Lambda takes 6 MB of event, in which a body is escaped or in base64: what is longer never reaches us. Events
@@ -45,28 +48,42 @@ const MAX_BODY: usize = 10 * 1024 * 1024;
 pub(crate) struct Webhooks {
     stripe: Keyring,
     standard: Keyring,
+    scope: StripeScope,
     queue: PaymentQueue,
+    limits: HolderLimits,
 }
 
 impl Webhooks {
-    /// With the keys of these sources.
+    /// With the keys of these sources; of Stripe's events, those of this scope; a late payment counts for its holder's `limits`.
     pub(crate) fn new(
         stripe: SecretSource<Keys>,
         standard: SecretSource<Keys>,
+        scope: StripeScope,
         queue: PaymentQueue,
+        limits: HolderLimits,
         tls: &TlsConnector,
     ) -> Self {
         Self {
             stripe: Keyring::new(stripe, stripe::keys, tls),
             standard: Keyring::new(standard, standard::keys, tls),
+            scope,
             queue,
+            limits,
         }
     }
 
-    /// Verifies a message, and answers 200 once its event is in the database or the queue.
+    /// Verifies a message, and answers 200 once its event is in the database or the queue, or is known to be another
+    /// stack's: then nothing of it is kept.
     pub(crate) async fn receive(&self, db: &Db, provider: Provider, request: &Request) -> Result<Reply, Problem> {
         let body = raw_body(request, MAX_BODY)?;
-        let event = self.verified(provider, request, body).await?;
+        let event = match self.verified(provider, request, body).await? {
+            Ok(event) => event,
+            Err(ignored) => {
+                Counter::WebhookIgnored.add(1);
+                tracing::info!(%provider, why = ?ignored, "an event of another mode or account is ignored");
+                return Ok(Reply::ok(&json!({ "outcome": "ignored" })));
+            }
+        };
         if event.change == PaymentChange::Unreadable {
             Counter::WebhookUnreadable.add(1);
             tracing::error!(%provider, event_id = %event.event_id, "a signed event is not understood; it is kept");
@@ -77,7 +94,7 @@ impl Webhooks {
 
     /// Does what the event asks for, or has it done later.
     async fn take(&self, db: &Db, event: &PaymentEvent) -> Result<&'static str, Problem> {
-        let error = match ops::record_payment(db, event).await {
+        let error = match ops::record_payment(db, event, &self.limits).await {
             Ok(recorded) => {
                 Counter::count_payment(recorded);
                 return Ok(outcome(recorded));
@@ -99,7 +116,7 @@ impl Webhooks {
         }
     }
 
-    async fn verified(&self, provider: Provider, request: &Request, body: &[u8]) -> Result<PaymentEvent, Problem> {
+    async fn verified(&self, provider: Provider, request: &Request, body: &[u8]) -> Result<Received, Problem> {
         let keyring = match provider {
             Provider::Stripe => &self.stripe,
             Provider::Standard => &self.standard,
@@ -107,7 +124,7 @@ impl Webhooks {
         let mut verdict = Err(Refused::NoMatch);
         for need in [Need::Verify, Need::NoneMatched] {
             let Some(keys) = keyring.keys(need).await.map_err(Error::Unavailable)? else { break };
-            verdict = verify(provider, request, body, &keys, Timestamp::now());
+            verdict = verify(provider, request, body, &keys, &self.scope, Timestamp::now());
             if !matches!(verdict, Err(Refused::NoMatch)) {
                 break;
             }
@@ -120,18 +137,22 @@ impl Webhooks {
     }
 }
 
+/// The event of a message whose signature is good, unless it is not this stack's.
+type Received = Result<PaymentEvent, Ignored>;
+
 /// The event of a message, if one of the keys signed it.
 fn verify(
     provider: Provider,
     request: &Request,
     body: &[u8],
     keys: &[Key],
+    scope: &StripeScope,
     now: Timestamp,
-) -> Result<PaymentEvent, Refused> {
+) -> Result<Received, Refused> {
     match provider {
         Provider::Stripe => {
             let signed_at = stripe::verify(header(request, stripe::HEADER)?, body, keys, now)?;
-            Ok(stripe_event::parse(body, signed_at))
+            Ok(stripe_event::parse_ours(body, signed_at, scope))
         }
         Provider::Standard => {
             let headers = standard::Headers {
@@ -140,7 +161,7 @@ fn verify(
                 signature: header(request, standard::SIGNATURE_HEADER)?,
             };
             let signed_at = standard::verify(headers, body, keys, now)?;
-            Ok(standard_event::parse(headers.id, body, signed_at))
+            Ok(Ok(standard_event::parse(headers.id, body, signed_at)))
         }
     }
 }
@@ -159,6 +180,8 @@ fn outcome(recorded: Recorded) -> &'static str {
         Recorded::Repeated => "repeated",
         Recorded::Confirmed => "confirmed",
         Recorded::RefundDue(_) => "refund_due",
+        Recorded::Unclaimed => "unclaimed",
+        Recorded::Disputed => "disputed",
         Recorded::Refunded => "refunded",
         Recorded::Kept => "kept",
     }

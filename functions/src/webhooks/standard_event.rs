@@ -8,10 +8,15 @@
 //! | `payment.succeeded` | `amount`, in minor units, arrived |
 //! | `payment.failed`, `payment.cancelled` | an attempt failed, the payment was given up |
 //! | `payment.refunded` | `amount` was given back so far; all of it where there is no `amount` |
-//! | `refund.failed` | a refund failed: the money did not go back |
+//! | `refund.pending`, `refund.succeeded`, `refund.failed`, `refund.cancelled` | one refund of `amount`, named by `refund_id`: on its way, done, not done |
+//! | `refund.failed` without `refund_id` | a refund failed, nobody says which: what had been given back did not go back |
+//! | `payment.disputed` | the buyer's bank takes `amount` back, or all of it where there is no `amount`; `dispute_id` tells one dispute from another |
+//! | `dispute.won`, `dispute.lost`, `dispute.closed` | it was decided for us, for the buyer, or ended without a decision |
 //! | others | nothing that matters here |
 
-use boxoffice_shared::model::{EventId, PaymentChange, PaymentEvent, PaymentId, Provider, Refund};
+use boxoffice_shared::model::{
+    DisputeId, DisputeState, EventId, PaymentChange, PaymentEvent, PaymentId, Provider, Refund, RefundId, RefundState,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -31,7 +36,7 @@ pub fn parse(webhook_id: &str, body: &[u8], signed_at: Timestamp) -> PaymentEven
         booking_id: data["booking_id"].as_str().and_then(|id| id.parse().ok()),
         occurred_at: timestamp(&event).unwrap_or(signed_at),
         change: event_type
-            .and_then(|event_type| change(event_type, data, payment_id.is_some()))
+            .and_then(|event_type| change(event_type, data, payment_id.as_ref()))
             .unwrap_or(PaymentChange::Unreadable),
         payment_id,
         payload: body.into(),
@@ -43,17 +48,37 @@ fn timestamp(event: &Value) -> Option<Timestamp> {
 }
 
 /// What the event says, or `None` if it does not say it in a way that we know.
-fn change(event_type: &str, data: &Value, has_payment: bool) -> Option<PaymentChange> {
+fn change(event_type: &str, data: &Value, payment_id: Option<&PaymentId>) -> Option<PaymentChange> {
     let (amount, currency) = (&data["amount"], &data["currency"]);
+    let refund = |state| {
+        let id = RefundId::try_from(data["refund_id"].as_str()?).ok()?;
+        Some(PaymentChange::Refund { id, amount: money(amount, currency)?, state })
+    };
+    let dispute = |state| {
+        // Most payments are disputed once at most, and some providers have no word for it but the payment's.
+        let id = match &data["dispute_id"] {
+            Value::Null => payment_id?.as_str(),
+            id => id.as_str()?,
+        };
+        let amount = if amount.is_null() { None } else { Some(money(amount, currency)?) };
+        Some(PaymentChange::Disputed { id: DisputeId::try_from(id).ok()?, amount, state })
+    };
     let change = match event_type {
         "payment.succeeded" => PaymentChange::Succeeded(money(amount, currency)?),
         "payment.failed" => PaymentChange::Failed,
         "payment.cancelled" | "payment.canceled" => PaymentChange::Cancelled,
         "payment.refunded" if amount.is_null() => PaymentChange::Refunded(Refund::Full),
         "payment.refunded" => PaymentChange::Refunded(Refund::Amount(money(amount, currency)?)),
-        "refund.failed" => PaymentChange::RefundFailed,
+        "refund.failed" if data["refund_id"].is_null() => PaymentChange::RefundFailed,
+        "refund.pending" => refund(RefundState::Pending)?,
+        "refund.succeeded" => refund(RefundState::Succeeded)?,
+        "refund.failed" | "refund.cancelled" | "refund.canceled" => refund(RefundState::Failed)?,
+        "payment.disputed" => dispute(DisputeState::Opened)?,
+        "dispute.won" => dispute(DisputeState::Won)?,
+        "dispute.lost" => dispute(DisputeState::Lost)?,
+        "dispute.closed" => dispute(DisputeState::Closed)?,
         _ => return Some(PaymentChange::Other),
     };
     // Without a payment there is nothing that it could be said of: somebody should look.
-    has_payment.then_some(change)
+    payment_id.is_some().then_some(change)
 }

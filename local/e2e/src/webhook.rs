@@ -26,7 +26,7 @@ pub fn stripe(body: &Value) -> Call {
 pub fn stripe_paid(booking_id: &str, payment_id: &str, amount: i64) -> Value {
     json!({
         "id": format!("evt_{payment_id}"), "object": "event", "type": "payment_intent.succeeded", "created": 1_795_375_825,
-        "data": {"object": {
+        "livemode": false, "data": {"object": {
             "id": payment_id, "object": "payment_intent", "amount_received": amount, "currency": "eur",
             "metadata": {"booking_id": booking_id},
         }},

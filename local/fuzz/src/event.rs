@@ -31,7 +31,16 @@ fn check(provider: Provider, event: PaymentEvent) -> PaymentEvent {
         PaymentChange::Succeeded(money) => {
             assert!(event.payment_id.is_some() && money.minor() >= 0, "{event:?}");
         }
-        PaymentChange::Refunded(_) | PaymentChange::RefundFailed => assert!(event.payment_id.is_some(), "{event:?}"),
+        PaymentChange::SucceededFor { received, prices } => {
+            assert!(event.payment_id.is_some() && (1..=2).contains(&prices.len()), "{event:?}");
+            assert!(prices.iter().all(|price| price.currency() == prices[0].currency()), "{event:?}");
+            let own = prices.iter().filter(|price| price.currency() == received.currency());
+            assert!(own.clone().all(|price| price.minor() <= received.minor()), "{event:?}");
+        }
+        PaymentChange::Refunded(_)
+        | PaymentChange::Refund { .. }
+        | PaymentChange::RefundFailed
+        | PaymentChange::Disputed { .. } => assert!(event.payment_id.is_some(), "{event:?}"),
         PaymentChange::Failed | PaymentChange::Cancelled | PaymentChange::Other | PaymentChange::Unreadable => {}
     }
     event

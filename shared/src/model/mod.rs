@@ -26,8 +26,11 @@ pub use idempotency_key::IdempotencyKey;
 pub use kept_event::{EventCursor, KeptEvent};
 pub use money::{Currency, Money, Price};
 pub use page::{Cursor, PageLimit};
-pub use payment::{Payment, PaymentCursor, PaymentState, RefundReason};
-pub use payment_event::{EventId, EventType, Payload, PaymentChange, PaymentEvent, PaymentId, Provider, Refund};
+pub use payment::{DisputeDecision, KnownDispute, KnownRefund, Payment, PaymentCursor, PaymentState, RefundReason};
+pub use payment_event::{
+    DisputeId, DisputeState, EventId, EventType, Payload, PaymentChange, PaymentEvent, PaymentId, Provider, Refund,
+    RefundId, RefundState,
+};
 pub use retention::Retention;
 pub use seats::{Pools, SeatCount, SeatLimit, TotalSeats};
 pub use show::{Show, ShowId};

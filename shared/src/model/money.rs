@@ -146,8 +146,8 @@ impl From<Money> for MoneyFields {
     }
 }
 
-/// What one seat of a show costs, in a currency of ISO 4217's list: 1 to 1,000,000,000,000 minor units. A thousand seats still fit a
-/// JSON number.
+/// What one seat of a show costs, in a currency of ISO 4217's list: 0 to 1,000,000,000,000 minor units. A thousand seats still fit a
+/// JSON number. One that costs 0 is confirmed by a payment of 0, a free order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price(Money);
 
@@ -169,8 +169,8 @@ impl TryFrom<Money> for Price {
             return Err(Invalid::new("must be in a currency of ISO 4217's list"));
         }
         match money.minor {
-            1..=Self::MAX_MINOR => Ok(Self(money)),
-            _ => Err(Invalid::new(format!("must be an integer from 1 to {}", Self::MAX_MINOR))),
+            0..=Self::MAX_MINOR => Ok(Self(money)),
+            _ => Err(Invalid::new(format!("must be an integer from 0 to {}", Self::MAX_MINOR))),
         }
     }
 }

@@ -3,9 +3,12 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
-use super::{BookingId, Invalid, Money, PaymentId, Provider, canonical_integer};
+use super::{
+    BookingId, Currency, DisputeId, DisputeState, Invalid, Money, PaymentId, Provider, RefundId, RefundState,
+    canonical_integer,
+};
 
 /// Makes an enum of the words of a text column.
 macro_rules! words {
@@ -54,9 +57,9 @@ macro_rules! words {
 }
 
 words! {
-    /// Where a payment is. One whose success we know is `confirmed`, `refund_due` or `refunded`, and never anything else
-    /// again.
-    PaymentState, "must be pending, failed, confirmed, refund_due or refunded", {
+    /// Where a payment is. One whose success we know is `confirmed`, `refund_due`, `refunded` or `unclaimed`; while somebody
+    /// must see to a dispute about it, it is `disputed`, whichever of them it is besides.
+    PaymentState, "must be pending, failed, confirmed, refund_due, refunded, unclaimed or disputed", {
         /// Heard of, and nothing decided: no event told of its success.
         Pending = "pending",
         /// The last that was heard is that it failed or was cancelled. It may still succeed.
@@ -67,13 +70,19 @@ words! {
         RefundDue = "refund_due",
         /// Its money went back.
         Refunded = "refunded",
+        /// It succeeded and names no booking: it is another shop's of the same account, or nobody's. Nothing is done.
+        Unclaimed = "unclaimed",
+        /// The buyer's bank disputes it, or has taken the money back and an operator must decide what becomes of the booking.
+        Disputed = "disputed",
     }
 }
 
 words! {
     /// Why a payment's money is to be given back.
     RefundReason, "must be a reason for a refund", {
-        /// It names no booking, or one that does not exist.
+        /// It names no booking. Nothing is due: it is only said why the payment is unclaimed.
+        NamesNoBooking = "names_no_booking",
+        /// It names a booking that does not exist.
         UnknownBooking = "unknown_booking",
         /// The booking has no price: it is not for sale by payment.
         NoPrice = "no_price",
@@ -85,12 +94,76 @@ words! {
         HoldExpiredSoldOut = "hold_expired_sold_out",
         /// It came after the hold, and the show has started.
         HoldExpiredShowStarted = "hold_expired_show_started",
+        /// It came after the hold, and with these seats its holder would have more than one may.
+        HolderLimit = "holder_limit",
         /// The holder had cancelled the booking.
         BookingCancelled = "booking_cancelled",
         /// The booking was paid and refunded before.
         BookingRefunded = "booking_refunded",
         /// It was given back, and that failed.
         RefundFailed = "refund_failed",
+        /// A dispute about it was lost, and its booking cancelled by an operator: what of its money is still here goes back.
+        DisputeLost = "dispute_lost",
+    }
+}
+
+/// A refund of a payment, as its row was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRefund {
+    /// The provider's id of it.
+    pub refund_id: RefundId,
+    /// How much it gives back, in minor units.
+    pub amount_minor: i64,
+    /// Of which currency.
+    pub currency: Currency,
+    /// Where it is.
+    pub state: RefundState,
+}
+
+/// A dispute about a payment, as its row was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownDispute {
+    /// The provider's id of it.
+    pub dispute_id: DisputeId,
+    /// How much is disputed, in minor units; all of it where the provider did not say.
+    pub amount_minor: Option<i64>,
+    /// Of which currency.
+    pub currency: Option<Currency>,
+    /// Where it is.
+    pub state: DisputeState,
+    /// What an operator decided once it was lost.
+    pub decision: Option<DisputeDecision>,
+}
+
+/// What becomes of a booking whose payment was lost in a dispute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DisputeDecision {
+    /// It stays as it is, though its money is gone.
+    Keep,
+    /// It fails and its seats are given back, unless another payment of it takes the place of this one.
+    Cancel,
+}
+
+impl DisputeDecision {
+    /// The word of the column, of requests and of answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+impl TryFrom<&str> for DisputeDecision {
+    type Error = Invalid;
+
+    fn try_from(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "keep" => Ok(Self::Keep),
+            "cancel" => Ok(Self::Cancel),
+            _ => Err(Invalid::new("must be keep or cancel")),
+        }
     }
 }
 
@@ -103,6 +176,10 @@ pub struct Payment {
     pub(crate) amount: Option<Money>,
     pub(crate) state: PaymentState,
     pub(crate) reason: Option<RefundReason>,
+    pub(crate) refunded_minor: i64,
+    pub(crate) refund_due_minor: i64,
+    pub(crate) refunds: Vec<KnownRefund>,
+    pub(crate) disputes: Vec<KnownDispute>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -133,15 +210,35 @@ impl Payment {
         self.state
     }
 
-    /// Why its refund is due, or was.
+    /// Why its refund is due, or was; or why it is unclaimed.
     pub fn reason(&self) -> Option<RefundReason> {
         self.reason
+    }
+
+    /// What of it went back, or is on its way, in minor units.
+    pub fn refunded_minor(&self) -> i64 {
+        self.refunded_minor
+    }
+
+    /// What of it is still to be sent back, in minor units: of a confirmed payment what failed to go back.
+    pub fn refund_due_minor(&self) -> i64 {
+        self.refund_due_minor
+    }
+
+    /// Its refunds that a provider told of by their ids, the latest 20, the oldest first.
+    pub fn refunds(&self) -> &[KnownRefund] {
+        &self.refunds
+    }
+
+    /// The disputes about it, the latest 20, the oldest first.
+    pub fn disputes(&self) -> &[KnownDispute] {
+        &self.disputes
     }
 }
 
 impl Serialize for Payment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut payment = serializer.serialize_struct("Payment", 10)?;
+        let mut payment = serializer.serialize_struct("Payment", 14)?;
         payment.serialize_field("provider", &self.provider)?;
         payment.serialize_field("payment_id", &self.payment_id)?;
         payment.serialize_field("path_id", &self.payment_id.path_id())?;
@@ -150,6 +247,10 @@ impl Serialize for Payment {
         payment.serialize_field("currency", &self.amount.as_ref().map(Money::currency))?;
         payment.serialize_field("state", &self.state)?;
         payment.serialize_field("reason", &self.reason)?;
+        payment.serialize_field("refunded_minor", &self.refunded_minor)?;
+        payment.serialize_field("refund_due_minor", &self.refund_due_minor)?;
+        payment.serialize_field("refunds", &self.refunds)?;
+        payment.serialize_field("disputes", &self.disputes)?;
         payment.serialize_field("created_at", &self.created_at)?;
         payment.serialize_field("updated_at", &self.updated_at)?;
         payment.end()

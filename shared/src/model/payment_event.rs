@@ -126,6 +126,16 @@ provider_id! {
     PaymentId
 }
 
+provider_id! {
+    /// One refund of a payment at a provider.
+    RefundId
+}
+
+provider_id! {
+    /// One dispute about a payment at a provider.
+    DisputeId
+}
+
 /// Makes a text that is kept for people to read: cut at a number of bytes, whatever Postgres cannot store replaced.
 macro_rules! kept_text {
     ($(#[$doc:meta])* $name:ident, $max_bytes:expr) => {
@@ -218,34 +228,117 @@ pub struct PaymentEvent {
 }
 
 /// What an event says of its payment.
+///
+/// It is written into messages of the payments queue, which an older version may have sent: a variant may be added, and none
+/// may be renamed or taken away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentChange {
-    /// This much money arrived.
+    /// This much money arrived, in the currency in which the booking is priced.
     Succeeded(Money),
+    /// Money arrived that is not all for the booking, or is in another currency than the booking's price.
+    SucceededFor {
+        /// All that arrived, and so all that can go back.
+        received: Money,
+        /// What it pays of a booking, one or two readings of it, in one currency: with the tax that was told, and without. It
+        /// pays for a booking whose price is one of them.
+        prices: Vec<Money>,
+    },
     /// An attempt failed; the buyer may try again.
     Failed,
     /// The payment was given up, by the buyer or the provider.
     Cancelled,
-    /// Money went, or is on its way, back to the buyer.
+    /// So much money went, or is on its way, back to the buyer in all, whatever refunds it is made of.
     Refunded(Refund),
-    /// A refund failed: its money is still with us.
+    /// What is known of one refund, which has an id of its own.
+    Refund {
+        /// Its id: whatever is told of one refund, by events of whatever types, is told of one row.
+        id: RefundId,
+        /// How much it gives back.
+        amount: Money,
+        /// Where it is.
+        state: RefundState,
+    },
+    /// A refund failed, and the event does not say which: all that was told of until then is still with us.
     RefundFailed,
+    /// The buyer's bank takes the money back, or asks why it should not.
+    Disputed {
+        /// The dispute's id.
+        id: DisputeId,
+        /// How much is disputed; all of it where the event does not say.
+        amount: Option<Money>,
+        /// Where it is.
+        state: DisputeState,
+    },
     /// Nothing that matters here: acknowledged and kept.
     Other,
     /// The signature was good and the body not understood: kept, and somebody should look.
     Unreadable,
 }
 
-/// How much of a payment was given back, so far as the event knows.
+/// How much of a payment was given back in all, so far as the event knows. Only money that was received can go back: what was
+/// authorised and never captured is in none of these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refund {
     /// All of it.
     Full,
-    /// This much, in all if the event says so (`charge.refunded` does), else with this refund. All of it if the payment
-    /// was no more.
+    /// This much. It is all of it if the payment was just as much.
     Amount(Money),
+    /// This much, and the provider says that it is not all of it (Stripe's `refunded: false`).
+    Part(Money),
+}
+
+/// Makes an enum whose word in columns is the one in messages.
+macro_rules! stages {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
+        }
+
+        impl $name {
+            /// The word of the column and of answers.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+    };
+}
+
+stages! {
+    /// Where one refund is. The order is that in which one follows the other: of two events the one that is further on counts,
+    /// whichever comes first.
+    RefundState {
+        /// On its way.
+        Pending = "pending",
+        /// The money went back.
+        Succeeded = "succeeded",
+        /// It did not, or it came back: the money is with us. A new attempt is a new refund.
+        Failed = "failed",
+    }
+}
+
+stages! {
+    /// Where a dispute is. The first three are open, the others decided: a decision counts, whatever else is told of before or
+    /// after it.
+    DisputeState {
+        /// It was opened: as a chargeback, or as a question that may become one.
+        Opened = "opened",
+        /// Its money was taken from us until it is decided.
+        FundsWithdrawn = "funds_withdrawn",
+        /// Its money was given to us again; a decision follows.
+        FundsReinstated = "funds_reinstated",
+        /// It ended without a chargeback: a question that was answered.
+        Closed = "closed",
+        /// We have the money.
+        Won = "won",
+        /// The buyer has it.
+        Lost = "lost",
+    }
 }
 
 #[cfg(test)]
@@ -257,9 +350,22 @@ mod tests {
         let money = Money::new(5_000, "eur").unwrap();
         for change in [
             PaymentChange::Succeeded(money.clone()),
+            PaymentChange::SucceededFor {
+                received: Money::new(6_450, "usd").unwrap(),
+                prices: vec![Money::new(5_950, "eur").unwrap(), money.clone()],
+            },
             PaymentChange::Failed,
             PaymentChange::Refunded(Refund::Full),
-            PaymentChange::Refunded(Refund::Amount(money)),
+            PaymentChange::Refunded(Refund::Amount(money.clone())),
+            PaymentChange::Refunded(Refund::Part(money.clone())),
+            PaymentChange::Refund { id: "re_1".try_into().unwrap(), amount: money.clone(), state: RefundState::Failed },
+            PaymentChange::RefundFailed,
+            PaymentChange::Disputed {
+                id: "dp_1".try_into().unwrap(),
+                amount: Some(money),
+                state: DisputeState::FundsWithdrawn,
+            },
+            PaymentChange::Disputed { id: "dp_1".try_into().unwrap(), amount: None, state: DisputeState::Lost },
             PaymentChange::Unreadable,
         ] {
             let event = PaymentEvent {
@@ -274,6 +380,31 @@ mod tests {
             };
             let text = serde_json::to_string(&event).unwrap();
             assert_eq!(serde_json::from_str::<PaymentEvent>(&text).unwrap(), event, "{text}");
+        }
+    }
+
+    /// A queue has messages for 14 days: these are as the version before refunds were rows of their own wrote them.
+    #[test]
+    fn what_an_older_version_wrote_is_read() {
+        let money = Money::new(5_000, "EUR").unwrap();
+        for (text, change) in [
+            (r#"{"succeeded":{"minor":5000,"currency":"EUR"}}"#, PaymentChange::Succeeded(money.clone())),
+            (r#""failed""#, PaymentChange::Failed),
+            (r#""cancelled""#, PaymentChange::Cancelled),
+            (r#"{"refunded":"full"}"#, PaymentChange::Refunded(Refund::Full)),
+            (
+                r#"{"refunded":{"amount":{"minor":5000,"currency":"EUR"}}}"#,
+                PaymentChange::Refunded(Refund::Amount(money)),
+            ),
+            (r#""refund_failed""#, PaymentChange::RefundFailed),
+            (r#""other""#, PaymentChange::Other),
+            (r#""unreadable""#, PaymentChange::Unreadable),
+        ] {
+            let text = format!(
+                r#"{{"provider":"stripe","event_id":"evt_1","event_type":"t","payment_id":"pi_1","booking_id":null,
+                "occurred_at":"2026-07-01T12:00:00Z","change":{text},"payload":"{{}}"}}"#
+            );
+            assert_eq!(serde_json::from_str::<PaymentEvent>(&text).unwrap().change, change, "{text}");
         }
     }
 

@@ -48,7 +48,7 @@ pub enum Rule {
     PaidIsItsAmount,
     /// A booking has one confirmed payment at most.
     PaidOnce,
-    /// A payment that succeeded is confirmed, due to be refunded, or refunded.
+    /// A payment that succeeded is confirmed, due to be refunded, refunded, or unclaimed.
     SuccessIsDecided,
     /// A booking that failed as refunded has a payment that was refunded.
     RefundedHasRefund,

@@ -50,7 +50,7 @@ WITH slice AS MATERIALIZED (
     UNION ALL
     SELECT 'success_not_decided', format('payment %s %s: it succeeded and is %s', provider, payment_id, state)
     FROM slice
-    WHERE succeeded_at IS NOT NULL AND state NOT IN ('confirmed', 'refund_due', 'refunded')
+    WHERE succeeded_at IS NOT NULL AND state NOT IN ('confirmed', 'refund_due', 'refunded', 'unclaimed')
 )
 SELECT last.provider, last.payment_id, worst.rule, worst.detail
 FROM (VALUES (1)) AS always

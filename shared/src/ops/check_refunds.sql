@@ -22,7 +22,7 @@ WITH slice AS MATERIALIZED (
         SELECT true AS is_there
         FROM payments
         WHERE payments.show_id = slice.show_id AND payments.booking_id = slice.id
-            AND (payments.state = 'refunded' OR payments.reason = 'refund_failed')
+            AND (payments.state = 'refunded' OR payments.reason IN ('refund_failed', 'dispute_lost'))
         LIMIT 1
     ) AS refund ON true
     WHERE refund.is_there IS NULL

@@ -14,6 +14,13 @@ static LIST_PAYMENTS: Statement = Statement {
     types: &[Type::TEXT, Type::TIMESTAMPTZ, Type::TEXT, Type::TEXT, Type::INT8],
 };
 
+/// `$1` to `$4` of the lists that have a statement of their own.
+const AFTER: [Type; 4] = [Type::TIMESTAMPTZ, Type::TEXT, Type::TEXT, Type::INT8];
+
+static LIST_DUE: Statement = Statement { sql: include_str!("list_due.sql"), types: &AFTER };
+
+static LIST_DISPUTED: Statement = Statement { sql: include_str!("list_disputed.sql"), types: &AFTER };
+
 /// Some of the payments in one state, the oldest first.
 #[derive(Clone, Debug)]
 pub struct PaymentPage {
@@ -24,6 +31,9 @@ pub struct PaymentPage {
 }
 
 /// A page of the payments that are in this state, by the time at which we first heard of them, after `after`.
+///
+/// Of [`PaymentState::RefundDue`] it is the list of the money that is still to be sent back: so a confirmed payment is in it
+/// too, if a refund of a part of it failed. It says `confirmed` none the less, and is in that list as well.
 ///
 /// Keyset pages: payments that come or go between two pages make no other one appear twice or not at all. Locks nothing;
 /// one round trip.
@@ -38,9 +48,17 @@ pub async fn list_payments(
 ) -> Result<PaymentPage, Error> {
     let after = after.unwrap_or_else(PaymentCursor::start);
     // One more than is asked for tells whether there is a next page.
-    let values: Values<'_> =
-        &[&state.as_str(), &after.created_at, &after.provider, &after.payment_id, &(limit.get() + 1)];
-    let rows = db.run(&LIST_PAYMENTS, values, Repeat::Safe).await?;
+    let more = limit.get() + 1;
+    let values: Values<'_> = &[&state.as_str(), &after.created_at, &after.provider, &after.payment_id, &more];
+    let rows = match state {
+        PaymentState::RefundDue => db.run(&LIST_DUE, &values[1..], Repeat::Safe).await?,
+        PaymentState::Disputed => db.run(&LIST_DISPUTED, &values[1..], Repeat::Safe).await?,
+        PaymentState::Pending
+        | PaymentState::Failed
+        | PaymentState::Confirmed
+        | PaymentState::Refunded
+        | PaymentState::Unclaimed => db.run(&LIST_PAYMENTS, values, Repeat::Safe).await?,
+    };
     let mut payments = rows.iter().map(row::payment).collect::<Result<Vec<_>, _>>()?;
     let next = if rows.len() as i64 > limit.get() {
         payments.pop();

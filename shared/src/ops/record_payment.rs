@@ -1,16 +1,19 @@
 //! Do what a payment provider's event asks for.
 
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
 
 use super::row;
 use crate::{
     Error,
-    db::{Db, Repeat, Statement, Values},
-    model::{Money, PaymentChange, PaymentEvent, PaymentId, Refund, RefundReason},
+    db::{Db, Repeat, Statement},
+    model::{HolderLimits, PaymentChange, PaymentEvent, PaymentId, Refund, RefundReason},
 };
 
-/// `$1` to `$11`; a replay has the first ten, and no payload.
-pub(super) static TYPES: [Type; 11] = [
+/// `$1` to `$16`; a replay has all but the last, the payload.
+pub(super) static TYPES: [Type; 16] = [
     Type::TEXT,
     Type::TEXT,
     Type::TEXT,
@@ -21,6 +24,11 @@ pub(super) static TYPES: [Type; 11] = [
     Type::TEXT,
     Type::INT8,
     Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
     Type::TEXT,
 ];
 
@@ -35,6 +43,10 @@ pub enum Recorded {
     Confirmed,
     /// Its payment buys nothing: the money is to be given back.
     RefundDue(RefundReason),
+    /// Its payment succeeded and names no booking: another shop's of the same account, or nobody's.
+    Unclaimed,
+    /// The buyer's bank disputes its payment, or has taken the money back: the seats stay.
+    Disputed,
     /// Its payment's money went back. If the payment had confirmed a booking, that has failed and its seats are free.
     Refunded,
     /// Recorded, and nothing follows from it.
@@ -45,53 +57,116 @@ pub enum Recorded {
 ///
 /// | the event says | the payment is then |
 /// |---|---|
-/// | success, in time, the right amount | `confirmed`, and so is the booking |
-/// | success after the hold | `confirmed` if the show still has the seats: they are taken again. Else `refund_due` |
+/// | success, in time, the right amount | `confirmed`, and so is the booking, whatever its holder has |
+/// | success after the hold | `confirmed` if the show still has the seats: they are taken again; and if its holder stays within `limits` or the show's own. Else `refund_due` |
 /// | success for a booking that another payment confirmed, or that was cancelled, or refunded, or has no price, or does not exist | `refund_due` |
 /// | success with a wrong amount or currency | `refund_due`; the hold goes on |
 /// | success for a booking that an operator confirmed | `confirmed` |
+/// | success that names no booking | `unclaimed`; another event of it may name one, and it is applied then |
 /// | failed, cancelled | as it was if it had succeeded, whichever event came first; else `failed`, and the hold goes on |
-/// | refunded in full | `refunded`; if it was `confirmed`, the booking fails and its seats are given back. If its success was not known yet, it will confirm nothing |
+/// | refunded in full, by a total or by refunds whose sum is what was received | `refunded`; if it was `confirmed`, a payment that is `already_paid` takes its place, else the booking fails and its seats are given back. If its success was not known yet, it will confirm nothing |
 /// | refunded in part | as it was |
-/// | a refund failed | `refund_due` if it was `refunded` |
+/// | a refund failed | `refund_due` if the payment was, or would have been, refunded in full; else as it was, and what failed is due |
+/// | disputed | as it was, and disputed until that is won, or lost and decided by an operator |
+///
+/// What is counted of refunds depends on what was told, and not on the order in which it came: see the function
+/// `payment_refunded` of the migrations.
 ///
 /// A booking that its holder cancelled stays cancelled though money arrives: the buyer gave it up, and the seats may be
 /// in another's cart. One that merely ran out of time was still wanted.
 ///
-/// Locks the event's key, the payment, its booking, then one pool of the show, and all of them only if no single pool
-/// has the seats. One round trip.
+/// Locks the holder of the show for a success after the hold, the payments of the booking, the payment, its booking, then one
+/// pool of the show, and all of them only if no single pool has the seats. One round trip.
 ///
 /// # Errors
 /// Only those that every operation has; then the event was not recorded.
-pub async fn record_payment(db: &Db, event: &PaymentEvent) -> Result<Recorded, Error> {
-    let (change, amount) = columns(&event.change);
-    let values: Values<'_> = &[
-        &event.provider.as_str(),
-        &event.event_id.as_str(),
-        &event.event_type.as_str(),
-        &event.payment_id.as_ref().map(PaymentId::as_str),
-        &event.booking_id.map(|id| id.show_id().get()),
-        &event.booking_id.map(|id| id.uuid()),
-        &event.occurred_at,
-        &change,
-        &amount.map(Money::minor),
-        &amount.map(|money| money.currency().as_str()),
-        &event.payload.as_str(),
-    ];
-    read(row::only(&db.run(&RECORD_PAYMENT, values, Repeat::Safe).await?)?)
+pub async fn record_payment(db: &Db, event: &PaymentEvent, limits: &HolderLimits) -> Result<Recorded, Error> {
+    let columns = Columns::of(event, limits);
+    let mut values = columns.values();
+    let payload = event.payload.as_str();
+    values.push(&payload);
+    read(row::only(&db.run(&RECORD_PAYMENT, &values, Repeat::Safe).await?)?)
 }
 
-/// A change as the columns `change`, `amount_minor` and `currency` have it.
-pub(super) fn columns(change: &PaymentChange) -> (&'static str, Option<&Money>) {
-    match change {
-        PaymentChange::Succeeded(money) => ("succeeded", Some(money)),
-        PaymentChange::Failed => ("failed", None),
-        PaymentChange::Cancelled => ("cancelled", None),
-        PaymentChange::Refunded(Refund::Full) => ("refunded", None),
-        PaymentChange::Refunded(Refund::Amount(money)) => ("refunded", Some(money)),
-        PaymentChange::RefundFailed => ("refund_failed", None),
-        PaymentChange::Other => ("other", None),
-        PaymentChange::Unreadable => ("unreadable", None),
+/// An event, but for its payload, as the statements take it.
+pub(super) struct Columns<'a> {
+    provider: &'static str,
+    event_id: &'a str,
+    event_type: &'a str,
+    payment_id: Option<&'a str>,
+    show_id: Option<i64>,
+    booking_id: Option<uuid::Uuid>,
+    occurred_at: jiff::Timestamp,
+    change: &'static str,
+    amount_minor: Option<i64>,
+    currency: Option<&'a str>,
+    about_id: Option<&'a str>,
+    about_state: Option<&'static str>,
+    max_seats: i32,
+    address_allowance: i32,
+    partner_allowance: i32,
+}
+
+impl<'a> Columns<'a> {
+    /// The event's, and of the limits those for what a holder has in all.
+    pub(super) fn of(event: &'a PaymentEvent, limits: &HolderLimits) -> Self {
+        let (change, money, about) = match &event.change {
+            PaymentChange::Succeeded(money) => ("succeeded", Some(money), None),
+            PaymentChange::SucceededFor { received, .. } => ("succeeded", Some(received), None),
+            PaymentChange::Failed => ("failed", None, None),
+            PaymentChange::Cancelled => ("cancelled", None, None),
+            PaymentChange::Refunded(Refund::Full) => ("refunded", None, None),
+            PaymentChange::Refunded(Refund::Amount(money)) => ("refunded", Some(money), None),
+            PaymentChange::Refunded(Refund::Part(money)) => ("refunded_in_part", Some(money), None),
+            PaymentChange::Refund { id, amount, state } => {
+                ("refund", Some(amount), Some((id.as_str(), state.as_str())))
+            }
+            PaymentChange::RefundFailed => ("refund_failed", None, None),
+            PaymentChange::Disputed { id, amount, state } => {
+                ("disputed", amount.as_ref(), Some((id.as_str(), state.as_str())))
+            }
+            PaymentChange::Other => ("other", None, None),
+            PaymentChange::Unreadable => ("unreadable", None, None),
+        };
+        let (about_id, about_state) = about.unzip();
+        Self {
+            provider: event.provider.as_str(),
+            event_id: event.event_id.as_str(),
+            event_type: event.event_type.as_str(),
+            payment_id: event.payment_id.as_ref().map(PaymentId::as_str),
+            show_id: event.booking_id.map(|id| id.show_id().get()),
+            booking_id: event.booking_id.map(|id| id.uuid()),
+            occurred_at: event.occurred_at,
+            change,
+            amount_minor: money.map(|money| money.minor()),
+            currency: money.map(|money| money.currency().as_str()),
+            about_id,
+            about_state,
+            max_seats: limits.max_seats,
+            address_allowance: limits.address_allowance,
+            partner_allowance: limits.partner_allowance,
+        }
+    }
+
+    /// `$1` to `$15`.
+    pub(super) fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
+            &self.provider,
+            &self.event_id,
+            &self.event_type,
+            &self.payment_id,
+            &self.show_id,
+            &self.booking_id,
+            &self.occurred_at,
+            &self.change,
+            &self.amount_minor,
+            &self.currency,
+            &self.about_id,
+            &self.about_state,
+            &self.max_seats,
+            &self.address_allowance,
+            &self.partner_allowance,
+        ]
     }
 }
 
@@ -104,6 +179,8 @@ pub(super) fn read(row: &Row) -> Result<Recorded, Error> {
         ("refund_due", Some(reason)) => {
             reason.parse().map(Recorded::RefundDue).map_err(|e| Error::Internal(format!("{reason}: {e}").into()))
         }
+        ("unclaimed", None) => Ok(Recorded::Unclaimed),
+        ("disputed", None) => Ok(Recorded::Disputed),
         ("refunded", None) => Ok(Recorded::Refunded),
         ("kept", None) => Ok(Recorded::Kept),
         (outcome, reason) => Err(Error::Internal(format!("an event's outcome is {outcome}, {reason:?}").into())),

@@ -2,9 +2,14 @@
 --
 -- $1 provider text, $2 event_id text, $3 type text, $4 payment_id text or NULL,
 -- $5 show_id bigint and $6 booking_id uuid, or both NULL, $7 occurred_at timestamptz,
--- $8 change text, $9 amount_minor bigint and $10 currency text, or both NULL, $11 payload text
+-- $8 change text, $9 amount_minor bigint and $10 currency text, or both NULL,
+-- $11 about_id text and $12 about_state text (of a refund or dispute), or both NULL,
+-- $13 max_seats integer (what a holder may have in all unless the show says otherwise), $14 address_allowance integer and
+-- $15 partner_allowance integer (how many holders an address or an API key counts for), $16 payload text
 --
--- Locks: the event's key, then the payment, then its booking, then pools of its show; see the function record_payment
--- of the sixth migration, which decides.
--- Outcomes: one row: outcome (repeated, confirmed, refund_due, refunded or kept), reason (of a refund that is due).
-SELECT outcome, reason FROM record_payment($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+-- Locks: for a success after the hold the holder of the show; then the payments of the booking, the payment, its booking, pools
+-- of its show; see the function record_payment_event of the migrations, which decides.
+-- Outcomes: one row: outcome (repeated, confirmed, refund_due, refunded, unclaimed, disputed or kept), reason (of a refund that
+-- is due).
+SELECT outcome, reason
+FROM record_payment_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $16, $13, $14, $15)

@@ -3,18 +3,18 @@
 use tokio_postgres::types::Type;
 
 use super::{
-    record_payment::{Recorded, TYPES, columns, read},
+    record_payment::{Columns, Recorded, TYPES, read},
     row,
 };
 use crate::{
     Error,
-    db::{Db, Repeat, Statement, Values},
-    model::{EventId, KeptEvent, Money, Payload, PaymentEvent, PaymentId, Provider},
+    db::{Db, Repeat, Statement},
+    model::{EventId, HolderLimits, KeptEvent, Payload, PaymentEvent, Provider},
 };
 
 static GET_EVENT: Statement = Statement { sql: include_str!("get_event.sql"), types: &[Type::TEXT, Type::TEXT] };
 
-static REPLAY_PAYMENT: Statement = Statement { sql: include_str!("replay_payment.sql"), types: TYPES.split_at(10).0 };
+static REPLAY_PAYMENT: Statement = Statement { sql: include_str!("replay_payment.sql"), types: TYPES.split_at(15).0 };
 
 /// An event of the inbox, and what was kept of its body.
 ///
@@ -30,27 +30,14 @@ pub async fn get_event(db: &Db, provider: Provider, id: &EventId) -> Result<(Kep
 
 /// Gives an event of the inbox that was not understood this meaning, and does what follows from it as
 /// [`record_payment`](super::record_payment) would have; once: an event that is understood already is
-/// [`Recorded::Repeated`]. The payload in the inbox stays as it is.
+/// [`Recorded::Repeated`]. The payload in the inbox stays as it is, unless the payment names no booking.
 ///
 /// Locks the event, then as `record_payment`. One round trip.
 ///
 /// # Errors
 /// [`Error::EventNotFound`]
-pub async fn replay_payment(db: &Db, event: &PaymentEvent) -> Result<Recorded, Error> {
-    let (change, amount) = columns(&event.change);
-    let values: Values<'_> = &[
-        &event.provider.as_str(),
-        &event.event_id.as_str(),
-        &event.event_type.as_str(),
-        &event.payment_id.as_ref().map(PaymentId::as_str),
-        &event.booking_id.map(|id| id.show_id().get()),
-        &event.booking_id.map(|id| id.uuid()),
-        &event.occurred_at,
-        &change,
-        &amount.map(Money::minor),
-        &amount.map(|money| money.currency().as_str()),
-    ];
-    let rows = db.run(&REPLAY_PAYMENT, values, Repeat::Safe).await?;
+pub async fn replay_payment(db: &Db, event: &PaymentEvent, limits: &HolderLimits) -> Result<Recorded, Error> {
+    let rows = db.run(&REPLAY_PAYMENT, &Columns::of(event, limits).values(), Repeat::Safe).await?;
     let row = row::only(&rows)?;
     if row::get::<Option<&str>>(row, "outcome")?.is_none() {
         return Err(Error::EventNotFound);

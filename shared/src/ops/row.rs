@@ -1,5 +1,6 @@
 //! Rows to values.
 
+use serde::de::DeserializeOwned;
 use tokio_postgres::{Row, types::FromSql};
 
 use crate::{
@@ -63,7 +64,7 @@ pub(super) fn show(row: &Row) -> Result<Show, Error> {
     })
 }
 
-/// The payment in a row with the columns of `payments`.
+/// The payment in a row with the columns of `payments` and of the function `payment_report`.
 pub(super) fn payment(row: &Row) -> Result<Payment, Error> {
     let show_id: Option<i64> = get(row, "show_id")?;
     let booking_id = show_id.zip(get(row, "booking_id")?);
@@ -72,8 +73,12 @@ pub(super) fn payment(row: &Row) -> Result<Payment, Error> {
         payment_id: PaymentId::try_from(get::<&str>(row, "payment_id")?).map_err(unknown)?,
         booking_id: booking_id.map(|(show_id, id)| BookingId::from_row(ShowId::from_row(show_id), id)),
         amount: money(row, "amount_minor")?,
-        state: get::<&str>(row, "state")?.parse().map_err(unknown)?,
+        state: get::<&str>(row, "shown_state")?.parse().map_err(unknown)?,
         reason: get::<Option<&str>>(row, "reason")?.map(str::parse).transpose().map_err(unknown)?,
+        refunded_minor: get(row, "refunded_minor")?,
+        refund_due_minor: get(row, "refund_due_minor")?,
+        refunds: json(row, "refunds")?,
+        disputes: json(row, "disputes")?,
         created_at: get(row, "created_at")?,
         updated_at: get(row, "updated_at")?,
     })
@@ -96,6 +101,11 @@ pub(super) fn event(row: &Row) -> Result<KeptEvent, Error> {
         received_at: get(row, "received_at")?,
         is_cut: get(row, "is_cut")?,
     })
+}
+
+/// The value of a column that has JSON as text.
+fn json<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, Error> {
+    serde_json::from_str(get(row, column)?).map_err(|e| Error::Internal(e.into()))
 }
 
 /// The provider in a row.

@@ -1,4 +1,4 @@
-//! Mark a refund that was due as given back.
+//! Mark what is due of a payment as given back.
 
 use tokio_postgres::types::Type;
 
@@ -6,7 +6,7 @@ use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement},
-    model::{Payment, PaymentId, PaymentState, Provider},
+    model::{Payment, PaymentId, Provider},
 };
 
 static SETTLE_PAYMENT: Statement =
@@ -21,20 +21,19 @@ pub struct SettledPayment {
     pub changed: bool,
 }
 
-/// Marks a payment whose refund is due as refunded: an operator gave the money back. Repeating it is the same answer,
-/// and so is the provider's own event that says it.
+/// Marks all that is due of a payment as given back: an operator did it. One that bought nothing is refunded then; one that
+/// confirmed a booking stays confirmed, and what failed to go back of it is no longer due. Repeating it is the same answer, and
+/// so is the provider's own event that says it.
 ///
 /// Locks the payment. One round trip.
 ///
 /// # Errors
-/// [`Error::PaymentNotFound`]; [`Error::PaymentNotDue`] if its success is not known or it has confirmed a booking.
+/// [`Error::PaymentNotFound`]; [`Error::PaymentNotDue`] if nothing of it is due and no call has settled it.
 pub async fn settle_payment(db: &Db, provider: Provider, payment_id: &PaymentId) -> Result<SettledPayment, Error> {
     let rows = db.run(&SETTLE_PAYMENT, &[&provider.as_str(), &payment_id.as_str()], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::PaymentNotFound)?;
-    let payment = row::payment(row)?;
-    match payment.state() {
-        PaymentState::Refunded => Ok(SettledPayment { payment, changed: row::get(row, "changed")? }),
-        PaymentState::Pending | PaymentState::Failed | PaymentState::Confirmed => Err(Error::PaymentNotDue),
-        PaymentState::RefundDue => Err(Error::Internal("a refund that was due was not settled".into())),
+    if !row::get::<bool>(row, "settled")? {
+        return Err(Error::PaymentNotDue);
     }
+    Ok(SettledPayment { payment: row::payment(row)?, changed: row::get(row, "changed")? })
 }

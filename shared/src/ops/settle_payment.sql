@@ -1,23 +1,14 @@
--- Marks a refund that is due as given back.
+-- Marks all that is due of a payment as given back.
 --
 -- $1 provider text, $2 payment_id text
 --
--- Locks: the payment.
--- Outcomes: no row: no such payment. Else the payment as it is now, and changed: whether this call settled it.
-WITH locked AS MATERIALIZED (
-    SELECT * FROM payments WHERE provider = $1 AND payment_id = $2 FOR UPDATE
-), settled AS (
-    UPDATE payments
-    SET state = 'refunded', refund_told_at = clock_timestamp(), updated_at = clock_timestamp()
-    FROM locked
-    WHERE payments.provider = locked.provider AND payments.payment_id = locked.payment_id
-        AND locked.state = 'refund_due'
-    RETURNING payments.*
-)
-SELECT provider, payment_id, show_id, booking_id, amount_minor, currency, state, reason, created_at, updated_at,
-    true AS changed
-FROM settled
-UNION ALL
-SELECT provider, payment_id, show_id, booking_id, amount_minor, currency, state, reason, created_at, updated_at, false
-FROM locked
-WHERE NOT EXISTS (SELECT FROM settled)
+-- Locks: the payment; see the function settle_payment of the migrations.
+-- Outcomes: no row: no such payment. Else the payment as it is now, with what payment_report says; changed: whether this call
+-- settled it; settled: whether this call or an earlier one did.
+SELECT (settled.payment).provider, (settled.payment).payment_id, (settled.payment).show_id, (settled.payment).booking_id,
+    (settled.payment).amount_minor, (settled.payment).currency, (settled.payment).reason, (settled.payment).created_at,
+    (settled.payment).updated_at, report.shown_state, report.refunded_minor, report.refund_due_minor, report.refunds,
+    report.disputes, settled.changed,
+    (settled.payment).state = 'refunded' OR (settled.payment).settled_at IS NOT NULL AS settled
+FROM settle_payment($1, $2) AS settled
+CROSS JOIN LATERAL payment_report(settled.payment) AS report

@@ -67,6 +67,41 @@ async fn stripes_payment_confirms_and_its_refund_gives_the_seats_back() {
     assert_eq!(database.sound_seats(show_id).await, Seats { total: 5, free: 5, pending: 0, confirmed: 0 });
 }
 
+/// A buyer pays in dollars what costs 50 euros: Stripe's payment intent says only the dollars, its session says both.
+#[tokio::test]
+async fn a_buyer_pays_in_his_own_currency() {
+    let api = Api::connect();
+    let show_id = priced_show(&api, 5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let (id, payment_id) = (hold(&api, show_id).await, unique("pi"));
+    let mut intent = stripe_paid(&id, &payment_id, 5480);
+    intent["data"]["object"]["currency"] = json!("usd");
+    let conversion =
+        json!({"amount_subtotal": 5000, "amount_total": 5000, "fx_rate": "1.096", "source_currency": "eur"});
+    let session = json!({"id": unique("evt"), "object": "event", "type": "checkout.session.completed",
+        "created": 1_795_375_900, "livemode": false, "data": {"object": {"id": unique("cs"), "object": "checkout.session",
+            "mode": "payment", "payment_intent": payment_id, "payment_status": "paid", "amount_total": 5480,
+            "currency": "usd", "currency_conversion": conversion, "client_reference_id": id}}});
+    api.send(stripe(&intent)).await.expect(200);
+    assert_eq!(api.send(stripe(&session)).await.expect(200)["outcome"], "confirmed");
+    assert_eq!(booking(&api, &id).await["status"], "CONFIRMED");
+}
+
+/// The local cloud takes test mode, and nobody's events but its own.
+#[tokio::test]
+async fn an_event_of_real_money_or_of_another_merchant_is_ignored() {
+    let api = Api::connect();
+    let show_id = priced_show(&api, 5).await;
+    let _kept = Database::keep_holds(show_id).await;
+    let id = hold(&api, show_id).await;
+    for (member, value) in [("livemode", json!(true)), ("account", json!("acct_other"))] {
+        let mut paid = stripe_paid(&id, &unique("pi"), 5000);
+        paid[member] = value;
+        assert_eq!(api.send(stripe(&paid)).await.expect(200)["outcome"], "ignored", "{member}");
+    }
+    assert_eq!(booking(&api, &id).await["status"], "PENDING");
+}
+
 #[tokio::test]
 async fn standard_webhooks_confirm() {
     let api = Api::connect();

@@ -1,0 +1,90 @@
+//! Which part of what a buyer paid is for the booking.
+//!
+//! A booking has a price, and Stripe's amounts may have more in them, or be in the buyer's currency:
+//!
+//! | amount | is for the booking |
+//! |---|---|
+//! | shipping, a tip | no: they are on top of every price |
+//! | tax | perhaps: Stripe tells how much it is, and not whether the shop's price had it in it. Both are readings |
+//! | a discount | no: what was not paid pays nothing |
+//! | an amount in the buyer's currency (`presentment_details`) | no: the amount beside it is in the shop's |
+//! | a session of before 2025-03-31 in the buyer's currency | no: its `currency_conversion` has the amount in the shop's |
+//!
+//! The readings go to the database, which knows the price: one of them must be it, to the last unit. Nothing is converted and
+//! nothing rounded.
+
+use boxoffice_shared::model::{Money, PaymentChange};
+use serde_json::Value;
+
+use super::json::money;
+
+/// What a payment intent says when it succeeded. A tip is paid at a terminal; tax and shipping are known where the shop told
+/// Stripe of them (`amount_details`).
+pub(super) fn of_intent(intent: &Value) -> Option<PaymentChange> {
+    let details = &intent["amount_details"];
+    let extras = Extras {
+        on_top: part(&details["tip"]["amount"])?.checked_add(part(&details["shipping"]["amount"])?)?,
+        tax: part(&details["tax"]["total_tax_amount"])?,
+    };
+    succeeded(money(&intent["amount_received"], &intent["currency"])?, extras)
+}
+
+/// What a checkout session says when it is paid, or when there was nothing to pay.
+pub(super) fn of_session(session: &Value) -> Option<PaymentChange> {
+    let details = &session["total_details"];
+    let shipping = part(&details["amount_shipping"])?;
+    let received = money(&session["amount_total"], &session["currency"])?;
+    let conversion = &session["currency_conversion"];
+    if conversion.is_null() {
+        return succeeded(received, Extras { on_top: shipping, tax: part(&details["amount_tax"])? });
+    }
+    // Its subtotal is before discounts, tax and shipping, its total after all of them, and the parts between are told in the
+    // buyer's currency only.
+    let currency = &conversion["source_currency"];
+    let (total, subtotal) = (money(&conversion["amount_total"], currency)?, &conversion["amount_subtotal"]);
+    let mut prices = Vec::new();
+    if shipping == 0 {
+        prices.push(total.clone());
+    }
+    if part(&details["amount_discount"])? == 0 && !subtotal.is_null() {
+        prices.push(money(subtotal, currency)?);
+    }
+    if prices.is_empty() {
+        prices.push(total);
+    }
+    Some(for_booking(received, prices))
+}
+
+/// What a charge without a payment intent says: what was captured, and nothing of its parts.
+pub(super) fn of_charge(charge: &Value) -> Option<PaymentChange> {
+    let amount = if charge["amount_captured"].is_null() { &charge["amount"] } else { &charge["amount_captured"] };
+    Some(PaymentChange::Succeeded(money(amount, &charge["currency"])?))
+}
+
+/// Minor units that are in an amount and not of its price.
+struct Extras {
+    on_top: i64,
+    tax: i64,
+}
+
+fn succeeded(received: Money, extras: Extras) -> Option<PaymentChange> {
+    let currency = received.currency().as_str();
+    let with_tax = Money::new(received.minor().checked_sub(extras.on_top)?, currency).ok()?;
+    let without = Money::new(with_tax.minor().checked_sub(extras.tax)?, currency).ok()?;
+    Some(for_booking(received, vec![with_tax, without]))
+}
+
+/// The plain change where what arrived is what it pays: as every version has written it into the queue.
+fn for_booking(received: Money, mut prices: Vec<Money>) -> PaymentChange {
+    prices.dedup();
+    if prices == [received.clone()] {
+        PaymentChange::Succeeded(received)
+    } else {
+        PaymentChange::SucceededFor { received, prices }
+    }
+}
+
+/// A part of an amount, nothing where it is not told. Stripe's older versions write an empty object for no tip.
+fn part(minor: &Value) -> Option<i64> {
+    if minor.is_null() { Some(0) } else { minor.as_i64().filter(|minor| *minor >= 0) }
+}
