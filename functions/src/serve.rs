@@ -11,6 +11,7 @@ use boxoffice_shared::{
     Error,
     config::{Environment, Reader},
     db::Db,
+    deadline,
     error::Cause,
     logging,
     metrics::Counter,
@@ -31,7 +32,7 @@ pub trait Handler: Clone + Send + Sync + Sized + 'static {
     /// The environment is not usable; the message names every fault.
     fn start() -> impl Future<Output = Result<Self, Cause>> + Send;
 
-    /// Answers a request of somebody who may make it.
+    /// Answers a request of somebody who may make it, within the time that Lambda and the gateway give it (see [`deadline`]).
     ///
     /// # Errors
     /// Why it was not done.
@@ -62,7 +63,12 @@ pub async fn serve<H: Handler>() -> ExitCode {
     let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = handler.clone();
         // Always `Ok`: an `Err` would be an invocation error, and the client would not see the problem document.
-        async move { Ok::<_, lambda_runtime::Error>(answer(&handler, event.payload.get()).await) }
+        async move {
+            let deadline = deadline::of_request(event.context.deadline());
+            // Boxed: the future is so deep that the compiler would not lay it out with those around it.
+            let answer = deadline::within(deadline, Box::pin(answer(&handler, event.payload.get()))).await;
+            Ok::<_, lambda_runtime::Error>(answer)
+        }
     });
     match Runtime::new(service).layer(finishing).layer(TracingLayer::new()).run_concurrent().await {
         Ok(()) => ExitCode::SUCCESS,

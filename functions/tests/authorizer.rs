@@ -1,9 +1,12 @@
 //! The real authorizer under a Lambda runtime, asked as API Gateway asks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use std::time::Duration;
+
 use boxoffice_testkit::{
     issuer::{Issuer, Key},
     lambda::{Instance, InvokeError},
+    sqs::BlackHole,
 };
 use serde_json::{Value, json};
 
@@ -181,6 +184,19 @@ async fn an_issuer_that_cannot_be_reached_is_not_the_callers_fault() {
     // Its keys are kept: when it is down again, nobody notices.
     issuer.fail();
     assert!(instance.invoke(&good).await.is_ok());
+}
+
+/// It is told that the keys cannot be read, and not that the function took too long.
+#[tokio::test]
+async fn a_silent_issuer_is_told_of_before_the_functions_time_is_up() {
+    let (issuer, silent) = (Issuer::start().await, BlackHole::start().await);
+    let builder = Instance::builder(AUTHORIZE)
+        .env("OIDC_ISSUER", silent.endpoint())
+        .env("OIDC_AUDIENCE", AUDIENCE)
+        .timeout(Duration::from_millis(1500));
+    let instance = builder.start().await;
+    instance.ready().await.unwrap();
+    unavailable(&instance, &with_token(CREATE, &issuer.ed.token(&issuer.claims(AUDIENCE, "shows:write")))).await;
 }
 
 #[tokio::test]

@@ -136,6 +136,49 @@ async fn a_database_that_is_down_is_503_and_is_found_again() {
     assert_invariants(&client).await;
 }
 
+/// Whatever the time of the function is: what it waits for ends before.
+#[tokio::test]
+async fn a_silent_database_is_503_before_the_functions_time_is_up() {
+    let database = Database::create().await;
+    show(&database).await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let proxy = Proxy::to_port(database.port()).await;
+    let url = database.url_at(proxy.port(), "disable");
+    for seconds in [2, 4, 8] {
+        let builder = book(&url, &queue.endpoint(), &queue.queue_url()).timeout(Duration::from_secs(seconds));
+        let instance = ready(builder).await;
+        proxy.freeze();
+        let answer = call(&instance, &booking(2, &[])).await;
+        assert_eq!((answer.status, answer.problem()), (503, "unavailable"), "{seconds} s");
+        proxy.cut();
+        proxy.resume();
+        assert_eq!(call(&instance, &booking(2, &[])).await.status, 201);
+    }
+}
+
+/// A server that lost a library, a disk that is full: 503, and the next request has a connection that can.
+#[tokio::test]
+async fn a_server_that_cannot_is_503_and_found_again() {
+    let database = Database::create().await;
+    show(&database).await;
+    let owner = database.admin_client().await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let instance = ready(book(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
+    for state in ["58P01", "XX000", "53100", "57P01", "25006"] {
+        let gone = format!(
+            "CREATE OR REPLACE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$;
+             CREATE TRIGGER gone BEFORE INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION gone()"
+        );
+        owner.batch_execute(&gone).await.unwrap();
+        let answer = call(&instance, &booking(1, &[])).await;
+        assert_eq!((answer.status, answer.problem(), answer.header("retry-after")), (503, "unavailable", Some("2")));
+        owner.batch_execute("DROP TRIGGER gone ON bookings").await.unwrap();
+        assert_eq!(call(&instance, &booking(1, &[])).await.status, 201, "{state}");
+    }
+    assert_invariants(&owner).await;
+}
+
 #[tokio::test]
 async fn a_lock_that_is_not_had_is_503_and_says_so() {
     let database = Database::create().await;

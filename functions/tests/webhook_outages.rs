@@ -149,6 +149,37 @@ async fn a_database_and_a_queue_that_are_silent_are_answered_in_time() {
     assert!(since.elapsed() < common::TIMEOUT, "{:?}", since.elapsed());
 }
 
+/// The database, the queue and what the function waits for before them: it has a third of the time that they may take, and
+/// answers before it is up.
+#[tokio::test]
+async fn all_that_it_waits_for_together_ends_by_its_own_deadline() {
+    let scene = Scene::new().await;
+    let proxy = Proxy::to_port(scene.database.port()).await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let silent = BlackHole::start().await;
+    let url = scene.database.url_at(proxy.port(), "disable");
+    let short = Duration::from_secs(6);
+    let event = stripe(&scene.paid(1));
+    // The queue takes it: the time for it is spared, however long the database would be waited for.
+    let instance = ready(confirm(&url, &queue.endpoint(), &queue.queue_url()).timeout(short)).await;
+    proxy.freeze();
+    assert_eq!(call(&instance, &event).await.body["outcome"], "queued");
+    // It says no word either.
+    proxy.resume();
+    let instance = ready(confirm(&url, &silent.endpoint(), &silent.queue_url()).timeout(short)).await;
+    proxy.freeze();
+    let answer = call(&instance, &event).await;
+    assert_eq!((answer.status, answer.problem()), (503, "unavailable"));
+    // Nor do the secrets.
+    let builder = confirm(&url, &silent.endpoint(), &silent.queue_url()).env("STRIPE_WEBHOOK_SECRETS", "");
+    let arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:webhooks-AbCdEf";
+    proxy.resume();
+    let instance = ready(builder.env("STRIPE_WEBHOOK_SECRET_ARN", arn).timeout(Duration::from_millis(1500))).await;
+    proxy.freeze();
+    let answer = call(&instance, &event).await;
+    assert_eq!((answer.status, answer.problem()), (503, "unavailable"));
+}
+
 #[tokio::test]
 async fn a_queue_that_refuses_is_not_asked_while_the_database_is_there() {
     let scene = Scene::new().await;

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use native_tls::TlsConnector;
 use tokio::time::timeout;
 
-use crate::{aws::http_client_within, error::Cause, model::Invalid};
+use crate::{aws::http_client_within, deadline, error::Cause, model::Invalid};
 
 /// One answer, from the name's look-up to its last byte. A far server takes half a second, with TLS.
 const WAIT: Duration = Duration::from_secs(2);
@@ -61,7 +61,7 @@ impl Web {
     /// # Errors
     /// There is none in that time and size. A redirection is no document: it could lead anywhere.
     pub async fn get(&self, url: &SafeUrl) -> Result<Bytes, Cause> {
-        let answer = timeout(WAIT, self.read(url)).await;
+        let answer = timeout(deadline::bound(WAIT), self.read(url)).await;
         answer.unwrap_or_else(|elapsed| Err(elapsed.into())).map_err(|cause| format!("{url}: {cause}").into())
     }
 

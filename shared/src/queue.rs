@@ -14,8 +14,11 @@ use aws_sdk_sqs::{
 };
 use serde::{Deserialize, Serialize};
 
+use tokio::time::timeout;
+
 use crate::{
     aws::Aws,
+    deadline,
     error::Cause,
     model::{BookingId, PaymentEvent},
 };
@@ -26,12 +29,17 @@ const MAX_DELAY: u64 = 900;
 /// One attempt at sending. SQS answers in some 10 ms; a buyer waits for this, and the sweep covers a failure.
 const ATTEMPT: Duration = Duration::from_millis(700);
 
-/// One attempt at sending a payment's event. Nothing covers a failure but the provider, which comes again in minutes; and
-/// the two of them end 1.8 s before the 15 s of a Lambda that has spent 10 s on the database.
+/// One attempt at sending a payment's event. Nothing covers a failure but the provider, which comes again in minutes.
 const PAYMENT_ATTEMPT: Duration = Duration::from_millis(1500);
 
 /// Attempts at sending.
 const ATTEMPTS: u32 = 2;
+
+/// To send a payment's event, all attempts and the pause between them together: what is to be left of a request's time for it.
+pub const PAYMENT_SEND: Duration = Duration::from_millis(3100);
+
+/// To send a hold message, likewise.
+const HOLD_SEND: Duration = Duration::from_millis(1500);
 
 /// The longest message, in bytes, with room for what XML cannot have: each of them becomes 3 bytes longer.
 const MAX_MESSAGE: usize = 192 * 1024;
@@ -107,13 +115,8 @@ impl HoldQueue {
     /// The queue did not take it. The sweep expires the hold within a minute of its time.
     pub async fn send(&self, message: HoldMessage, delay: Duration) -> Result<(), Cause> {
         let body = serde_json::to_string(&message)?;
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body)
-            .delay_seconds(delay_seconds(delay))
-            .send()
-            .await?;
+        let sending = self.client.send_message().queue_url(&self.url).message_body(body);
+        timeout(deadline::bound(HOLD_SEND), sending.delay_seconds(delay_seconds(delay)).send()).await??;
         Ok(())
     }
 }
@@ -143,7 +146,8 @@ impl PaymentQueue {
     /// # Errors
     /// The queue did not take it, or may have: the event must come again.
     pub async fn send(&self, event: &PaymentEvent) -> Result<(), Cause> {
-        self.client.send_message().queue_url(&self.url).message_body(payment_message(event)?).send().await?;
+        let message = self.client.send_message().queue_url(&self.url).message_body(payment_message(event)?);
+        timeout(deadline::bound(PAYMENT_SEND), message.send()).await??;
         Ok(())
     }
 }

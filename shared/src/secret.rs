@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::{
     aws::{self, environment},
     config::{Database, DatabaseSource},
+    deadline,
     error::Cause,
 };
 
@@ -46,10 +47,10 @@ pub async fn resolve(source: DatabaseSource, tls: &TlsConnector) -> Result<Datab
 pub async fn read(arn: &str, tls: &TlsConnector) -> Result<String, Cause> {
     let mut failure = Cause::from("no attempt was made");
     for _ in 0..ATTEMPTS {
-        match timeout(ATTEMPT, get_secret_value(arn, tls)).await {
+        match timeout(deadline::bound(ATTEMPT), get_secret_value(arn, tls)).await {
             Ok(Ok(text)) => return Ok(text),
             Ok(Err(cause)) => failure = cause,
-            Err(_) => failure = format!("Secrets Manager did not answer within {ATTEMPT:?}").into(),
+            Err(_) => failure = "Secrets Manager did not answer in time".into(),
         }
     }
     Err(format!("the secret {arn} cannot be read: {failure}").into())

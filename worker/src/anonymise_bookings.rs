@@ -6,6 +6,7 @@ use boxoffice_shared::{
     Error,
     config::{Environment, Reader},
     db::Db,
+    deadline,
     error::Cause,
     metrics::Counter,
     model::Retention,
@@ -22,6 +23,9 @@ const BUDGET: Duration = Duration::from_secs(35);
 
 /// For how long of that batches of payloads are begun, so that neither kind keeps the other from its turn.
 const PAYLOADS_BUDGET: Duration = Duration::from_secs(15);
+
+/// What must be left of the function's own time for a batch to be begun, should it be shorter than the template's.
+const ENOUGH: Duration = Duration::from_secs(5);
 
 /// The Lambda behind the hourly schedule.
 #[derive(Clone, Debug)]
@@ -74,7 +78,7 @@ impl AnonymiseBookings {
     async fn run(&self, retention: Retention, begun: Instant, report: &mut Report) -> Result<(), Error> {
         self.empty_payloads(retention, begun, report).await?;
         let (mut after, mut failed) = (None, None);
-        while begun.elapsed() < BUDGET
+        while has_time(begun, BUDGET)
             && let Some(show) = ops::due_show(&self.db, retention, after).await?
         {
             after = Some(show);
@@ -92,7 +96,7 @@ impl AnonymiseBookings {
     }
 
     async fn empty_payloads(&self, retention: Retention, begun: Instant, report: &mut Report) -> Result<(), Error> {
-        while begun.elapsed() < PAYLOADS_BUDGET {
+        while has_time(begun, PAYLOADS_BUDGET) {
             let batch = ops::empty_payloads(&self.db, retention).await?;
             report.payloads += batch;
             if batch < ops::MAX_PAYLOADS.into() {
@@ -105,7 +109,7 @@ impl AnonymiseBookings {
     /// Goes through one show, a page at a time, and marks it if nothing of it is left.
     async fn anonymise(&self, show: DueShow, begun: Instant, report: &mut Report) -> Result<(), Error> {
         let (mut after, mut left) = (None, 0);
-        while begun.elapsed() < BUDGET {
+        while has_time(begun, BUDGET) {
             let page = ops::anonymise_bookings(&self.db, show, after).await?;
             report.bookings += page.bookings;
             left += page.left;
@@ -123,4 +127,8 @@ impl AnonymiseBookings {
         }
         Ok(())
     }
+}
+
+fn has_time(begun: Instant, budget: Duration) -> bool {
+    begun.elapsed() < budget && deadline::has(ENOUGH)
 }

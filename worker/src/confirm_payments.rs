@@ -1,8 +1,6 @@
 //! Does what payment events ask for that the database could not take when they came.
 
-use std::time::{Duration, Instant};
-
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boxoffice_shared::{
     Error,
     config::{Environment, Reader},
@@ -16,12 +14,9 @@ use boxoffice_shared::{
 };
 
 use crate::{
-    batch::{again, poison},
+    batch::{Turns, again, read},
     run::Worker,
 };
-
-/// For how long events of a batch are begun: the Lambda's 30 s, less one event and its repetitions (10 s), and some.
-const BUDGET: Duration = Duration::from_secs(18);
 
 /// The Lambda behind the payments queue.
 #[derive(Clone, Debug)]
@@ -48,20 +43,14 @@ impl Worker for ConfirmPayments {
     /// Each event is a transaction of its own. The messages after one that found no database are not tried: it would be
     /// the same for them, and time runs.
     async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, Error> {
-        let begun = Instant::now();
-        let mut failed = Vec::new();
-        let mut reachable = true;
-        for message in event.records {
-            match read(&message) {
-                None => failed.push(poison(message)),
-                Some(event) if reachable && begun.elapsed() < BUDGET => {
-                    if let Err(error) = self.record(&event).await {
-                        reachable = !error.is_outage();
-                        failed.push(message.message_id.unwrap_or_default());
-                    }
-                }
-                Some(_) => failed.push(message.message_id.unwrap_or_default()),
+        let (events, mut failed) = read(event, |message| read_payment_message(message.body.as_deref()?));
+        let mut turns = Turns::default();
+        for (message_id, event) in events {
+            if turns.go_on() {
+                let Err(error) = self.record(&event).await else { continue };
+                turns.failed(&error);
             }
+            failed.push(message_id);
         }
         Ok(again(failed))
     }
@@ -83,8 +72,4 @@ impl ConfirmPayments {
             }
         }
     }
-}
-
-fn read(message: &SqsMessage) -> Option<PaymentEvent> {
-    read_payment_message(message.body.as_deref()?)
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boxoffice_shared::{
     Error, aws,
     config::{Environment, Reader},
@@ -20,7 +20,7 @@ use boxoffice_shared::{
 };
 
 use crate::{
-    batch::{again, poison},
+    batch::{Turns, again, read},
     run::Worker,
 };
 
@@ -31,6 +31,13 @@ type Outcomes = BTreeMap<BookingId, ExpireOutcome>;
 pub struct ExpireHolds {
     db: Db,
     queue: HoldQueue,
+}
+
+/// The messages about one booking: SQS delivers at least once.
+struct Messages {
+    ids: Vec<String>,
+    /// The one that was sent back most often.
+    latest: HoldMessage,
 }
 
 impl Worker for ExpireHolds {
@@ -49,33 +56,30 @@ impl Worker for ExpireHolds {
     /// Expires what is due, sends back what is not, and reports the messages that could not be dealt with: those alone
     /// are delivered again, and in the end put into the dead-letter queue.
     ///
-    /// If the database cannot be reached all messages fail.
+    /// If the database cannot be reached all messages are reported, after one attempt for all of them.
     async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, Error> {
-        let mut failed = Vec::new();
-        // Several messages may be about one booking: SQS delivers at least once.
-        let mut messages: BTreeMap<BookingId, Vec<String>> = BTreeMap::new();
-        let mut latest: BTreeMap<BookingId, HoldMessage> = BTreeMap::new();
-        for message in event.records {
-            match read(&message) {
-                Some(hold) => {
-                    let known = latest.entry(hold.booking_id).or_insert(hold);
-                    *known = hold.later(*known);
-                    messages.entry(hold.booking_id).or_default().push(message.message_id.unwrap_or_default());
-                }
-                None => failed.push(poison(message)),
-            }
+        let (ours, mut failed) = read(event, |message| HoldMessage::read(message.body.as_deref()?));
+        let mut messages: BTreeMap<BookingId, Messages> = BTreeMap::new();
+        for (message_id, message) in ours {
+            let first = Messages { ids: Vec::new(), latest: message };
+            let messages = messages.entry(message.booking_id).or_insert(first);
+            messages.ids.push(message_id);
+            messages.latest = messages.latest.later(message);
         }
-        let (outcomes, stuck) = self.expire(messages.keys().copied().collect()).await?;
+        if messages.is_empty() {
+            return Ok(again(failed));
+        }
+        let (outcomes, stuck) = self.expire(messages.keys().copied().collect()).await;
         for id in stuck {
-            failed.extend(messages.remove(&id).unwrap_or_default());
+            failed.extend(messages.remove(&id).map(|messages| messages.ids).unwrap_or_default());
         }
         let expired = outcomes.values().filter(|outcome| **outcome == ExpireOutcome::Expired).count();
         Counter::Expired.add(expired as u64);
         for (id, outcome) in outcomes {
-            let message = latest.get(&id).copied().unwrap_or(HoldMessage::first(id));
-            if let Err(cause) = self.follow_up(message, outcome).await {
+            let Some(messages) = messages.remove(&id) else { continue };
+            if let Err(cause) = self.follow_up(messages.latest, outcome).await {
                 tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent back; it will be redelivered");
-                failed.extend(messages.remove(&id).unwrap_or_default());
+                failed.extend(messages.ids);
             }
         }
         Ok(again(failed))
@@ -84,28 +88,43 @@ impl Worker for ExpireHolds {
 
 impl ExpireHolds {
     /// Expires the batch, or each of it by itself if one of them holds up the others: a row that is locked for too long,
-    /// a show that is damaged. Gives the outcomes, and those that failed.
-    async fn expire(&self, ids: BTreeSet<BookingId>) -> Result<(Outcomes, Vec<BookingId>), Error> {
+    /// a show that is damaged. Gives the outcomes, and those that failed or were not tried: without the database, or when
+    /// the time is up, none is.
+    async fn expire(&self, ids: BTreeSet<BookingId>) -> (Outcomes, Vec<BookingId>) {
+        let mut turns = Turns::default();
         match ops::expire(&self.db, &ids).await {
-            Ok(outcomes) => return Ok((outcomes, Vec::new())),
-            Err(error) if error.is_outage() => return Err(error),
-            Err(error) if ids.len() == 1 => return Err(error),
+            Ok(outcomes) => return (outcomes, Vec::new()),
             Err(error) => {
-                tracing::warn!(cause = ?error.source(), "a batch failed as one; each hold is tried by itself: {error}");
+                let cause = error.source();
+                turns.failed(&error);
+                if ids.len() == 1 || !turns.go_on() {
+                    tracing::error!(
+                        holds = ids.len(),
+                        ?cause,
+                        "holds were not expired; their messages come again: {error}"
+                    );
+                    return (Outcomes::new(), ids.into_iter().collect());
+                }
+                tracing::warn!(?cause, "a batch failed as one; each hold is tried by itself: {error}");
             }
         }
         let (mut outcomes, mut stuck) = (Outcomes::new(), Vec::new());
         // Ten at most, each 2 s at most for its lock: within the function's 30 s.
         for id in ids {
+            if !turns.go_on() {
+                stuck.push(id);
+                continue;
+            }
             match ops::expire(&self.db, &BTreeSet::from([id])).await {
                 Ok(outcome) => outcomes.extend(outcome),
                 Err(error) => {
                     tracing::error!(booking_id = %id, cause = ?error.source(), "a hold was not expired: {error}");
+                    turns.failed(&error);
                     stuck.push(id);
                 }
             }
         }
-        Ok((outcomes, stuck))
+        (outcomes, stuck)
     }
 
     /// What is left to do for a booking after the database was asked.
@@ -120,13 +139,9 @@ impl ExpireHolds {
             }
             (ExpireOutcome::Expired | ExpireOutcome::Settled, _) => Ok(()),
             (ExpireOutcome::Unknown, _) => {
-                tracing::info!(booking_id = %id, "a hold message has no booking: it was refused or never made");
+                tracing::info!(booking_id = %id, "a hold message has no booking: it is another database's");
                 Ok(())
             }
         }
     }
-}
-
-fn read(message: &SqsMessage) -> Option<HoldMessage> {
-    HoldMessage::read(message.body.as_deref()?)
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, process::ExitCode};
 
-use boxoffice_shared::{error::Cause, logging};
+use boxoffice_shared::{deadline, error::Cause, logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub trait Worker: Clone + Send + Sync + Sized + 'static {
     /// The environment is not usable; the message names every fault.
     fn start() -> impl Future<Output = Result<Self, Cause>> + Send;
 
-    /// Does the work of one event.
+    /// Does the work of one event, within the time that Lambda gives it (see [`deadline`]).
     ///
     /// # Errors
     /// None of it could be done; the trigger may try again.
@@ -39,7 +39,12 @@ pub async fn run<W: Worker>() -> ExitCode {
     };
     let service = service_fn(move |event: LambdaEvent<Value>| {
         let worker = worker.clone();
-        async move { worker.work(read(event.payload)?).await.map_err(logged) }
+        let deadline = deadline::of_event(event.context.deadline());
+        async move {
+            let event = read(event.payload)?;
+            // Boxed: the future is so deep that the compiler would not lay it out with those around it.
+            deadline::within(deadline, Box::pin(worker.work(event))).await.map_err(logged)
+        }
     });
     match lambda_runtime::run_concurrent(service).await {
         Ok(()) => ExitCode::SUCCESS,

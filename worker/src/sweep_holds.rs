@@ -11,6 +11,7 @@ use boxoffice_shared::{
     Error,
     config::{Environment, Reader},
     db::Db,
+    deadline,
     error::Cause,
     metrics::Counter,
     model::ShowId,
@@ -31,6 +32,9 @@ const CHECK_BUDGET: Duration = Duration::from_secs(2);
 /// A run that has swept for longer than this has no time left to look: one look may take 4 s, and 11 s if the database
 /// falls silent.
 const CHECK_BEFORE: Duration = Duration::from_secs(35);
+
+/// What must be left of the function's own time for a batch or a look to be begun, should it be shorter than the template's.
+const ENOUGH: Duration = Duration::from_secs(5);
 
 /// Shows that one run passes over at most. If more are damaged, what is damaged is not the shows.
 const MAX_PASSED_OVER: usize = 100;
@@ -83,7 +87,7 @@ impl Worker for SweepHolds {
         if swept.expired > 0 {
             tracing::info!(expired = swept.expired, "swept holds whose message had not come");
         }
-        if begun.elapsed() < CHECK_BEFORE {
+        if begun.elapsed() < CHECK_BEFORE && deadline::has(ENOUGH) {
             swept.violations = self.check().await;
         }
         Ok(swept)
@@ -94,7 +98,7 @@ impl SweepHolds {
     /// Sweeps batch after batch until nothing is due or the time is up, and gives the number of holds that were expired.
     async fn sweep(&self, begun: Instant) -> Result<u64, Error> {
         let (mut expired, mut passed_over) = (0, BTreeSet::new());
-        while begun.elapsed() <= BUDGET {
+        while begun.elapsed() <= BUDGET && deadline::has(ENOUGH) {
             let before = (expired, passed_over.len());
             match ops::sweep_except(&self.db, &passed_over).await {
                 Ok(batch) => {
@@ -123,7 +127,7 @@ impl SweepHolds {
     async fn sweep_each(&self, passed_over: &mut BTreeSet<ShowId>, begun: Instant) -> Result<u64, Error> {
         let mut expired = 0;
         for (show, holds) in ops::due(&self.db, passed_over).await? {
-            if begun.elapsed() > BUDGET || passed_over.len() >= MAX_PASSED_OVER {
+            if begun.elapsed() > BUDGET || !deadline::has(ENOUGH) || passed_over.len() >= MAX_PASSED_OVER {
                 break;
             }
             match ops::expire(&self.db, &holds).await {

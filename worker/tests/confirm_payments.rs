@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use boxoffice_shared::model::{Money, PaymentChange, PaymentEvent, Provider, Refund};
 use boxoffice_testkit::{
-    events::sqs_event,
+    events::{delivered_again, sqs_event},
     invariants::assert_invariants,
     lambda::{Instance, InvokeError},
     postgres::{Options, Server, Stop},
@@ -91,6 +91,36 @@ async fn a_batch_is_recorded_and_only_what_cannot_be_read_comes_again() {
     assert_eq!(failures(&work(&instance, &messages).await), ["half", "poison"]);
     assert_eq!(payments(&stage).await.len(), 4);
     assert_invariants(&stage.client).await;
+}
+
+/// Counted when it comes, and not each time that SQS delivers it.
+#[tokio::test]
+async fn a_poison_message_is_counted_once() {
+    let stage = Stage::new().await;
+    let instance = worker(&stage.database.url()).await;
+    let batch = sqs_event(&[("poison", "not ours")]);
+    for count in 1..=5 {
+        assert_eq!(failures(&instance.invoke(&delivered_again(batch.clone(), count)).await.unwrap()), ["poison"]);
+    }
+    assert_eq!(failures(&work(&instance, &[("other", "null")]).await), ["other"]);
+    assert!(instance.logged("other").await);
+    assert_eq!(instance.stdout().matches(r#""PoisonMessage":1"#).count(), 2, "{}", instance.stdout());
+}
+
+/// The function's own time is shorter than what the database may take.
+#[tokio::test]
+async fn a_silent_database_is_reported_before_the_time_is_up() {
+    let stage = Stage::new().await;
+    let proxy = Proxy::to_port(stage.database.port()).await;
+    let url = stage.database.url_at(proxy.port(), "disable");
+    let builder = Instance::builder(CONFIRM_PAYMENTS).env("DATABASE_URL", url).timeout(Duration::from_secs(4));
+    let instance = builder.start().await;
+    instance.ready().await.unwrap();
+    let id = priced(&stage).await;
+    let bodies: Vec<_> = (0..3).map(|number| (number.to_string(), paid(number, &id))).collect();
+    let messages: Vec<_> = bodies.iter().map(|(id, body)| (id.as_str(), body.as_str())).collect();
+    proxy.freeze();
+    assert_eq!(failures(&work(&instance, &messages).await), ["0", "1", "2"]);
 }
 
 #[tokio::test]

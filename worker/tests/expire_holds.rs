@@ -6,10 +6,12 @@ mod common;
 use std::time::Duration;
 
 use boxoffice_testkit::{
-    events::sqs_event,
+    events::{delivered_again, sqs_event},
+    failing_server::{FailingServer, Moment},
     invariants::assert_invariants,
     lambda::{Instance, InvokeError},
     postgres::{Options, Server, Stop},
+    proxy::Proxy,
     sqs::{BlackHole, FixedDelayQueue, Refusing, Sqs},
 };
 use common::{Stage, body, builder, failures, until};
@@ -186,7 +188,7 @@ async fn a_message_that_cannot_be_sent_back_fails_alone() {
     assert_invariants(&stage.client).await;
 }
 
-/// Without the database nothing is known of any message: the invocation fails, and SQS delivers all of them again.
+/// Without the database nothing is known of any message: all of them are reported, and SQS delivers them again.
 #[tokio::test]
 async fn a_database_that_is_down_fails_the_batch_and_is_found_again() {
     let server = Server::start(&Options::fast());
@@ -196,8 +198,7 @@ async fn a_database_that_is_down_fails_the_batch_and_is_found_again() {
     let booking = stage.due().await;
     let batch = sqs_event(&[("one", &body(&booking))]);
     server.stop(Stop::Fast).await;
-    let failed = worker.invoke(&batch).await.unwrap_err();
-    assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
+    assert_eq!(failures(&worker.invoke(&batch).await.unwrap()), ["one"]);
     server.start_again().await;
     // The same instance, with no help.
     let report = worker.invoke(&batch).await.unwrap();
@@ -217,8 +218,84 @@ async fn an_instance_starts_without_a_database() {
     let worker = builder(EXPIRE_HOLDS, &queue.endpoint(), &queue.queue_url()).env("DATABASE_URL", url).start().await;
     worker.ready().await.unwrap();
     let nobody = body("1-019a5b7e-8f00-7abc-8def-0123456789ab");
-    let failed = worker.invoke(&sqs_event(&[("one", &nobody)])).await.unwrap_err();
-    assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
+    assert_eq!(failures(&worker.invoke(&sqs_event(&[("one", &nobody)])).await.unwrap()), ["one"]);
+}
+
+fn nobodies() -> Vec<(String, String)> {
+    (0..10).map(|n| (n.to_string(), body(&format!("1-019a5b7e-8f00-7abc-8def-01234567890{n}")))).collect()
+}
+
+async fn failing_worker(server: &FailingServer) -> Instance {
+    let worker =
+        builder(EXPIRE_HOLDS, "http://127.0.0.1:1", "http://127.0.0.1:1/holds").env("DATABASE_URL", server.url());
+    let worker = worker.start().await;
+    worker.ready().await.unwrap();
+    worker
+}
+
+/// The four attempts of one statement, and not those of ten more.
+#[tokio::test]
+async fn without_the_database_no_hold_is_tried_by_itself() {
+    let server = FailingServer::start().await;
+    let worker = failing_worker(&server).await;
+    let messages = nobodies();
+    let messages: Vec<_> = messages.iter().map(|(id, body)| (id.as_str(), body.as_str())).collect();
+    server.fail(Moment::Execute, "FATAL", "57P01", 1_000);
+    assert_eq!(failures(&worker.invoke(&sqs_event(&messages)).await.unwrap()).len(), 10);
+    assert_eq!(server.failed(), 4);
+}
+
+/// A batch that fails for one of its rows is taken apart; the database goes away at the third of its holds.
+#[tokio::test]
+async fn a_database_that_goes_away_ends_the_batch() {
+    let server = FailingServer::start().await;
+    let worker = failing_worker(&server).await;
+    let messages = nobodies();
+    let messages: Vec<_> = messages.iter().map(|(id, body)| (id.as_str(), body.as_str())).collect();
+    // The batch, and the first two holds by themselves: what is wrong is with them.
+    server.fail(Moment::Execute, "ERROR", "23514", 3);
+    server.then_fail(Moment::Execute, "FATAL", "57P01", 1_000);
+    assert_eq!(failures(&worker.invoke(&sqs_event(&messages)).await.unwrap()).len(), 10);
+    assert_eq!(server.failed(), 3 + 4);
+}
+
+/// The function's own time is shorter than what the database and the queue may take: it is told of in time all the same.
+#[tokio::test]
+async fn what_cannot_be_done_in_time_is_reported_before_the_time_is_up() {
+    let stage = Stage::new().await;
+    let proxy = Proxy::to_port(stage.database.port()).await;
+    let silent = BlackHole::start().await;
+    let worker = builder(EXPIRE_HOLDS, &silent.endpoint(), &silent.queue_url())
+        .env("DATABASE_URL", stage.database.url_at(proxy.port(), "disable"))
+        .timeout(Duration::from_secs(5))
+        .start()
+        .await;
+    worker.ready().await.unwrap();
+    let mut messages = Vec::new();
+    for number in 0..10 {
+        messages.push((number.to_string(), body(&stage.pending(600.0).await)));
+    }
+    let messages: Vec<_> = messages.iter().map(|(id, body)| (id.as_str(), body.as_str())).collect();
+    // A message each of ten that cannot be sent back, 1.5 s each.
+    assert_eq!(failures(&worker.invoke(&sqs_event(&messages)).await.unwrap()).len(), 10);
+    proxy.freeze();
+    assert_eq!(failures(&worker.invoke(&sqs_event(&messages)).await.unwrap()).len(), 10);
+}
+
+/// Counted when it comes, and not each time that SQS delivers it until it is a dead letter.
+#[tokio::test]
+async fn a_poison_message_is_counted_once() {
+    let stage = Stage::new().await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let worker = expire_holds(&stage, &queue).await;
+    let batch = sqs_event(&[("poison", "not ours")]);
+    for count in 1..=5 {
+        assert_eq!(failures(&worker.invoke(&delivered_again(batch.clone(), count)).await.unwrap()), ["poison"]);
+    }
+    // The log line of a message comes before its answer, and this one is counted too.
+    assert_eq!(failures(&worker.invoke(&sqs_event(&[("other", "null")])).await.unwrap()), ["other"]);
+    assert!(worker.logged("other").await);
+    assert_eq!(worker.stdout().matches("\"PoisonMessage\":1").count(), 2, "{}", worker.stdout());
 }
 
 #[tokio::test]

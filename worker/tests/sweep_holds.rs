@@ -3,11 +3,14 @@
 
 mod common;
 
+use std::time::Duration;
+
 use boxoffice_testkit::{
     events::schedule_event,
     invariants::assert_invariants,
     lambda::{Instance, InvokeError},
     postgres::{Options, Server, Stop},
+    proxy::Proxy,
 };
 use common::Stage;
 use serde_json::json;
@@ -132,6 +135,42 @@ async fn a_damaged_show_does_not_hold_up_the_others() {
         .unwrap();
     assert_eq!(worker.invoke(&schedule_event()).await.unwrap()["expired"], 1_200);
     assert_invariants(&stage.client).await;
+}
+
+/// The server says it of one show's rows alone: the others' seats are given back all the same.
+#[tokio::test]
+async fn rows_that_the_server_cannot_read_do_not_hold_up_the_other_shows() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    let due = stage.due().await;
+    let unreadable = "
+        INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
+        VALUES ('Lear', now() + interval '1 day', 2, 10, 1);
+        INSERT INTO seat_pools VALUES (2, 0, 0);
+        INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at)
+        VALUES (2, gen_random_uuid(), 'Ada', 2, 'PENDING', now() - interval '2 hours', now() - interval '1 hour');
+        CREATE FUNCTION unreadable() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'data_corrupted'; END $$;
+        CREATE TRIGGER unreadable BEFORE UPDATE ON seat_pools FOR EACH ROW WHEN (OLD.show_id = 2)
+            EXECUTE FUNCTION unreadable()";
+    stage.client.batch_execute(unreadable).await.unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap()["expired"], 1);
+    assert_eq!(stage.status(&due).await, "FAILED expired");
+    assert!(worker.logged(r#""ShowPassedOver":1"#).await);
+}
+
+/// The function's own time is shorter than what the database may take: the run fails, and is not cut off.
+#[tokio::test]
+async fn a_silent_database_is_told_of_before_the_time_is_up() {
+    let stage = Stage::new().await;
+    let proxy = Proxy::to_port(stage.database.port()).await;
+    let url = stage.database.url_at(proxy.port(), "disable");
+    let builder = Instance::builder(SWEEP_HOLDS).env("DATABASE_URL", url).timeout(Duration::from_secs(6));
+    let worker = builder.start().await;
+    worker.ready().await.unwrap();
+    proxy.freeze();
+    let failed = worker.invoke(&schedule_event()).await.unwrap_err();
+    assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
 }
 
 /// It is no show's fault: what fails fails, and the sweep does not go round for ever.

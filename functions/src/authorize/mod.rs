@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use boxoffice_shared::{
     config::{Environment, Reader},
+    deadline,
     error::Cause,
     fetch::Web,
     logging,
@@ -52,7 +53,8 @@ pub async fn serve() -> ExitCode {
     };
     let service = service_fn(move |event: LambdaEvent<Request>| {
         let authorizer = authorizer.clone();
-        async move { authorizer.answer(event.payload).await.map_err(Failure::reported) }
+        let deadline = deadline::of_request(event.context.deadline());
+        async move { deadline::within(deadline, authorizer.answer(event.payload)).await.map_err(Failure::reported) }
     });
     match lambda_runtime::run_concurrent(service).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,10 +25,11 @@ use boxoffice_shared::{
     Error,
     config::{SecretSource, StripeScope},
     db::Db,
+    deadline,
     metrics::Counter,
     model::{HolderLimits, PaymentChange, PaymentEvent, Provider},
     ops::{self, Recorded},
-    queue::PaymentQueue,
+    queue::{PAYMENT_SEND, PaymentQueue},
 };
 use jiff::Timestamp;
 use native_tls::TlsConnector;
@@ -94,7 +95,8 @@ impl Webhooks {
 
     /// Does what the event asks for, or has it done later.
     async fn take(&self, db: &Db, event: &PaymentEvent) -> Result<&'static str, Problem> {
-        let error = match ops::record_payment(db, event, &self.limits).await {
+        // The queue has its time whatever the database takes of it.
+        let error = match deadline::sparing(PAYMENT_SEND, ops::record_payment(db, event, &self.limits)).await {
             Ok(recorded) => {
                 Counter::count_payment(recorded);
                 return Ok(outcome(recorded));

@@ -111,6 +111,14 @@ pub fn sqs_event(messages: &[(&str, &str)]) -> Value {
     json!({ "Records": messages.iter().map(record).collect::<Vec<_>>() })
 }
 
+/// The batch as it is delivered for the `count`th time.
+pub fn delivered_again(mut event: Value, count: u32) -> Value {
+    for record in event["Records"].as_array_mut().unwrap() {
+        record["attributes"]["ApproximateReceiveCount"] = json!(count.to_string());
+    }
+    event
+}
+
 /// What an EventBridge rule with a schedule sends.
 pub fn schedule_event() -> Value {
     json!({

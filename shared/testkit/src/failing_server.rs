@@ -1,6 +1,7 @@
 //! What looks like a Postgres server without rows, and says an error of any state when it is told to: at the login, to a statement
 //! that is prepared or run, or at the end of a transaction.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -33,7 +34,7 @@ pub struct FailingServer {
 
 #[derive(Default)]
 struct Shared {
-    failure: Mutex<Option<Failure>>,
+    failures: Mutex<VecDeque<Failure>>,
     failed: AtomicU64,
     connections: AtomicU64,
     runs: AtomicU64,
@@ -71,8 +72,14 @@ impl FailingServer {
 
     /// From now on says this error at this moment, so many times. `severity` is `ERROR`, or `FATAL`: then the session ends too.
     pub fn fail(&self, moment: Moment, severity: &'static str, state: &str, times: u64) {
+        self.shared.failures.lock().unwrap().clear();
+        self.then_fail(moment, severity, state, times);
+    }
+
+    /// The same after those that it was told of before.
+    pub fn then_fail(&self, moment: Moment, severity: &'static str, state: &str, times: u64) {
         let failure = Failure { moment, severity, state: state.to_owned(), times };
-        *self.shared.failure.lock().unwrap() = Some(failure);
+        self.shared.failures.lock().unwrap().push_back(failure);
     }
 
     /// How many errors it has said.
@@ -199,8 +206,11 @@ impl Session {
     /// Says the error that was asked for, if this is its moment.
     async fn fails(&mut self, moment: Moment) -> Result<bool, Over> {
         let due = {
-            let mut failure = self.shared.failure.lock().unwrap();
-            failure.as_mut().filter(|failure| failure.moment == moment && failure.times > 0).map(|failure| {
+            let mut failures = self.shared.failures.lock().unwrap();
+            while failures.front().is_some_and(|failure| failure.times == 0) {
+                failures.pop_front();
+            }
+            failures.front_mut().filter(|failure| failure.moment == moment).map(|failure| {
                 failure.times -= 1;
                 (failure.severity, failure.state.clone())
             })
