@@ -66,6 +66,7 @@ pub mod metrics;
 pub mod model;
 pub mod ops;
 pub mod queue;
+pub mod refreshed;
 pub mod secret;
 pub mod start;
 pub mod tls;

@@ -36,7 +36,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 use crate::access::{Access, access};
 use event::Request;
-use keyring::Keyring;
+use keyring::{Keyring, keyring};
 use policy::Answer;
 use refused::Refused;
 use token::{Header, Principal, Rules};
@@ -92,7 +92,7 @@ impl Authorizer {
             return Ok(Self { issuer: None });
         };
         let web = Web::new(&tls::connector(None)?);
-        Ok(Self { issuer: Some((Rules::new(issuer.clone()), Keyring::new(issuer, web))) })
+        Ok(Self { issuer: Some((Rules::new(issuer.clone()), keyring(issuer, web))) })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, Failure> {
@@ -109,10 +109,10 @@ impl Authorizer {
     async fn verify(&self, token: &str) -> Result<Principal, Failure> {
         let (rules, keyring) = self.issuer.as_ref().ok_or(Failure::Refused(Refused::NoIssuer))?;
         let header = Header::read(token).map_err(Failure::Refused)?;
-        let keys = keyring.keys().await.map_err(Failure::NoKeys)?;
+        let keys = keyring.get().await.map_err(Failure::NoKeys)?;
         let mut result = rules.verify(token, &header, &keys);
         if result == Err(Refused::UnknownKey)
-            && let Some(newer) = keyring.newer_than(&keys).await
+            && let Some(newer) = keyring.newer_than(&keys).await.map_err(Failure::NoKeys)?
         {
             result = rules.verify(token, &header, &newer);
         }

@@ -36,7 +36,7 @@ use native_tls::TlsConnector;
 use serde_json::json;
 
 use crate::http::{Problem, Reply, Request, raw_body};
-use keyring::{Keyring, Need};
+use keyring::Keyring;
 use stripe_scope::Ignored;
 
 /// The greatest body of a webhook, in bytes: no signed event is turned away for its size. API Gateway passes no more than
@@ -123,13 +123,12 @@ impl Webhooks {
             Provider::Stripe => &self.stripe,
             Provider::Standard => &self.standard,
         };
-        let mut verdict = Err(Refused::NoMatch);
-        for need in [Need::Verify, Need::NoneMatched] {
-            let Some(keys) = keyring.keys(need).await.map_err(Error::Unavailable)? else { break };
-            verdict = verify(provider, request, body, &keys, &self.scope, Timestamp::now());
-            if !matches!(verdict, Err(Refused::NoMatch)) {
-                break;
-            }
+        let keys = keyring.keys().await.map_err(Error::Unavailable)?;
+        let mut verdict = verify(provider, request, body, &keys, &self.scope, Timestamp::now());
+        if matches!(verdict, Err(Refused::NoMatch))
+            && let Some(newer) = keyring.newer_than(&keys).await.map_err(Error::Unavailable)?
+        {
+            verdict = verify(provider, request, body, &newer, &self.scope, Timestamp::now());
         }
         verdict.map_err(|refused| {
             Counter::WebhookRefused.add(1);

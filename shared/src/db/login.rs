@@ -1,7 +1,7 @@
 //! Connecting, with what proves who we are as it is now: a password may be rotated while we run.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -10,17 +10,14 @@ use deadpool_postgres::Connect;
 use futures_util::future::BoxFuture;
 use native_tls::TlsConnector;
 use postgres_native_tls::MakeTlsConnector;
-use tokio::{
-    sync::Mutex,
-    task::JoinHandle,
-    time::{Instant, timeout},
-};
+use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error as PgError, config::Host};
 
 use crate::{
     aws,
     config::{Database, Login},
     error::Cause,
+    refreshed::{Refreshed, Rules, Source},
     secret,
 };
 
@@ -74,7 +71,7 @@ impl Connector {
             Way::Fixed(config) => self.open_by(config).await,
             Way::Iam(signer) => self.open_by(&signer.signed()).await,
             Way::Secret(rotating) => {
-                let known = rotating.known();
+                let known = rotating.known().await;
                 match self.open_by(&known).await {
                     Err(error) if is_refusal(&error) => match rotating.newer_than(&known).await {
                         Some(newer) => self.open_by(&newer).await,
@@ -108,56 +105,58 @@ fn is_refusal(error: &PgError) -> bool {
     error.code().is_some_and(|code| code.code().starts_with("28"))
 }
 
-/// What a secret said when it was last read.
-struct Rotating {
+/// The database's secret.
+struct Secret {
     arn: Arc<str>,
     tls: TlsConnector,
     database: Database,
-    known: RwLock<Arc<Config>>,
-    /// When it was last read again, or tried to be. Held while it is read: those who are refused meanwhile wait for this
-    /// reading instead of making their own.
-    read_at: Mutex<Option<Instant>>,
+}
+
+/// It is not read again for its age: a password that the database takes is good.
+const RULES: Rules = Rules { keep: Duration::MAX, again: REREAD, trust: Duration::MAX, wait: READ };
+
+impl Source for Secret {
+    type Value = Config;
+
+    fn name(&self) -> &'static str {
+        "the database's secret"
+    }
+
+    async fn read(&self) -> Result<Config, Cause> {
+        let text = secret::read(&self.arn, &self.tls).await?;
+        Ok(bounded(&self.database.with_secret(&text)?))
+    }
+}
+
+/// A login by a secret, which may be rotated.
+struct Rotating {
+    first: Arc<Config>,
+    secret: Refreshed<Secret>,
 }
 
 impl Rotating {
     /// With the database as its secret said just now.
     fn new(database: &Database, arn: Arc<str>, tls: TlsConnector) -> Self {
-        let known = RwLock::new(Arc::new(bounded(database)));
-        Self { arn, tls, database: database.clone(), known, read_at: Mutex::default() }
+        let first = bounded(database);
+        let secret = Secret { arn, tls, database: database.clone() };
+        Self { first: Arc::new(first.clone()), secret: Refreshed::with(first, secret, RULES) }
     }
 
-    fn known(&self) -> Arc<Config> {
-        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    async fn known(&self) -> Arc<Config> {
+        // There is one from the start, and it is trusted for ever: the database itself says when it is not good any more.
+        self.secret.get().await.unwrap_or_else(|_| Arc::clone(&self.first))
     }
 
     /// What the secret says now, if that is other than what was refused.
     async fn newer_than(&self, refused: &Arc<Config>) -> Option<Arc<Config>> {
-        let mut read_at = self.read_at.lock().await;
-        let known = self.known();
-        if !Arc::ptr_eq(&known, refused) {
-            return Some(known);
-        }
-        if read_at.is_some_and(|at| at.elapsed() < REREAD) {
+        // Whether it cannot be read is in the log.
+        let newer = self.secret.newer_than(refused).await.ok()??;
+        if *newer == **refused {
+            tracing::warn!("the database refuses the password of its secret");
             return None;
         }
-        *read_at = Some(Instant::now());
-        let text = timeout(READ, secret::read(&self.arn, &self.tls)).await.unwrap_or_else(|late| Err(late.into()));
-        match text.and_then(|text| self.database.with_secret(&text).map_err(Cause::from)) {
-            Ok(read) => {
-                let newer = Arc::new(bounded(&read));
-                if *newer == **refused {
-                    tracing::warn!("the database refuses the password of its secret");
-                    return None;
-                }
-                tracing::info!("the database's secret has changed and is used");
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&newer);
-                Some(newer)
-            }
-            Err(cause) => {
-                tracing::warn!(?cause, "the database refuses us, and its secret cannot be read again");
-                None
-            }
-        }
+        tracing::info!("the database's secret has changed and is used");
+        Some(newer)
     }
 }
 
