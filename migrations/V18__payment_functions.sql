@@ -17,16 +17,6 @@ WHERE state = 'refund_due' AND reason = 'unknown_booking' AND booking_id IS NULL
 
 DROP FUNCTION apply_payment_event, pay_booking;
 
--- The seats that a holder has of a show: held and sold. A hold whose time is over is not counted, whether or not it was expired.
---
--- Locks: none. Whoever must rely on it locks the holder first.
-CREATE FUNCTION holder_seats(the_show bigint, the_holder text) RETURNS bigint LANGUAGE sql VOLATILE AS $$
-    SELECT coalesce(sum(seats), 0)
-    FROM bookings
-    WHERE show_id = the_show AND holder = the_holder AND status <> 'FAILED'
-        AND (status = 'CONFIRMED' OR expires_at > clock_timestamp())
-$$;
-
 -- Locks a holder of a show as lock_holder does, if that needs no wait, and says whether it did.
 --
 -- Locks: the holder of the show. It never waits, so its place in the order of locks does not matter.

@@ -7,7 +7,7 @@ use crate::scenario::Name;
 const USAGE: &str = "\
 usage: boxoffice-bench [--quick] [--only NAME]... [--report DIRECTORY]
   --quick    very short runs: shows that the benchmark works; its figures say little
-  --only     only this scenario: statements, network, lambdas, tail, expiry, lean, webhooks, pools
+  --only     only this scenario: statements, network, lambdas, tail, expiry, lean, webhooks, pools, crowding
   --report   where the report is written; default: bench/report
 BOXOFFICE_BIN_DIR has the Lambda binaries, <name>/bootstrap each; default: target/lambda";
 

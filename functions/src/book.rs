@@ -125,7 +125,7 @@ pub fn read(call: &Call<'_>, hold: Hold, limits: HolderLimits) -> Result<BookReq
 fn count_refusal(error: &Error) {
     match error {
         Error::SoldOut { .. } => Counter::SoldOut.add(1),
-        Error::PendingLimit { .. } | Error::HolderLimit { .. } | Error::HolderWaits { .. } => {
+        Error::PendingLimit { .. } | Error::HolderLimit { .. } | Error::HolderWaits { .. } | Error::HolderBusy => {
             Counter::HolderLimited.add(1);
         }
         _ => {}

@@ -3,79 +3,65 @@
 //!
 //! They run from a command or a test, never when a handler starts: a hundred instances that start at once must not
 //! race to change the schema.
+//!
+//! # While tickets are sold
+//!
+//! A migration is one transaction, and waits 1.5 s for a lock. Whoever wants the table meanwhile waits behind it, so it then
+//! gives up, lets them pass, and tries again. Therefore:
+//!
+//! - it locks one table that exists already: else it holds the first while it waits for the second;
+//! - it does no work that grows with the table under such a lock: a constraint is added `NOT VALID`, and a later migration
+//!   validates it;
+//! - an index of a table that exists already is built beside the writes, which no transaction may do: the name of such a file
+//!   begins with `concurrently_` after its number, as in `V8__concurrently_bookings_by_name.sql`, and it has that one
+//!   statement, `CREATE [UNIQUE] INDEX CONCURRENTLY` or `DROP INDEX CONCURRENTLY`. What a failed try left is removed and built
+//!   again.
 
-use boxoffice_shared::{config::Database, db};
-use tokio::time::{Duration, timeout};
-use tokio_postgres::error::SqlState;
+use std::time::Duration;
+
+use boxoffice_shared::config::Database;
 
 mod app_login;
+mod concurrently;
+mod run;
 
-pub use app_login::{APP_ROLE, AppLogin, Given, give};
+pub use app_login::{APP_ROLE, AppLogin, Claim, Given, give};
+pub use run::Migrations;
 
 /// Why the migrations were not applied.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// To apply all of them, waiting for another run included: 10 minutes, since a later one may rewrite a table.
-const BOUND: Duration = Duration::from_secs(600);
-
-/// A number of our own, so that two runs at once wait for each other.
-const TAKE_TURNS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7204251)";
-
-mod embedded {
-    #![allow(missing_docs, unreachable_pub)]
-    refinery::embed_migrations!(".");
+/// How long a run waits, and for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a lock of a migration. Less than the 2 s that the functions wait: a booking that queued behind it must not give up
+    /// first. More than the server's `deadlock_timeout` (1 s), after which it ends an autovacuum that is in the way.
+    pub lock: Duration,
+    /// How often a migration is tried that did not get its locks.
+    pub tries: u32,
+    /// Between the first two tries; then twice as long each time, up to 32 times: the queue behind it passes.
+    pub pause: Duration,
+    /// For everything, another run that goes first and the slowest index included.
+    pub total: Duration,
 }
 
-/// Runs, when another database of the server is migrated at the same time: roles are the server's, two may change one at
-/// once, and Postgres then refuses the second instead of letting it wait.
-const RUNS: u32 = 5;
+impl Default for Patience {
+    /// Tries for five minutes, in which sales wait for 1.5 s in 9 at most; an hour for everything.
+    fn default() -> Self {
+        Self {
+            lock: Duration::from_millis(1500),
+            tries: 40,
+            pause: Duration::from_millis(250),
+            total: Duration::from_secs(3600),
+        }
+    }
+}
 
 /// Applies the migrations that the database lacks and gives their names.
 ///
 /// # Errors
-/// The database cannot be reached, a migration fails (what it did is undone), an applied one was changed since, or it
-/// all took longer than 10 minutes.
+/// The database cannot be reached, a migration fails (what it did is undone) or does not get its locks, an applied one was
+/// changed since, or it all took longer than an hour.
 pub async fn apply(database: &Database) -> Result<Vec<String>, Error> {
-    let mut client = db::connect(database).await?;
-    timeout(BOUND, async {
-        client.batch_execute(TAKE_TURNS).await?;
-        let mut applied = Vec::new();
-        for run in 1.. {
-            match embedded::migrations::runner().run_async(&mut client).await {
-                Ok(report) => {
-                    applied.extend(report.applied_migrations().iter().map(ToString::to_string));
-                    break;
-                }
-                Err(error) if run < RUNS && met_another(&error) => {
-                    let done = error.report().map(|report| report.applied_migrations().as_slice()).unwrap_or_default();
-                    applied.extend(done.iter().map(ToString::to_string));
-                }
-                Err(error) => return Err(told(&error)),
-            }
-        }
-        Ok(applied)
-    })
-    .await?
-}
-
-/// "tuple concurrently updated", which has no code of its own, or a row of a catalog that is there by now.
-fn met_another(error: &refinery::Error) -> bool {
-    let code = server_error(error).map(|error| error.code());
-    matches!(code, Some(code) if [SqlState::INTERNAL_ERROR, SqlState::UNIQUE_VIOLATION].contains(code))
-}
-
-/// With what the server said: the library's own words are only which migration it was.
-fn told(error: &refinery::Error) -> Error {
-    server_error(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")).into()
-}
-
-fn server_error(error: &refinery::Error) -> Option<&tokio_postgres::error::DbError> {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(error) = cause.downcast_ref::<tokio_postgres::Error>() {
-            return error.as_db_error();
-        }
-        source = cause.source();
-    }
-    None
+    Migrations::ours().apply(database, &Patience::default()).await
 }

@@ -1,9 +1,10 @@
 //! Applies the migrations to the database of `DATABASE_URL`, as its owner; and, where `APP_DATABASE_URL`,
-//! `APP_DATABASE_SECRET_ARN` or `APP_DATABASE_AUTH=iam` says how the functions will log in, lets their role do so.
+//! `APP_DATABASE_SECRET_ARN` or `APP_DATABASE_AUTH=iam` says how the functions will log in, lets their role do so, unless it
+//! is the login of another database's functions (`APP_LOGIN_TAKE_OVER=true`: even then).
 
 use std::process::ExitCode;
 
-use boxoffice_migrations::{APP_ROLE, AppLogin, Error, Given, apply, give};
+use boxoffice_migrations::{APP_ROLE, AppLogin, Claim, Error, Given, apply, give};
 use boxoffice_shared::{
     config::{Environment, Reader},
     secret, tls,
@@ -30,9 +31,10 @@ async fn migrate() -> Result<(), Error> {
     let tls = tls::connector(source.ca_file())?;
     let database = secret::resolve(source, &tls).await?;
     let app = AppLogin::from_environment(&Environment).await?;
+    let claim = Claim::from_environment(&Environment)?;
     report(&apply(&database).await?);
     if let Some(app) = app {
-        report_login(give(&database, &app).await?);
+        report_login(give(&database, &app, claim).await?);
     }
     Ok(())
 }

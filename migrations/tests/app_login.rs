@@ -86,3 +86,59 @@ async fn by_iam_the_role_becomes_a_member_of_rds_iam_where_there_is_one() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(!admin.query_one(member, &[]).await.unwrap().get::<_, bool>(0));
 }
+
+/// Roles are the server's: production's functions log in by the same one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_login_of_another_databases_functions_is_not_changed_unless_told() {
+    let server = Server::start(&Options::fast().password());
+    let (production, staging) = (server.create_empty_database().await, server.create_empty_database().await);
+    let url = |database: &Database, password: &str| database.url().replace(":boxoffice_app@", &format!(":{password}@"));
+    let output = migrate(&production, &[("APP_DATABASE_URL", &url(&production, "of-production"))]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(logs_in(&production, "of-production").await);
+
+    let of_staging = url(&staging, "of-staging");
+    for again in 0..2 {
+        let output = migrate(&staging, &[("APP_DATABASE_URL", &of_staging)]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{again}");
+        let wanted = format!(
+            "boxoffice_app is the login of another database's functions on this server ({})",
+            production.name()
+        );
+        assert!(said.contains(&wanted) && said.contains("APP_LOGIN_TAKE_OVER=true"), "{said}");
+        assert!(logs_in(&production, "of-production").await && !logs_in(&production, "of-staging").await);
+    }
+    // It may be told so, and then the login is staging's.
+    let told = [("APP_DATABASE_URL", &*of_staging), ("APP_LOGIN_TAKE_OVER", "true")];
+    let output = migrate(&staging, &told);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(logs_in(&staging, "of-staging").await);
+    let output = migrate(&production, &[("APP_DATABASE_URL", &url(&production, "of-production"))]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(staging.name()), "{}", text(&output.stderr));
+    assert!(migrate(&staging, &[("APP_DATABASE_URL", &of_staging)]).status.success());
+    let output = migrate(&staging, &[("APP_DATABASE_URL", &of_staging), ("APP_LOGIN_TAKE_OVER", "yes")]);
+    assert!(text(&output.stderr).contains("APP_LOGIN_TAKE_OVER must be true or false"), "{}", text(&output.stderr));
+}
+
+/// A login from before it was written down whose it is, and that of a database that has another name by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_may_be_another_databases_is_not_changed_either() {
+    let server = Server::start(&Options::fast().password());
+    let (production, staging) = (server.create_empty_database().await, server.create_empty_database().await);
+    let of_production = production.url().replace(":boxoffice_app@", ":of-production@");
+    assert!(migrate(&production, &[("APP_DATABASE_URL", &of_production)]).status.success());
+    let admin = server.admin_client().await;
+    for before in ["COMMENT ON ROLE boxoffice_app IS NULL", "COMMENT ON ROLE boxoffice_app IS 'Ask the operators.'"] {
+        admin.batch_execute(before).await.unwrap();
+        let output = migrate(&staging, &[("APP_DATABASE_URL", &staging.url())]);
+        assert!(text(&output.stderr).contains(production.name()), "{}", text(&output.stderr));
+        assert!(logs_in(&production, "of-production").await);
+    }
+    let iam = migrate(&staging, &[("APP_DATABASE_AUTH", "iam")]);
+    assert_eq!(iam.status.code(), Some(1), "a member of rds_iam logs in by no password");
+    // Where there is no other, there is nobody to ask.
+    admin.batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", production.name())).await.unwrap();
+    assert!(migrate(&staging, &[("APP_DATABASE_URL", &staging.url())]).status.success());
+}

@@ -52,9 +52,11 @@ pub enum Error {
         /// Holds of an hour that may end unpaid.
         allowed: i32,
     },
+    /// Too many bookings of the holder are in progress: it is told at once, so that nobody else waits for its turns.
+    HolderBusy,
     /// The key was used for another request on this show.
     IdempotencyKeyReused,
-    /// The hold ended before this call.
+    /// The hold ended before this call. Its seats were given back, or will be in a moment.
     BookingExpired,
     /// The booking was cancelled before this call.
     BookingCancelled,
@@ -77,7 +79,7 @@ pub enum Error {
     },
     /// The event is of a mode or an account of Stripe whose events this stack does not take.
     EventIgnored,
-    /// A lock was not had in time, or transactions kept colliding. Nothing was changed; trying again helps.
+    /// A lock was not had in time, or transactions kept colliding, of whatever operation. Nothing was changed; trying again helps.
     Busy(Cause),
     /// The database cannot be reached, or cannot do now what it is for. Whether the call took effect may be unknown; repeating it is safe for every
     /// operation but the creation of a show.
@@ -90,7 +92,7 @@ impl Error {
     /// Whether the same call may succeed a little later, unchanged.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Busy(_) | Self::Unavailable(_) | Self::HolderWaits { .. } => true,
+            Self::Busy(_) | Self::Unavailable(_) | Self::HolderWaits { .. } | Self::HolderBusy => true,
             Self::ShowNotFound
             | Self::BookingNotFound
             | Self::SoldOut { .. }
@@ -137,18 +139,24 @@ impl fmt::Display for Error {
             Self::TooManySeats { max } => {
                 write!(f, "One booking of this show may have {max} seats at most.")
             }
+            // It asked for more than it may, and has nothing that it could pay for or give back.
+            Self::PendingLimit { held: 0, max } => write!(f, "You may hold {max} of this show's seats at a time."),
             Self::PendingLimit { held, max } => write!(
                 f,
                 "You may hold {max} seats of this show at a time and hold {held}: pay for them or give some back first."
             ),
+            Self::HolderLimit { held: 0, max } => write!(f, "You may have {max} of this show's seats in all."),
             Self::HolderLimit { held, max } => {
                 write!(f, "You may have {max} seats of this show in all and have {held}.")
             }
             Self::HolderWaits { .. } => {
                 f.write_str("Too many of your holds of this show ended unpaid. Please wait before you book again.")
             }
+            Self::HolderBusy => {
+                f.write_str("Too many of your bookings of this show at once. Please try again in a second.")
+            }
             Self::IdempotencyKeyReused => f.write_str("This idempotency key was used for a different request."),
-            Self::BookingExpired => f.write_str("The hold has expired and its seats were given back."),
+            Self::BookingExpired => f.write_str("The hold has expired."),
             Self::BookingCancelled => f.write_str("The booking was cancelled and its seats were given back."),
             Self::BookingConfirmed => {
                 f.write_str("The booking is confirmed and can no longer be cancelled or extended.")
@@ -167,7 +175,7 @@ impl fmt::Display for Error {
             Self::EventIgnored => {
                 f.write_str("The event is of another mode or account of Stripe than this deployment takes.")
             }
-            Self::Busy(_) => f.write_str("Too many bookings at once. Please try again."),
+            Self::Busy(_) => f.write_str("Another change is in progress. Please try again."),
             Self::Unavailable(_) => f.write_str("The service is unavailable for a moment. Please try again."),
             Self::Internal(_) => f.write_str("Something went wrong on our side."),
         }
@@ -187,6 +195,7 @@ impl StdError for Error {
             | Self::PendingLimit { .. }
             | Self::HolderLimit { .. }
             | Self::HolderWaits { .. }
+            | Self::HolderBusy
             | Self::IdempotencyKeyReused
             | Self::BookingExpired
             | Self::BookingCancelled

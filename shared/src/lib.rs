@@ -21,19 +21,22 @@
 //!    refunds does not depend on the order in which they were told of.
 //! 6. A booking is made only while its holder is within the show's limits, and a late payment confirms one only while its
 //!    holder is within those for what one has in all: what the holder has is counted under the holder's lock, in the
-//!    transaction that takes the seats, by a snapshot that is younger than the lock.
+//!    transaction that takes the seats, by a snapshot that is younger than the lock. Where a holder has so many
+//!    bookings of a show that it is counted by triggers, the count is the sum of its `PENDING` and `CONFIRMED` bookings.
 //! 7. An anonymised booking has no name, holder or key, and no event that tells of it has its payload, whichever came first.
 //!
 //! # Lock order
 //!
 //! The holder of a show, the payments of a booking and one payment (advisory locks; the first is taken by bookings and late
-//! payments), then the payment's row and that of the payment that takes its place, then booking rows by `(show_id, id)`, then pool rows by `(show_id, pool_no)`. A show's own row comes before its pools. A
+//! payments), then the payment's row and that of the payment that takes its place, then booking rows by `(show_id, id)`, then pool
+//! rows by `(show_id, pool_no)`, then the rows of holders by `(show_id, holder)`, which triggers change when a booking is made or
+//! changes. A show's own row comes before its pools. A
 //! recorded event's row that is emptied comes last. An operator's replay of an event has its row first: where it meets an
 //! erasure the server undoes one of the two, and it is run again.
 //!
 //! | operation | locks |
 //! |---|---|
-//! | [`ops::book`] | the holder of the show, then one pool; only when no single pool has the seats: all pools of the show |
+//! | [`ops::book`] | the holder of the show (the first time that it has many bookings these too, shared), then one pool; only when no single pool has the seats: all pools of the show |
 //! | [`ops::confirm`] | one booking |
 //! | [`ops::cancel`] | one booking, then one pool |
 //! | [`ops::extend`] | one booking |

@@ -125,7 +125,7 @@ async fn a_hoarder_with_50_connections_never_holds_more_than_the_limit() {
                 for _ in 0..4 {
                     match hold(&db, &ada(), show, wanted).await {
                         Ok(_) => booked += 1,
-                        Err(Error::PendingLimit { .. } | Error::Busy(_)) => {}
+                        Err(Error::PendingLimit { .. } | Error::HolderBusy) => {}
                         Err(error) => panic!("{error:?}"),
                     }
                 }
@@ -150,12 +150,10 @@ async fn the_lock_of_the_holder_is_needed() {
         let db = instances(&database.url(), 2).await;
         let show = show(&db[0], 100, 1).await.id();
         if broken {
-            let function = include_str!("../../migrations/V4__holders.sql").rsplit_once("CREATE FUNCTION").unwrap().1;
-            let function = common::broken::without(
-                function,
-                "    IF pg_advisory_xact_lock(hashtextextended(the_holder, the_show)) IS NULL THEN\n        RETURN false;\n    END IF;\n",
-            );
-            client.batch_execute(&format!("CREATE OR REPLACE FUNCTION{function}")).await.unwrap();
+            let function = function("admit");
+            let function =
+                common::broken::altered(&function, "IF NOT pg_try_advisory_xact_lock(turn) THEN", "IF false THEN");
+            client.batch_execute(&function).await.unwrap();
         }
         // Both have counted before either has the pool, if nothing makes them take turns.
         let (holder, watcher) = (database.admin_client().await, database.admin_client().await);
@@ -200,11 +198,18 @@ async fn whoever_lets_holds_end_unpaid_waits_longer_each_time() {
     hold(&db, &ada(), show, 1).await.unwrap();
 }
 
+/// The statement that makes a function of the holders' migration, to be altered.
+fn function(name: &str) -> String {
+    let migration = include_str!("../../migrations/V12__holders.sql");
+    let (_, from) = migration.split_once(&format!("CREATE FUNCTION {name}(")).unwrap();
+    let (function, _) = from.split_once("\n$$;\n").unwrap();
+    format!("CREATE OR REPLACE FUNCTION {name}({function}\n$$")
+}
+
 /// Moves the end of all that was let go this many seconds into the past.
 async fn past(client: &Client, seconds: f64) {
-    let sql = "UPDATE bookings SET settled_at = settled_at - make_interval(secs => $1), \
-               created_at = created_at - make_interval(secs => $1), expires_at = expires_at - make_interval(secs => $1) \
-               WHERE failure_reason = 'expired'";
+    let sql = "UPDATE holders SET unpaid_at = unpaid_at - make_interval(secs => $1), \
+               waits_from = waits_from - make_interval(secs => $1)";
     client.execute(sql, &[&seconds]).await.unwrap();
 }
 

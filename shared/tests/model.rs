@@ -239,6 +239,7 @@ impl Answer {
             | Error::PendingLimit { .. }
             | Error::HolderLimit { .. }
             | Error::HolderWaits { .. }
+            | Error::HolderBusy
             | Error::BookingRefunded
             | Error::PaymentNotFound
             | Error::PaymentNotDue

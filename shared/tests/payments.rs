@@ -248,6 +248,23 @@ async fn a_payment_of_a_cancelled_booking_is_due_back() {
     assert_eq!(scene.available().await, 10);
 }
 
+/// To give a hold up when it is over already is no cancellation: the payment that was under way is a late one, whether it comes
+/// before the hold is expired or after.
+#[tokio::test]
+async fn a_payment_of_a_hold_that_was_given_up_too_late_is_judged_as_a_late_one() {
+    for is_expired in [false, true] {
+        let scene = Scene::new().await;
+        age(&scene.client, scene.id, 120.0).await;
+        assert!(matches!(ops::cancel(&scene.db, scene.id, None).await, Err(Error::BookingExpired)));
+        assert_eq!(scene.status().await, BookingStatus::Pending);
+        if is_expired {
+            assert_eq!(ops::sweep(&scene.db).await.unwrap(), 1);
+            assert!(matches!(ops::cancel(&scene.db, scene.id, None).await, Err(Error::BookingExpired)));
+        }
+        assert_eq!(scene.pay("evt_1").await, Recorded::Confirmed);
+    }
+}
+
 #[tokio::test]
 async fn two_late_payments_for_one_free_seat_one_wins() {
     let database = Database::create().await;

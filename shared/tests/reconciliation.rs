@@ -149,7 +149,7 @@ async fn the_seats_of_a_show_are_summed_without_what_failed() {
             _ => None,
         })
         .collect();
-    assert!(plan.contains("bookings_held"), "{plan}");
+    assert!(plan.contains("bookings_live"), "{plan}");
     assert!(!plan.contains("bookings_pkey") && !plan.contains("Seq Scan on bookings"), "{plan}");
     assert_reconciled(&db).await;
 }

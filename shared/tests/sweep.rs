@@ -137,3 +137,30 @@ async fn sweeps_and_batches_at_once_expire_each_hold_once() {
     }
     assert_eq!(count(&client, "PENDING").await, 0);
 }
+
+/// A sweep with nothing due looks into the index and finds nothing there, however many holds there are.
+#[tokio::test]
+async fn what_is_not_due_is_not_read() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = show(&db, 20_000, 2).await.id();
+    due(&client, show, 10_000).await;
+    let sql = "UPDATE bookings SET expires_at = now() + interval '1 hour'";
+    client.batch_execute(sql).await.unwrap();
+    database.admin_client().await.batch_execute("VACUUM ANALYZE bookings").await.unwrap();
+    for statement in [include_str!("../src/ops/due.sql"), common::broken::SWEEP] {
+        let explain =
+            format!("EXPLAIN (ANALYZE) {statement}").replace("$1", "1000::bigint").replace("$2", "'{}'::bigint[]");
+        let lines = client.simple_query(&explain).await.unwrap();
+        let plan: String = lines
+            .iter()
+            .filter_map(|line| match line {
+                tokio_postgres::SimpleQueryMessage::Row(row) => Some(format!("{}\n", row.get(0).unwrap())),
+                _ => None,
+            })
+            .collect();
+        assert!(plan.contains("Index Cond: (expires_at <= statement_timestamp())"), "{plan}");
+        assert!(!plan.contains("Rows Removed by Filter"), "{plan}");
+    }
+    assert_eq!(ops::sweep(&db).await.unwrap(), 0);
+}

@@ -1,6 +1,7 @@
 //! What is measured: one scenario a file.
 
 mod buyers;
+mod crowding;
 mod expiry;
 mod fleet;
 mod lambdas;
@@ -30,6 +31,7 @@ pub(crate) enum Name {
     Lean,
     Webhooks,
     Pools,
+    Crowding,
 }
 
 impl Name {
@@ -45,6 +47,7 @@ impl Name {
         (Self::Lean, "lean", "what an instance of each Lambda costs"),
         (Self::Webhooks, "webhooks", "signed webhooks through the real confirm binary, beside bookings"),
         (Self::Pools, "pools", "the booking statement by number of pools"),
+        (Self::Crowding, "crowding", "a busy holder, and locks that somebody keeps, beside everybody's bookings"),
     ];
 
     /// What it does, in one line.
@@ -82,6 +85,7 @@ pub(crate) async fn run(name: Name, bench: &Bench, postmaster: u32, report: &mut
         Name::Expiry => expiry::run(bench, report).await,
         Name::Lean => lean::run(bench, report).await,
         Name::Webhooks => webhooks::run(bench, postmaster, report).await,
+        Name::Crowding => crowding::run(bench, report).await,
         Name::Pools => statements::run_pools(bench, postmaster, report).await,
     }
 }

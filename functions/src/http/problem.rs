@@ -81,6 +81,7 @@ impl Problem {
                 Error::PendingLimit { .. } => (StatusCode::CONFLICT, "pending-limit", "Too many seats held"),
                 Error::HolderLimit { .. } => (StatusCode::CONFLICT, "holder-limit", "Too many seats in all"),
                 Error::HolderWaits { .. } => (StatusCode::TOO_MANY_REQUESTS, "holder-waits", "Too many unpaid holds"),
+                Error::HolderBusy => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
                 Error::IdempotencyKeyReused => {
                     (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key reused")
                 }
@@ -149,7 +150,7 @@ impl Problem {
         match self {
             Self::Refused(Error::HolderWaits { seconds, .. }) => Some(*seconds),
             // A lock that was too slow is free a moment later; a database needs a little longer to come back.
-            Self::Refused(Error::Busy(_)) => Some(1),
+            Self::Refused(Error::Busy(_) | Error::HolderBusy) => Some(1),
             Self::Refused(Error::Unavailable(_)) => Some(2),
             _ => None,
         }
@@ -224,6 +225,13 @@ mod tests {
         let document = Problem::from(Error::SoldOut { available: 3 }).document();
         assert_eq!(document["status"], 409);
         assert_eq!(document["available_seats"], 3);
+    }
+
+    #[test]
+    fn a_busy_holder_is_told_to_come_back_in_a_second() {
+        let problem = Problem::from(Error::HolderBusy);
+        assert_eq!((problem.status().as_u16(), problem.retry_after()), (429, Some(1)));
+        assert_eq!(problem.document()["type"], "https://boxoffice.example/problems/too-many-requests");
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! | 40, 72 | the server undid the transaction for another one's sake; a snapshot is too old | [`Collision`](Fault::Collision) |
 //! | 40003 | it is not known whether the statement was completed | [`Lost`](Fault::Lost) |
 //! | 08001, 08004 | a pooler had no connection for it | [`Unfit`](Fault::Unfit) |
-//! | 55P03, 57014 | a timeout of a lock or a statement | [`TooSlow`](Fault::TooSlow) |
+//! | 55P03; 57014 | a timeout of a lock; of a statement | [`Locked`](Fault::Locked); [`TooSlow`](Fault::TooSlow) |
+//! | BXBSY | our own: too many bookings of one holder are in progress | [`HolderBusy`](Fault::HolderBusy) |
 //! | 0A | "cached plan must not change result type": a migration | [`Unfit`](Fault::Unfit) |
 //! | 25, 26, 34, 42P05 | a session in a state that is not ours: read-only after a failover, another's behind a pooler, statements forgotten by one | [`Unfit`](Fault::Unfit) |
 //! | 28 | the login; behind a pooler it may come late | [`Unfit`](Fault::Unfit) |
@@ -43,8 +44,12 @@ pub(super) enum Fault {
     /// The booking's id or key is taken: by another request with this key, or by our own insert that was thought lost.
     /// The transaction did nothing.
     Duplicate(Cause),
-    /// A lock or the statement took longer than the role's timeouts allow.
+    /// A lock was not had in the time that the statement, or else the role, allows.
+    Locked(Cause),
+    /// The statement took longer than the role allows.
     TooSlow(Cause),
+    /// Too many bookings of one holder were in progress. The transaction did nothing.
+    HolderBusy,
     /// There was no connection, so nothing was sent.
     NotConnected(Cause),
     /// The session or the server could not run the statement, which is not its fault. Nothing was done; another session may
@@ -73,7 +78,9 @@ impl Fault {
         match kind {
             Kind::Collision => Self::Collision(cause),
             Kind::Duplicate => Self::Duplicate(cause),
+            Kind::Locked => Self::Locked(cause),
             Kind::TooSlow => Self::TooSlow(cause),
+            Kind::HolderBusy => Self::HolderBusy,
             Kind::Unfit => Self::Unfit(cause),
             Kind::Lost => Self::Lost(cause),
             Kind::Refused => Self::Refused(cause),
@@ -84,9 +91,13 @@ impl Fault {
     pub(super) fn spoils_connection(&self) -> bool {
         match self {
             Self::Lost(_) | Self::Unfit(_) => true,
-            Self::Collision(_) | Self::Duplicate(_) | Self::TooSlow(_) | Self::NotConnected(_) | Self::Refused(_) => {
-                false
-            }
+            Self::Collision(_)
+            | Self::Duplicate(_)
+            | Self::Locked(_)
+            | Self::TooSlow(_)
+            | Self::HolderBusy
+            | Self::NotConnected(_)
+            | Self::Refused(_) => false,
         }
     }
 }
@@ -94,7 +105,10 @@ impl Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Collision(cause) | Fault::Duplicate(cause) | Fault::TooSlow(cause) => Self::Busy(cause),
+            Fault::Collision(cause) | Fault::Duplicate(cause) | Fault::Locked(cause) | Fault::TooSlow(cause) => {
+                Self::Busy(cause)
+            }
+            Fault::HolderBusy => Self::HolderBusy,
             Fault::NotConnected(cause) | Fault::Unfit(cause) | Fault::Lost(cause) => Self::Unavailable(cause),
             Fault::Refused(cause) => Self::Internal(cause),
         }
@@ -106,7 +120,9 @@ impl From<Fault> for Error {
 enum Kind {
     Collision,
     Duplicate,
+    Locked,
     TooSlow,
+    HolderBusy,
     Unfit,
     Lost,
     Refused,
@@ -139,7 +155,10 @@ impl Kind {
         match code {
             // Only these two say that they may not have.
             "08007" | "40003" => return Self::Lost,
-            "55P03" | "57014" => return Self::TooSlow,
+            "55P03" => return Self::Locked,
+            "57014" => return Self::TooSlow,
+            // Of admit_or_fail, in the migrations.
+            "BXBSY" => return Self::HolderBusy,
             "08001" | "08004" | "42P05" => return Self::Unfit,
             _ => {}
         }

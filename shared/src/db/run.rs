@@ -31,7 +31,11 @@ const TOTAL: Duration = Duration::from_secs(10);
 const SILENT_ATTEMPTS: u32 = 2;
 
 /// A statement that was cancelled sooner than this was not cancelled for its time: somebody ended it by hand.
-const SOON: Duration = Duration::from_secs(1);
+const BY_HAND: Duration = Duration::from_secs(1);
+
+/// A statement that waited no longer than this for a lock chooses others the next time: it is run again. Whoever waited longer
+/// wanted that one row.
+const SOON: Duration = Duration::from_millis(1500);
 
 /// Whether an operation may be run again when it is unknown if it took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +90,37 @@ impl Db {
         statements: &[(&'static Statement, Values<'_>)],
         repeat: Repeat,
     ) -> Result<Vec<Row>, Error> {
+        Ok(self.run_until(statements, repeat, SOON).await?)
+    }
+
+    /// As [`run_all`](Self::run_all), for whoever knows what else to do when a lock is not had soon: `None`, and nothing was
+    /// changed.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub(crate) async fn run_unless_locked(
+        &self,
+        statements: &[(&'static Statement, Values<'_>)],
+        repeat: Repeat,
+    ) -> Result<Option<Vec<Row>>, Error> {
+        let begun = Instant::now();
+        match self.run_until(statements, repeat, Duration::ZERO).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(Fault::Locked(cause)) if begun.elapsed() < SOON => {
+                tracing::debug!(?cause, "a lock was not had soon");
+                Ok(None)
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Runs them in as many attempts as are allowed; `soon`: what waited no longer than this for a lock is run again.
+    async fn run_until(
+        &self,
+        statements: &[(&'static Statement, Values<'_>)],
+        repeat: Repeat,
+        soon: Duration,
+    ) -> Result<Vec<Row>, Fault> {
         let (mut attempts, mut silent) = (0, 0);
         let end = Instant::now() + deadline::bound(TOTAL);
         loop {
@@ -104,13 +139,14 @@ impl Db {
                     silent += u32::from(cause.is::<Silent>());
                     repeat == Repeat::Safe && silent < SILENT_ATTEMPTS
                 }
+                Fault::Locked(_) => begun.elapsed() < soon,
                 // It has waited for as long as anybody should.
-                Fault::TooSlow(_) => begun.elapsed() < SOON,
-                Fault::Refused(_) => false,
+                Fault::TooSlow(_) => begun.elapsed() < BY_HAND,
+                Fault::HolderBusy | Fault::Refused(_) => false,
             };
             let pause = pause(attempts);
             if !again || attempts == ATTEMPTS || Instant::now() + pause >= end {
-                return Err(fault.into());
+                return Err(fault);
             }
             tracing::debug!(attempts, ?fault, "running a transaction again");
             sleep(pause).await;

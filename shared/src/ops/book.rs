@@ -10,7 +10,7 @@ use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement, Values},
-    model::{Booking, BookingId, Hold, Holder, HolderLimits, IdempotencyKey, SeatCount, UserName},
+    model::{Booking, BookingId, BookingStatus, Hold, Holder, HolderLimits, IdempotencyKey, SeatCount, UserName},
 };
 
 /// `$1` to `$11` of the statements that make a booking, and the `$12` of the one that searches.
@@ -31,6 +31,8 @@ static TYPES: [Type; 12] = [
 
 static BOOK: Statement = Statement { sql: include_str!("book.sql"), types: TYPES.split_at(11).0 };
 
+static BOOK_UNLOCKED: Statement = Statement { sql: include_str!("book_unlocked.sql"), types: &TYPES };
+
 static BOOK_SEARCH: Statement = Statement { sql: include_str!("book_search.sql"), types: &TYPES };
 
 static BOOK_REFUSED: Statement = Statement {
@@ -49,7 +51,8 @@ static BOOK_REFUSED: Statement = Statement {
     ],
 };
 
-static LOCK_HOLDER: Statement = Statement { sql: include_str!("lock_holder.sql"), types: &[Type::INT8, Type::TEXT] };
+static LOCK_HOLDER: Statement =
+    Statement { sql: include_str!("lock_holder.sql"), types: &[Type::INT8, Type::TEXT, Type::INT4] };
 
 pub(super) static LOCK_POOLS: Statement = Statement { sql: include_str!("lock_pools.sql"), types: &[Type::INT8] };
 
@@ -176,22 +179,28 @@ pub async fn prepare_book(db: &Db) -> Result<(), Error> {
 ///
 /// Locks the holder of the show, then one pool, and all of them only if no single pool has the seats. One round trip, of one statement,
 /// while the connection's own pool has the seats. A second one looks for a pool that does, and says why if there is
-/// none; a third is for seats that lie in several pools.
+/// none; a third is for seats that lie in several pools. Where somebody keeps a pool locked, it goes on to another after 100 ms.
 ///
 /// # Errors
 /// - [`Error::ShowNotFound`], [`Error::ShowStarted`], [`Error::TooManySeats`]
 /// - [`Error::HolderWaits`], [`Error::PendingLimit`], [`Error::HolderLimit`]: the holder has, or let go, too much of the show
+/// - [`Error::HolderBusy`]: too many bookings of the holder are in progress, and this one did not wait
 /// - [`Error::SoldOut`]: the show, all pools together, has fewer free seats than were asked for
 /// - [`Error::IdempotencyKeyReused`]: the key made a booking with another name or number of seats
 pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
-    if let Some(booked) = take_from_own_pool(db, request).await? {
-        return Ok(booked);
-    }
-    for _ in 0..LOOKS {
-        match take_from_any_pool(db, request).await? {
+    let mut search = match take_from_own_pool(db, request).await? {
+        OwnPool::Took(booked) => return Ok(booked),
+        OwnPool::TookNothing => &BOOK_SEARCH,
+        OwnPool::Locked => &BOOK_UNLOCKED,
+    };
+    for looks in 1..=LOOKS {
+        match take_from_any_pool(db, request, search).await? {
             Look::Found(booked) => return Ok(booked),
             Look::TooFewSeats(available) => return Err(Error::SoldOut { available }),
-            Look::RanDry => {}
+            // Where many book at once, all pools may be locked for a moment: then one of them is waited for.
+            Look::RanDry => search = &BOOK_SEARCH,
+            Look::Locked if looks == LOOKS => return Err(Error::Busy("pools were locked at every look".into())),
+            Look::Locked => search = &BOOK_UNLOCKED,
             Look::Scattered => break,
         }
     }
@@ -200,30 +209,64 @@ pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
         Look::TooFewSeats(available) => Err(Error::SoldOut { available }),
         // Under a lock of all pools no seats run out. But a hold of this holder's may end between the statement that was not
         // admitted and the one that says why.
-        Look::RanDry | Look::Scattered => {
+        Look::RanDry | Look::Locked | Look::Scattered => {
             Err(Error::Busy("seats were neither taken nor missing under a lock of all pools".into()))
         }
     }
 }
 
-async fn take_from_own_pool(db: &Db, request: &Request) -> Result<Option<Booked>, Error> {
-    let rows = db.run(&BOOK, &request.row().values(), Repeat::Safe).await?;
-    rows.first().map(|row| Ok(Booked { booking: row::booking(row)?, replayed: false })).transpose()
+/// What became of the seats that the connection's own pool may have.
+enum OwnPool {
+    Took(Booked),
+    /// It has too few, or the request may not be booked, or it was already.
+    TookNothing,
+    /// Somebody keeps it locked.
+    Locked,
 }
 
-async fn take_from_any_pool(db: &Db, request: &Request) -> Result<Look, Error> {
+async fn take_from_own_pool(db: &Db, request: &Request) -> Result<OwnPool, Error> {
+    let row = request.row();
+    let Some(rows) = db.run_unless_locked(&[(&BOOK, &row.values())], Repeat::Safe).await? else {
+        return Ok(OwnPool::Locked);
+    };
+    match rows.first() {
+        None => Ok(OwnPool::TookNothing),
+        Some(row) if row::get(row, "is_busy")? => Err(Error::HolderBusy),
+        Some(row) => Ok(OwnPool::Took(Booked { booking: made(row, request)?, replayed: false })),
+    }
+}
+
+/// The booking that the request made, with what the database says of it.
+fn made(row: &Row, request: &Request) -> Result<Booking, Error> {
+    Ok(Booking {
+        id: request.id,
+        user_name: request.user_name.as_str().to_owned(),
+        seats: request.seats.get(),
+        status: BookingStatus::Pending,
+        created_at: row::get(row, "created_at")?,
+        expires_at: row::get(row, "expires_at")?,
+        settled_at: None,
+        amount: row::money(row, "amount_minor")?,
+    })
+}
+
+/// Looks for a pool by one of the statements that search.
+async fn take_from_any_pool(db: &Db, request: &Request, how: &'static Statement) -> Result<Look, Error> {
     let row = request.row();
     let start_at: f64 = rand::random();
     let mut search = row.values().to_vec();
     search.push(&start_at);
-    let statements: &[(_, Values<'_>)] = &[(&BOOK_SEARCH, &search), (&BOOK_REFUSED, &row.question())];
-    look(&db.run_all(statements, Repeat::Safe).await?, request)
+    let statements: &[(_, Values<'_>)] = &[(how, &search), (&BOOK_REFUSED, &row.question())];
+    match db.run_unless_locked(statements, Repeat::Safe).await? {
+        Some(rows) => look(&rows, request),
+        None => Ok(Look::Locked),
+    }
 }
 
 async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Look, Error> {
     let row = request.row();
     let statements: &[(_, Values<'_>)] = &[
-        (&LOCK_HOLDER, &[&row.show_id, &row.holder]),
+        (&LOCK_HOLDER, &[&row.show_id, &row.holder, &row.times]),
         (&LOCK_POOLS, &[&row.show_id]),
         (&BOOK_ACROSS, &row.values()),
         (&BOOK_REFUSED, &row.question()),
@@ -239,6 +282,8 @@ enum Look {
     TooFewSeats(i64),
     /// A pool had the seats, and others took them while we waited for its lock.
     RanDry,
+    /// A pool has the seats, and somebody keeps it locked.
+    Locked,
     /// The show has the seats, but no pool alone does.
     Scattered,
 }

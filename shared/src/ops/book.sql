@@ -6,8 +6,12 @@
 -- $8 max_pending_seats integer, $9 max_seats integer, $10 max_unpaid_holds integer; $11 times integer: how many holders
 -- this one counts for
 --
--- Locks: the holder of the show, then one row of seat_pools, both waited for; for one execution and one commit.
--- Outcomes: the booking. Or no row, and nothing changed: the request may not be booked, or this pool has too few seats.
+-- Locks: the holder of the show, then one row of seat_pools, both waited for; for one execution and one commit. Few wait for one
+-- holder, as admit says. For the pool, where there are others, nobody waits longer than 100 ms: a pool that one has to queue for
+-- is free within some tens of ms, and one that is not is somebody's who keeps it.
+-- Outcomes: what the request does not say of the booking, which is PENDING, and is_busy false. Or a row of NULLs, is_busy true, and nothing changed: too many bookings of the holder
+-- are in progress. Or no row, and nothing changed: the request may not be booked, or this pool has too few seats.
+-- lock_not_available, and nothing changed: somebody keeps this pool locked, and others may be free.
 -- unique_violation, and nothing changed: another request with this id or key made a booking just now.
 --
 -- It is this short since it is what a popular show is sold with: it has to keep up with commits that do not contend.
@@ -17,24 +21,27 @@ WITH place AS MATERIALIZED (
     -- few the connections are.
     SELECT
         ((pg_backend_pid() + floor(date_part('epoch', now()) * 20)::bigint) % pools)::integer AS pool_no,
-        price_minor, currency
+        price_minor, currency,
+        admit(
+            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11,
+            $5, $11, CASE WHEN pools > 1 THEN 100 END) AS is_admitted
     FROM shows
     WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4
         -- A repeated request is told by a read. Only two at once meet at the unique index, which keeps them apart.
         AND ($6 IS NULL OR NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6))
-        AND admit_holder(
-            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11,
-            $5)
 ), taken AS (
     UPDATE seat_pools
     SET free = free - $4
-    WHERE show_id = $1 AND free >= $4 AND pool_no = (SELECT pool_no FROM place)
+    WHERE show_id = $1 AND free >= $4 AND pool_no = (SELECT pool_no FROM place WHERE is_admitted)
     -- The hold starts now that the lock is held, not when the wait for it began.
     RETURNING clock_timestamp() AS now
+), made AS (
+    INSERT INTO bookings (
+        show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, holder, amount_minor, currency)
+    SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6, $7, place.price_minor * $4, place.currency
+    FROM taken, place
+    RETURNING created_at, expires_at, amount_minor, currency
 )
-INSERT INTO bookings (
-    show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, holder, amount_minor, currency)
-SELECT $1, $2, $3, $4, 'PENDING', now, now + make_interval(secs => $5), $6, $7, place.price_minor * $4, place.currency
-FROM taken, place
-RETURNING show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at,
-    amount_minor, currency
+SELECT created_at, expires_at, amount_minor, currency, false AS is_busy FROM made
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, true FROM place WHERE is_admitted IS NULL

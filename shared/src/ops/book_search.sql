@@ -5,18 +5,20 @@
 -- $8 max_pending_seats integer, $9 max_seats integer, $10 max_unpaid_holds integer; $11 times integer: how many holders
 -- this one counts for; $12 where the search for a pool starts, double precision in [0, 1)
 --
--- Locks: the holder of the show, then one row of seat_pools, both waited for. No pool if none has the seats.
+-- Locks: the holder of the show, then one row of seat_pools, both waited for; the pool for 500 ms, where there are others. No pool if
+-- none has the seats.
 -- Outcomes: the booking. Or no row, and nothing changed: the request may not be booked, no pool alone has the seats, or
--- the pool ran dry while we waited for it.
+-- the pool ran dry while we waited for it. BXBSY: too many bookings of the holder are in progress. lock_not_available: somebody
+-- keeps that pool locked.
 WITH place AS MATERIALIZED (
     SELECT floor($12 * pools)::integer AS start, price_minor, currency
     FROM shows
     WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND id = $2)
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6)
-        AND admit_holder(
+        AND admit_or_fail(
             $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11,
-            $5)
+            $5, $11, CASE WHEN pools > 1 THEN 500 END)
 ), taken AS (
     -- The first pool that has the seats, from a random one on and round again: bookings spread over all pools, and the
     -- last seats are found wherever they are. It waits for that one row. To skip locked rows instead would find nothing

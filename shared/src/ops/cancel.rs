@@ -14,13 +14,15 @@ static CANCEL: Statement = Statement {
     types: &[Type::INT8, Type::UUID, Type::TEXT],
 };
 
-/// Cancels a pending booking, which a subject's is for that subject only, and gives its seats back. Repeating it is the same answer.
+/// Cancels a pending booking whose time is not over, which a subject's is for that subject only, and gives its seats back.
+/// Repeating it is the same answer. Once its time is over it is the expiry that gives the seats back: so a payment that was under
+/// way is a late one, whether the buyer gave up at the last moment or not.
 ///
-/// Locks the booking, then one pool of its show. One round trip.
+/// Locks the booking, then one pool of its show. The database's clock decides, read after the lock is held. One round trip.
 ///
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`],
-/// [`Error::BookingRefunded`]
+/// [`Error::BookingRefunded`]; then nothing was changed.
 pub async fn cancel(db: &Db, id: BookingId, subject: Option<&Subject>) -> Result<Settled, Error> {
     let holder = subject.map(Holder::of_subject);
     let holder = holder.as_ref().map(Holder::as_str);
@@ -29,9 +31,9 @@ pub async fn cancel(db: &Db, id: BookingId, subject: Option<&Subject>) -> Result
     let booking = row::booking(row)?;
     match booking.status() {
         BookingStatus::Failed(FailureReason::Cancelled) => Ok(Settled { booking, changed: row::get(row, "changed")? }),
-        BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
+        // Its time is over; who gives its seats back is the expiry, a moment later.
+        BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Failed(FailureReason::Refunded) => Err(Error::BookingRefunded),
         BookingStatus::Confirmed => Err(Error::BookingConfirmed),
-        BookingStatus::Pending => Err(Error::Internal("a pending booking was not cancelled".into())),
     }
 }

@@ -15,6 +15,9 @@ use crate::{
 static CHECK_SEATS: Statement =
     Statement { sql: include_str!("check_seats.sql"), types: &[Type::INT8, Type::INT8, Type::INT8] };
 
+static CHECK_HOLDERS: Statement =
+    Statement { sql: include_str!("check_holders.sql"), types: &[Type::INT8, Type::TEXT, Type::INT8] };
+
 static CHECK_REFUNDS: Statement =
     Statement { sql: include_str!("check_refunds.sql"), types: &[Type::INT8, Type::UUID, Type::INT8] };
 
@@ -34,6 +37,9 @@ const SEATS: i64 = 1_000_000;
 /// Bookings, payments or events of one statement. 2,000 payments, each with a look at its booking, take less than 0.1 s.
 const ROWS: i64 = 2_000;
 
+/// Holders of one statement, each with all its bookings of the show.
+const HOLDERS: i64 = 200;
+
 /// Violations that are listed at most. Whoever has so many needs no longer list.
 const MAX_VIOLATIONS: usize = 1_000;
 
@@ -42,6 +48,8 @@ const MAX_VIOLATIONS: usize = 1_000;
 pub enum Rule {
     /// Free and held seats of a show add up to its total.
     Seats,
+    /// A holder that is counted has what its count says. Broken, its limits are not those that it is told.
+    HolderCount,
     /// The booking of a confirmed payment is confirmed. Broken, somebody paid for nothing.
     PaidIsConfirmed,
     /// A confirmed payment has its booking's amount.
@@ -58,6 +66,7 @@ impl Rule {
     fn from_column(text: &str) -> Option<Self> {
         match text {
             "seats" => Some(Self::Seats),
+            "holder_count" => Some(Self::HolderCount),
             "paid_not_confirmed" => Some(Self::PaidIsConfirmed),
             "paid_wrong_amount" => Some(Self::PaidIsItsAmount),
             "paid_twice" => Some(Self::PaidOnce),
@@ -83,15 +92,23 @@ impl fmt::Display for Violation {
 }
 
 /// How far a look at the rows has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CheckCursor(At);
 
-/// The last row that was looked at: of the shows, then of the bookings that were refunded, of the payments, and of their
-/// events. Each part is a walk by its table's own key, so that no row is left out: not those either that name no show, or
+impl fmt::Debug for CheckCursor {
+    /// Not where it is: it may be at a holder.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CheckCursor")
+    }
+}
+
+/// The last row that was looked at: of the shows, then of the holders, of the bookings that were refunded, of the payments, and of
+/// their events. Each part is a walk by its table's own key, so that no row is left out: not those either that name no show, or
 /// one that does not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum At {
     Seats(i64),
+    Holders(i64, String),
     Refunds(i64, Uuid),
     Payments(String, String),
     Events(String, String),
@@ -109,7 +126,8 @@ impl CheckCursor {
     /// At the part after this one, for whoever cannot get on with this one: `None` if it is the last.
     pub fn next_part(&self) -> Option<Self> {
         match self.0 {
-            At::Seats(_) => Some(Self(At::Refunds(0, Uuid::nil()))),
+            At::Seats(_) => Some(Self(At::Holders(0, String::new()))),
+            At::Holders(..) => Some(Self(At::Refunds(0, Uuid::nil()))),
             At::Refunds(..) => Some(Self(At::Payments(String::new(), String::new()))),
             At::Payments(..) => Some(Self(At::Events(String::new(), String::new()))),
             At::Events(..) => None,
@@ -119,7 +137,7 @@ impl CheckCursor {
 
 /// Everything that is wrong, 1,000 at most; nothing when all is well. It may run while others book and pay.
 ///
-/// Locks nothing. One round trip for every 100 shows, or million seats, and for every 2,000 refunded bookings, payments and events.
+/// Locks nothing. One round trip for every 100 shows, or million seats, for every 200 holders, and for every 2,000 refunded bookings, payments and events.
 ///
 /// # Errors
 /// Only those that every operation has.
@@ -144,6 +162,7 @@ pub async fn check(db: &Db) -> Result<Vec<Violation>, Error> {
 pub async fn check_some(db: &Db, after: &CheckCursor) -> Result<(Vec<Violation>, Option<CheckCursor>), Error> {
     let rows = match &after.0 {
         At::Seats(show) => db.run(&CHECK_SEATS, &[show, &SHOWS, &SEATS], Repeat::Safe).await?,
+        At::Holders(show, holder) => db.run(&CHECK_HOLDERS, &[show, holder, &HOLDERS], Repeat::Safe).await?,
         At::Refunds(show, id) => db.run(&CHECK_REFUNDS, &[show, id, &ROWS], Repeat::Safe).await?,
         At::Payments(provider, id) => db.run(&CHECK_PAYMENTS, &[provider, id, &ROWS], Repeat::Safe).await?,
         At::Events(provider, id) => db.run(&CHECK_EVENTS, &[provider, id, &ROWS], Repeat::Safe).await?,
@@ -165,6 +184,10 @@ fn last(row: &Row, of: &At) -> Result<Option<At>, Error> {
     let names = |id| Ok::<_, Error>(row::get::<Option<String>>(row, "provider")?.zip(row::get(row, id)?));
     Ok(match of {
         At::Seats(_) => row::get::<Option<i64>>(row, "show_id")?.map(At::Seats),
+        At::Holders(..) => {
+            let key = row::get::<Option<i64>>(row, "show_id")?.zip(row::get(row, "holder")?);
+            key.map(|(show, holder)| At::Holders(show, holder))
+        }
         At::Refunds(..) => {
             let key = row::get::<Option<i64>>(row, "show_id")?.zip(row::get(row, "id")?);
             key.map(|(show, id)| At::Refunds(show, id))

@@ -5,7 +5,7 @@
 --
 -- Locks: none. One statement, so one snapshot: it may run while others book and pay, and sees each of their transactions
 -- wholly or not at all. So each show is summed in one statement, however many bookings it has: it reads what is held and
--- sold, by bookings_held, and not what failed. Of a show with two million bookings, of which half a million are sold, that
+-- sold, by bookings_live, and not what failed. Of a show with two million bookings, of which half a million are sold, that
 -- takes 0.2 s, and 0.3 s while vacuum has not been there.
 -- Outcomes: one row at least: show_id, the last show that was looked at (NULL: there are no more); then rule and detail
 -- of what is wrong (NULL: nothing is), at most 100.

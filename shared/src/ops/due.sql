@@ -6,6 +6,6 @@
 -- Outcomes: show_id and id of at most $1 holds that are due, the oldest first.
 SELECT show_id, id
 FROM bookings
-WHERE status = 'PENDING' AND expires_at <= clock_timestamp() AND show_id <> ALL ($2)
+WHERE status = 'PENDING' AND expires_at <= statement_timestamp() AND show_id <> ALL ($2)
 ORDER BY expires_at
 LIMIT $1

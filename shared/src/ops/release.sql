@@ -4,11 +4,15 @@
 -- each booking. So seats do not queue behind one row, and a batch of a thousand bookings does not lock all 256 pools
 -- of a show that is being sold. A pool is changed once for all that goes to it.
 --
--- Locks: those pool rows, in the order of (show_id, pool_no), after the locks of the bookings.
+-- Locks: those pool rows, in the order of (show_id, pool_no), after the locks of the bookings; each is waited for 500 ms at most,
+-- where all the shows have others.
 -- Outcomes: the CTE `returned`, one row: seats, those given back. If they are not those that were released the
--- statement fails with division_by_zero, and nothing was changed.
+-- statement fails with division_by_zero, and nothing was changed. lock_not_available, and nothing was changed: somebody keeps one
+-- of the pools locked; another time it is others.
 ), start AS MATERIALIZED (
-    SELECT random() AS at
+    SELECT random() AS at, wait_at_most(CASE WHEN bool_and(shows.pools > 1) THEN 500 END)
+    FROM released
+    JOIN shows ON shows.id = released.show_id
 ), homes AS MATERIALIZED (
     SELECT
         released.show_id,

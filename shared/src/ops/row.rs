@@ -114,7 +114,7 @@ pub(super) fn provider(row: &Row) -> Result<Provider, Error> {
 }
 
 /// The amount in a column of minor units and the column `currency`, of which the schema has both or neither.
-fn money(row: &Row, minor: &str) -> Result<Option<Money>, Error> {
+pub(super) fn money(row: &Row, minor: &str) -> Result<Option<Money>, Error> {
     let (minor, currency) = (get::<Option<i64>>(row, minor)?, get::<Option<&str>>(row, "currency")?);
     minor.zip(currency).map(|(minor, currency)| Money::new(minor, currency).map_err(unknown)).transpose()
 }

@@ -8,7 +8,7 @@
 WITH due AS MATERIALIZED (
     SELECT show_id, id
     FROM bookings
-    WHERE status = 'PENDING' AND expires_at <= clock_timestamp() AND show_id <> ALL ($2)
+    WHERE status = 'PENDING' AND expires_at <= statement_timestamp() AND show_id <> ALL ($2)
     ORDER BY expires_at
     LIMIT $1
     FOR UPDATE SKIP LOCKED

@@ -1,5 +1,5 @@
 //! The seat arithmetic that must hold at every moment: `sum(free) + sum(seats held) = total_seats` for every show,
-//! no pool below zero, no booking without a show.
+//! no pool below zero, no booking without a show. And a holder that is counted has what its count says.
 
 use tokio_postgres::Client;
 

@@ -115,9 +115,9 @@ impl Model {
         let Some(booking) = self.bookings.get_mut(&id) else { return Answer::BookingNotFound };
         let cancelled = BookingStatus::Failed(FailureReason::Cancelled);
         match booking.status {
-            BookingStatus::Pending => booking.settle(cancelled),
+            BookingStatus::Pending if booking.left > 0 => booking.settle(cancelled),
             BookingStatus::Confirmed => Answer::Confirmed,
-            BookingStatus::Failed(FailureReason::Expired) => Answer::Expired,
+            BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Answer::Expired,
             BookingStatus::Failed(FailureReason::Cancelled) => Answer::Booking { id, status: cancelled, again: true },
             BookingStatus::Failed(FailureReason::Refunded) => unreachable!(),
         }

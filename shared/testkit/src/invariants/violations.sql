@@ -1,4 +1,4 @@
--- What is wrong with the seats, one sentence a row; no row when all is well.
+-- What is wrong with the seats and the counts of holders, one sentence a row; no row when all is well.
 --
 -- One statement, so one snapshot: it may run while others book, and sees each of their transactions wholly or not at all.
 -- The schema refuses a negative `free` by a CHECK; it is looked for here too, for a test that took the CHECK away.
@@ -27,5 +27,15 @@ UNION ALL
 SELECT format('booking %s-%s: its show does not exist', show_id, id)
 FROM bookings
 WHERE NOT EXISTS (SELECT FROM shows WHERE shows.id = bookings.show_id)
+UNION ALL
+SELECT format('show %s: the holder %s is counted with %s seats, %s of them pending, and has %s, and %s',
+              counted.show_id, counted.holder, counted.seats, counted.pending_seats, has.seats, has.pending_seats)
+FROM holders AS counted
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(seats), 0) AS seats, coalesce(sum(seats) FILTER (WHERE status = 'PENDING'), 0) AS pending_seats
+    FROM bookings
+    WHERE show_id = counted.show_id AND holder = counted.holder AND status IN ('PENDING', 'CONFIRMED')
+) AS has
+WHERE counted.is_counted AND (counted.seats, counted.pending_seats) <> (has.seats, has.pending_seats)
 ORDER BY 1
 LIMIT 100

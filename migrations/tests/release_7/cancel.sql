@@ -1,0 +1,63 @@
+-- Gives the seats of a hold back early.
+--
+-- $1 show_id bigint, $2 id uuid, $3 holder text: the one that a subject's token makes, or NULL
+--
+-- Locks: the booking, then one row of seat_pools.
+-- Outcomes: no row: no such booking, or it is another subject's. Else the booking as it is now, and changed: whether this call
+-- cancelled it.
+WITH locked AS MATERIALIZED (
+    SELECT * FROM bookings
+    WHERE show_id = $1 AND id = $2
+        AND anonymised_at IS NULL AND (holder IS NULL OR NOT starts_with(holder, 'sub:') OR holder = $3)
+    FOR UPDATE
+), released AS (
+    UPDATE bookings
+    SET status = 'FAILED', failure_reason = 'cancelled', settled_at = clock_timestamp()
+    FROM locked
+    WHERE bookings.show_id = locked.show_id AND bookings.id = locked.id AND locked.status = 'PENDING'
+    RETURNING bookings.*
+-- (The end of cancel.sql, expire.sql and sweep.sql, which begin with a CTE `released`: the bookings that they failed.)
+--
+-- Gives the seats of `released` back, to 8 neighbouring pools of a show from a random one on: a random pool of them for
+-- each booking. So seats do not queue behind one row, and a batch of a thousand bookings does not lock all 256 pools
+-- of a show that is being sold. A pool is changed once for all that goes to it.
+--
+-- Locks: those pool rows, in the order of (show_id, pool_no), after the locks of the bookings.
+-- Outcomes: the CTE `returned`, one row: seats, those given back. If they are not those that were released the
+-- statement fails with division_by_zero, and nothing was changed.
+), start AS MATERIALIZED (
+    SELECT random() AS at
+), homes AS MATERIALIZED (
+    SELECT
+        released.show_id,
+        (floor(start.at * shows.pools)::integer + floor(random() * 8)::integer) % shows.pools AS pool_no,
+        released.seats
+    FROM released
+    CROSS JOIN start
+    JOIN shows ON shows.id = released.show_id
+), sums AS MATERIALIZED (
+    SELECT show_id, pool_no, sum(seats) AS seats FROM homes GROUP BY show_id, pool_no
+), locked_pools AS MATERIALIZED (
+    SELECT seat_pools.show_id, seat_pools.pool_no, sums.seats
+    FROM seat_pools
+    JOIN sums USING (show_id, pool_no)
+    ORDER BY seat_pools.show_id, seat_pools.pool_no
+    FOR UPDATE OF seat_pools
+), given AS (
+    UPDATE seat_pools
+    SET free = seat_pools.free + locked_pools.seats
+    FROM locked_pools
+    WHERE seat_pools.show_id = locked_pools.show_id AND seat_pools.pool_no = locked_pools.pool_no
+    RETURNING locked_pools.seats
+), returned AS MATERIALIZED (
+    SELECT given_seats / (given_seats = released_seats)::integer AS seats
+    FROM (SELECT coalesce(sum(seats), 0) AS given_seats FROM given) AS g,
+        (SELECT coalesce(sum(seats), 0) AS released_seats FROM released) AS r
+)
+SELECT show_id, id, user_name, released.seats, status, failure_reason, created_at, expires_at, settled_at, amount_minor, currency,
+    true AS changed
+FROM released, returned
+UNION ALL
+SELECT show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, amount_minor, currency, false
+FROM locked
+WHERE NOT EXISTS (SELECT FROM released)

@@ -1,0 +1,59 @@
+-- Expires holds that are due and whose message did not come, the oldest first.
+--
+-- $1 limit bigint, $2 shows bigint[]: those to pass over
+--
+-- Locks: at most $1 bookings that nobody else has locked, then the pools that their seats go to. A locked booking is
+-- being settled by somebody; it is skipped, so that one stuck transaction cannot hold up the sweep.
+-- Outcomes: one row: expired, the number of bookings.
+WITH due AS MATERIALIZED (
+    SELECT show_id, id
+    FROM bookings
+    WHERE status = 'PENDING' AND expires_at <= clock_timestamp() AND show_id <> ALL ($2)
+    ORDER BY expires_at
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+), released AS (
+    UPDATE bookings
+    SET status = 'FAILED', failure_reason = 'expired', settled_at = clock_timestamp()
+    FROM due
+    WHERE bookings.show_id = due.show_id AND bookings.id = due.id
+    RETURNING bookings.show_id, bookings.id, bookings.seats
+-- (The end of cancel.sql, expire.sql and sweep.sql, which begin with a CTE `released`: the bookings that they failed.)
+--
+-- Gives the seats of `released` back, to 8 neighbouring pools of a show from a random one on: a random pool of them for
+-- each booking. So seats do not queue behind one row, and a batch of a thousand bookings does not lock all 256 pools
+-- of a show that is being sold. A pool is changed once for all that goes to it.
+--
+-- Locks: those pool rows, in the order of (show_id, pool_no), after the locks of the bookings.
+-- Outcomes: the CTE `returned`, one row: seats, those given back. If they are not those that were released the
+-- statement fails with division_by_zero, and nothing was changed.
+), start AS MATERIALIZED (
+    SELECT random() AS at
+), homes AS MATERIALIZED (
+    SELECT
+        released.show_id,
+        (floor(start.at * shows.pools)::integer + floor(random() * 8)::integer) % shows.pools AS pool_no,
+        released.seats
+    FROM released
+    CROSS JOIN start
+    JOIN shows ON shows.id = released.show_id
+), sums AS MATERIALIZED (
+    SELECT show_id, pool_no, sum(seats) AS seats FROM homes GROUP BY show_id, pool_no
+), locked_pools AS MATERIALIZED (
+    SELECT seat_pools.show_id, seat_pools.pool_no, sums.seats
+    FROM seat_pools
+    JOIN sums USING (show_id, pool_no)
+    ORDER BY seat_pools.show_id, seat_pools.pool_no
+    FOR UPDATE OF seat_pools
+), given AS (
+    UPDATE seat_pools
+    SET free = seat_pools.free + locked_pools.seats
+    FROM locked_pools
+    WHERE seat_pools.show_id = locked_pools.show_id AND seat_pools.pool_no = locked_pools.pool_no
+    RETURNING locked_pools.seats
+), returned AS MATERIALIZED (
+    SELECT given_seats / (given_seats = released_seats)::integer AS seats
+    FROM (SELECT coalesce(sum(seats), 0) AS given_seats FROM given) AS g,
+        (SELECT coalesce(sum(seats), 0) AS released_seats FROM released) AS r
+)
+SELECT (SELECT count(*) FROM released) AS expired FROM returned
