@@ -1,7 +1,8 @@
-"""Gives the local API the gateway responses that its template asks for: gateway_responses.py STACK STAGE.
+"""Gives the local API what its template asks for and MiniStack skips: gateway_responses.py STACK STAGE.
 
-API Gateway takes them from the definition that SAM writes (x-amazon-apigateway-gateway-responses). MiniStack 1.5 knows
-gateway responses but skips that part of a definition, so here they are set by the API call of the same meaning.
+API Gateway takes gateway responses and methods of the name ANY from the definition that SAM writes
+(x-amazon-apigateway-gateway-responses, x-amazon-apigateway-any-method). MiniStack 1.5 knows both but skips those parts of a
+definition, so here they are set by the API calls of the same meaning.
 """
 
 import sys
@@ -20,6 +21,22 @@ def definition_of(stack: str) -> tuple[str, dict]:
     raise SystemExit(f"stack {stack} has no REST API")
 
 
+def put_any_methods(gateway, api_id: str, definition: dict) -> None:
+    """Whatever other method a path is asked by goes where the definition says."""
+    pages = gateway.get_paginator("get_resources").paginate(restApiId=api_id)
+    ids = {resource["path"]: resource["id"] for page in pages for resource in page["items"]}
+    for path, item in definition["paths"].items():
+        operation = item.get("x-amazon-apigateway-any-method")
+        if operation is None:
+            continue
+        integration = operation["x-amazon-apigateway-integration"]
+        method = {"restApiId": api_id, "resourceId": ids[path], "httpMethod": "ANY"}
+        gateway.put_method(**method, authorizationType="NONE")
+        gateway.put_integration(
+            **method, type="AWS_PROXY", integrationHttpMethod=integration["httpMethod"], uri=integration["uri"]
+        )
+
+
 def main(stack: str, stage: str) -> None:
     api_id, definition = definition_of(stack)
     responses = definition.get("x-amazon-apigateway-gateway-responses", {})
@@ -33,6 +50,7 @@ def main(stack: str, stage: str) -> None:
             responseTemplates=response.get("responseTemplates", {}),
             **status,
         )
+    put_any_methods(gateway, api_id, definition)
     # They take effect with a deployment. A new one gets the stage; the stack's own stays, unused.
     gateway.create_deployment(restApiId=api_id, stageName=stage, description="with gateway responses")
 

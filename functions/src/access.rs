@@ -112,6 +112,16 @@ pub enum Access {
     Needs(Scope),
 }
 
+/// Which query parameters a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// These, and no others: a name that is misspelt must not read as "everything".
+    Only(&'static [&'static str]),
+    /// Any, and none is looked at: an endpoint's URL is the provider's to keep, and an event that is signed is not turned away
+    /// for it.
+    Any,
+}
+
 /// A route of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
@@ -121,15 +131,29 @@ pub struct Route {
     pub resource: &'static str,
     /// What a call of it needs.
     pub access: Access,
+    /// What may stand behind the `?`.
+    pub query: Query,
+}
+
+impl Route {
+    /// With these query parameters, instead of none.
+    const fn taking(self, names: &'static [&'static str]) -> Self {
+        Self { query: Query::Only(names), ..self }
+    }
+
+    /// With whatever query parameters there are.
+    const fn taking_any(self) -> Self {
+        Self { query: Query::Any, ..self }
+    }
 }
 
 const fn route(method: &'static str, resource: &'static str, access: Access) -> Route {
-    Route { method, resource, access }
+    Route { method, resource, access, query: Query::Only(&[]) }
 }
 
 /// All of them.
-pub const ROUTES: [Route; 19] = [
-    route("GET", "/shows", Access::Public),
+pub static ROUTES: [Route; 19] = [
+    route("GET", "/shows", Access::Public).taking(&["limit", "cursor"]),
     route("GET", "/shows/{show_id}", Access::Public),
     route("POST", "/shows/{show_id}/bookings", Access::Open),
     route("GET", "/bookings/{booking_id}", Access::Open),
@@ -137,20 +161,33 @@ pub const ROUTES: [Route; 19] = [
     route("POST", "/bookings/{booking_id}/extend", Access::Open),
     route("POST", "/bookings/{booking_id}/confirm", Access::Needs(Scope::BookingsConfirm)),
     route("POST", "/partner/shows/{show_id}/bookings", Access::Public),
-    route("POST", "/webhooks/payments/stripe", Access::Public),
-    route("POST", "/webhooks/payments/standard", Access::Public),
+    route("POST", "/webhooks/payments/stripe", Access::Public).taking_any(),
+    route("POST", "/webhooks/payments/standard", Access::Public).taking_any(),
     route("POST", "/admin/shows", Access::Needs(Scope::ShowsWrite)),
     route("PATCH", "/admin/shows/{show_id}", Access::Needs(Scope::ShowsWrite)),
-    route("GET", "/admin/payments", Access::Needs(Scope::PaymentsRead)),
+    route("GET", "/admin/payments", Access::Needs(Scope::PaymentsRead)).taking(&["state", "limit", "cursor"]),
     route("POST", "/admin/payments/{provider}/{payment_id}/settle", Access::Needs(Scope::PaymentsSettle)),
     route("POST", "/admin/payments/{provider}/{payment_id}/dispute", Access::Needs(Scope::PaymentsSettle)),
-    route("GET", "/admin/payments/events", Access::Needs(Scope::PaymentsRead)),
+    route("GET", "/admin/payments/events", Access::Needs(Scope::PaymentsRead)).taking(&["change", "limit", "cursor"]),
     route("POST", "/admin/payments/events/{provider}/{event_id}/replay", Access::Needs(Scope::PaymentsSettle)),
-    route("GET", "/admin/subjects/bookings", Access::Needs(Scope::BookingsRead)),
-    route("DELETE", "/admin/subjects/bookings", Access::Needs(Scope::SubjectsErase)),
+    route("GET", "/admin/subjects/bookings", Access::Needs(Scope::BookingsRead))
+        .taking(&["subject", "limit", "cursor"]),
+    route("DELETE", "/admin/subjects/bookings", Access::Needs(Scope::SubjectsErase)).taking(&["subject"]),
 ];
 
-/// What a call of this route needs; `None` if there is no such route, and then nobody may call it.
+/// The route of a method and a path, for `HEAD` that of `GET`; `None` if there is none, and then nobody may call it.
+pub fn find(method: &str, resource: &str) -> Option<&'static Route> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    ROUTES.iter().find(|route| (route.method, route.resource) == (method, resource))
+}
+
+/// What a call of this route needs; `None` if there is no such route.
 pub fn access(method: &str, resource: &str) -> Option<Access> {
-    ROUTES.iter().find(|route| (route.method, route.resource) == (method, resource)).map(|route| route.access)
+    find(method, resource).map(|route| route.access)
+}
+
+/// The methods of a path, as `Allow` says them; empty if there is no such path. `HEAD` goes wherever `GET` does.
+pub fn methods(resource: &str) -> Vec<&'static str> {
+    let methods = ROUTES.iter().filter(|route| route.resource == resource).map(|route| route.method);
+    methods.flat_map(|method| if method == "GET" { vec!["GET", "HEAD"] } else { vec![method] }).collect()
 }

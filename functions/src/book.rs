@@ -5,6 +5,10 @@ use std::{
     time::Duration,
 };
 
+use crate::{
+    http::{Call, Fields, Problem, Reply},
+    serve::Handler,
+};
 use boxoffice_shared::{
     Error, aws,
     config::{Environment, Reader},
@@ -16,18 +20,10 @@ use boxoffice_shared::{
     queue::{HoldMessage, HoldQueue},
     start::start,
 };
-use http::HeaderName;
 use tokio::task::JoinHandle;
-
-use crate::{
-    http::{Call, Fields, Problem, Reply},
-    serve::Handler,
-};
 
 /// How much later than the hold its message is to arrive: so that it seldom finds a hold that is not quite over.
 const MESSAGE_MARGIN: Duration = Duration::from_secs(1);
-
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The Lambda that holds seats.
 #[derive(Clone, Debug)]
@@ -135,9 +131,8 @@ fn count_refusal(error: &Error) {
 fn reply(call: &Call<'_>, booked: &Booked) -> Reply {
     let location = call.location(&format!("/bookings/{}", booked.booking.id()));
     let reply = Reply::created(&location, &booked.booking);
-    if booked.replayed {
-        return reply.with(IDEMPOTENCY_REPLAYED, "true");
+    if !booked.replayed {
+        Counter::Booked.add(1);
     }
-    Counter::Booked.add(1);
-    reply
+    reply.replayed(booked.replayed)
 }

@@ -1,6 +1,6 @@
 //! `GET /shows` and `GET /shows/{show_id}`.
 
-use boxoffice_shared::{db::Db, error::Cause, ops};
+use boxoffice_shared::{db::Db, error::Cause, model::Position, ops};
 use serde_json::json;
 
 use crate::{
@@ -32,7 +32,7 @@ impl ListShows {
     async fn list(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (limit, after) = call.page()?;
         let page = ops::list_shows(&self.db, limit, after).await?;
-        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        let next_cursor = page.next.map(|last| last.cursor(""));
         Ok(Reply::ok(&json!({ "shows": page.shows, "next_cursor": next_cursor })))
     }
 

@@ -10,8 +10,8 @@ use boxoffice_shared::{
     db::Db,
     error::Cause,
     metrics::Counter,
-    model::{DisputeDecision, HolderLimits, Pools, SeatCount, TotalSeats},
-    ops::{self, LimitChange, NewShow},
+    model::{CreationKey, DisputeDecision, HolderLimits, Pools, Position, SeatCount, TotalSeats},
+    ops::{self, CreatedShow, LimitChange, NewShow},
     start::start,
 };
 use serde_json::json;
@@ -77,8 +77,17 @@ impl Handler for ManageShows {
 
 impl ManageShows {
     async fn create(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        let show = ops::create_show(&self.db, &read_new(call, self.expected_writers)?).await?;
-        Ok(Reply::created(&call.location(&format!("/shows/{}", show.id())), &show))
+        let key = call.idempotency_key()?;
+        let new = read_new(call, self.expected_writers)?;
+        let created = match key.zip(call.caller().subject()) {
+            Some((key, subject)) => {
+                let key = CreationKey::new(subject, &key, Fields::read(call.request())?.digest());
+                ops::create_show_once(&self.db, &new, &key).await?
+            }
+            None => CreatedShow { show: ops::create_show(&self.db, &new).await?, replayed: false },
+        };
+        let location = call.location(&format!("/shows/{}", created.show.id()));
+        Ok(Reply::created(&location, &created.show).replayed(created.replayed))
     }
 
     async fn change(&self, call: &Call<'_>) -> Result<Reply, Problem> {
@@ -102,7 +111,7 @@ impl ManageShows {
     async fn list_payments(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (state, limit, after) = call.payment_page()?;
         let page = ops::list_payments(&self.db, state, limit, after).await?;
-        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        let next_cursor = page.next.map(|last| last.cursor(state.as_str()));
         Ok(Reply::ok(&json!({ "payments": page.payments, "next_cursor": next_cursor })))
     }
 
@@ -135,7 +144,7 @@ impl ManageShows {
     async fn list_events(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (limit, after) = call.event_page()?;
         let page = ops::list_unreadable(&self.db, limit, after).await?;
-        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        let next_cursor = page.next.map(|last| last.cursor("unreadable"));
         Ok(Reply::ok(&json!({ "events": page.events, "next_cursor": next_cursor })))
     }
 
@@ -157,7 +166,7 @@ impl ManageShows {
     async fn export_subject(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (subject, limit, after) = call.subject_page()?;
         let page = ops::export_subject(&self.db, &subject, limit, after).await?;
-        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        let next_cursor = page.next.map(|last| last.cursor(subject.as_str()));
         tracing::info!(bookings = page.bookings.len(), "what is kept about a subject was told to an operator");
         Ok(Reply::ok(&json!({ "bookings": page.bookings, "next_cursor": next_cursor })))
     }

@@ -125,25 +125,27 @@ where
     }
 }
 
-/// The answer to the request in an event. Logs and counts what is ours to mend.
+/// The answer to the request in an event, to `HEAD` without its body. Logs and counts what is ours to mend.
 async fn answer<H: Handler>(handler: &H, event: &str) -> Reply {
     // No input is known that panics, and each that is found is a defect to be mended. Until then the client is answered.
-    let result = AssertUnwindSafe(respond(handler, event).boxed()).catch_unwind().await;
+    let request = Request::read(event);
+    let is_head = request.as_ref().is_ok_and(Request::is_head);
+    let result = AssertUnwindSafe(respond(handler, request).boxed()).catch_unwind().await;
     let result = result.unwrap_or_else(|_| Err(Problem::Refused(Error::Internal("a request panicked".into()))));
-    result.unwrap_or_else(|problem| {
+    let reply = result.unwrap_or_else(|problem| {
         problem.log();
         Counter::Unavailable.add(problem.is_unavailable().into());
         Reply::problem(&problem)
-    })
+    });
+    if is_head { reply.without_body() } else { reply }
 }
 
-/// Reads the request in an event and has it done, if its caller may make it: that is asked here, for all routes of all
-/// handlers.
+/// Has a request done, if it could be read and its caller may make it: that is asked here, for all routes of all handlers.
 ///
 /// # Errors
 /// Why it was not done.
-pub async fn respond<H: Handler>(handler: &H, event: &str) -> Result<Reply, Problem> {
-    let request = Request::read(event)?;
+pub async fn respond<H: Handler>(handler: &H, request: Result<Request, Problem>) -> Result<Reply, Problem> {
+    let request = request?;
     let call = Call::admit(&request, Timestamp::now())?;
     handler.handle(&call).await
 }

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use boxoffice_functions::access::{Access, ROUTES, Scope, Scopes, access};
+use boxoffice_functions::access::{Access, Query, ROUTES, Scope, Scopes, access, methods};
 use serde_json::{Value, json};
 
 fn read(file: &str) -> Value {
@@ -33,7 +33,7 @@ fn authorizers() -> BTreeMap<(String, String), Option<String>> {
 #[test]
 fn the_template_asks_the_authorizer_that_the_table_says() {
     let asked = authorizers();
-    assert_eq!(asked.len(), ROUTES.len());
+    let mut expected_routes = BTreeSet::new();
     for route in &ROUTES {
         let authorizer = asked.get(&(route.method.to_owned(), route.resource.to_owned()));
         let authorizer =
@@ -44,6 +44,35 @@ fn the_template_asks_the_authorizer_that_the_table_says() {
             Access::Needs(_) => Some("Required"),
         };
         assert_eq!(authorizer.as_deref(), expected, "{} {}", route.method, route.resource);
+        let key = |method: &str| (method.to_owned(), route.resource.to_owned());
+        if route.method == "GET" {
+            assert_eq!(asked.get(&key("HEAD")).unwrap().as_deref(), expected, "HEAD {}", route.resource);
+            expected_routes.insert(key("HEAD"));
+        }
+        // Other methods reach a function without a token: 405 is the answer for everybody.
+        assert_eq!(asked.get(&key("ANY")), Some(&None), "ANY {}", route.resource);
+        expected_routes.extend([key(route.method), key("ANY")]);
+    }
+    assert_eq!(asked.into_keys().collect::<BTreeSet<_>>(), expected_routes);
+}
+
+#[test]
+fn each_operation_of_the_contract_takes_the_query_that_its_row_says() {
+    let contract = read("openapi.yaml");
+    for route in &ROUTES {
+        let item = &contract["paths"][route.resource];
+        let operation = &item[route.method.to_lowercase()];
+        let parameters = [&item["parameters"], &operation["parameters"]];
+        let parameters = parameters.into_iter().filter_map(Value::as_array).flatten();
+        let query: BTreeSet<_> =
+            parameters.filter(|p| p["in"] == "query").map(|p| p["name"].as_str().unwrap()).collect();
+        match route.query {
+            Query::Any => assert!(route.resource.starts_with("/webhooks/") && query.is_empty(), "{}", route.resource),
+            Query::Only(names) => {
+                assert_eq!(query, names.iter().copied().collect(), "{} {}", route.method, route.resource);
+                assert!(operation["responses"]["400"].is_object(), "{} {}", route.method, route.resource);
+            }
+        }
     }
 }
 
@@ -99,6 +128,9 @@ fn a_route_that_is_not_there_is_nobodys() {
     {
         assert_eq!(access(method, resource), None, "{method} {resource}");
     }
+    assert_eq!(access("HEAD", "/shows"), Some(Access::Public));
+    assert_eq!(methods("/bookings/{booking_id}"), ["GET", "HEAD", "DELETE"]);
+    assert_eq!(methods("/bookings"), Vec::<&str>::new());
     let distinct: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.resource)).collect();
     assert_eq!(distinct.len(), ROUTES.len());
 }

@@ -54,7 +54,7 @@ pub enum Error {
     },
     /// Too many bookings of the holder are in progress: it is told at once, so that nobody else waits for its turns.
     HolderBusy,
-    /// The key was used for another request on this show.
+    /// The key was used for another request.
     IdempotencyKeyReused,
     /// The hold ended before this call. Its seats were given back, or will be in a moment.
     BookingExpired,
@@ -82,7 +82,7 @@ pub enum Error {
     /// A lock was not had in time, or transactions kept colliding, of whatever operation. Nothing was changed; trying again helps.
     Busy(Cause),
     /// The database cannot be reached, or cannot do now what it is for. Whether the call took effect may be unknown; repeating it is safe for every
-    /// operation but the creation of a show.
+    /// operation but the creation of a show without a key.
     Unavailable(Cause),
     /// A defect, ours or the schema's. Nothing was changed.
     Internal(Cause),

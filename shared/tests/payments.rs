@@ -546,7 +546,7 @@ async fn an_operator_lists_what_is_due_and_settles_it() {
         pages += 1;
         seen.extend(page.payments.iter().map(|payment| payment.payment_id().to_string()));
         // Its text and back, as a client would bring it.
-        after = page.next.map(|cursor| cursor.to_string().parse().unwrap());
+        after = page.next;
         if after.is_none() {
             break;
         }

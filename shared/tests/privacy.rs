@@ -7,8 +7,8 @@ use boxoffice_shared::{
     Error,
     db::Db,
     model::{
-        BookingId, BookingStatus, FailureReason, Holder, PageLimit, PaymentChange, PaymentEvent, Refund, Retention,
-        ShowId, Subject, SubjectBooking, SubjectCursor, UserName, Viewer,
+        BookingId, BookingStatus, FailureReason, Holder, PageLimit, PaymentChange, PaymentEvent, Position, Refund,
+        Retention, ShowId, Subject, SubjectBooking, SubjectCursor, UserName, Viewer,
     },
     ops::{self, Anonymised, BookRequest, DueShow, Recorded},
 };
@@ -344,7 +344,7 @@ async fn export(db: &Db, who: &Subject, limit: &str) -> Vec<SubjectBooking> {
         all.extend(page.bookings);
         // Through its text, as a client has it.
         match page.next {
-            Some(next) => after = Some(next.to_string().parse().unwrap()),
+            Some(next) => after = Some(SubjectCursor::read(&next.cursor(""), "").unwrap()),
             None => return all,
         }
     }

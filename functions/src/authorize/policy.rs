@@ -45,7 +45,7 @@ impl Answer {
     /// For this caller, or for anybody. `stage` is the part of a method's ARN that names the API and its stage.
     pub(super) fn new(caller: Option<Principal>, stage: &str) -> Self {
         let scopes = caller.as_ref().map_or_else(Scopes::default, |caller| caller.scopes);
-        let resource = allowed(scopes).map(|route| format!("{stage}/{}", pattern(route))).collect();
+        let resource = allowed(scopes).flat_map(patterns).map(|pattern| format!("{stage}/{pattern}")).collect();
         let statement = [Statement { effect: "Allow", action: "execute-api:Invoke", resource }];
         Self {
             principal_id: caller
@@ -87,11 +87,13 @@ fn allowed(scopes: Scopes) -> impl Iterator<Item = &'static Route> {
     })
 }
 
-/// The route in a policy: `POST/shows/*/bookings`. A star stands for any characters, slashes too; the tests show that
-/// no pattern is also another route's.
-fn pattern(route: &Route) -> String {
+/// The route in a policy: `POST/shows/*/bookings`, and `HEAD` where there is `GET`. A star stands for any characters, slashes
+/// too; the tests show that no pattern is also another route's.
+fn patterns(route: &Route) -> impl Iterator<Item = String> {
     let segments = route.resource.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
-    format!("{}{}", route.method, segments.collect::<Vec<_>>().join("/"))
+    let path = segments.collect::<Vec<_>>().join("/");
+    let head = if route.method == "GET" { Some("HEAD") } else { None };
+    [route.method].into_iter().chain(head).map(move |method| format!("{method}{path}"))
 }
 
 #[cfg(test)]

@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-use boxoffice_shared::model::{Currency, Invalid, Money, Price, rfc3339};
+use boxoffice_shared::model::{Currency, Invalid, Money, Price, rfc_3339};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
 use serde_json::{Value, error::Category};
+use sha2::{Digest, Sha256};
 
-use super::{Problem, Request, media_type, problem::Fault};
+use super::{
+    Problem, Request, media_type,
+    problem::{Fault, MAX_FAULTS},
+};
 
 /// The greatest body, in bytes. The largest valid one, two names of 200 four-byte characters escaped to 12 bytes each,
 /// has some 5 KiB.
 const MAX_BODY: usize = 16 * 1024;
-
-/// Faults of one body that are told, at most. A body of small unknown members has thousands, and its answer would be ten
-/// times as long as itself.
-const MAX_FAULTS: usize = 20;
 
 /// 2^53: the greatest integer that a JSON number, a double to many programs, has exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -56,6 +56,16 @@ impl Fields {
             }
         }
         Ok(fields)
+    }
+
+    /// A hash of all members, whatever their order and the spaces between them: the same for the same request.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut members: Vec<_> = self.members.iter().map(|(name, value)| (name, value.to_string())).collect();
+        members.sort_unstable();
+        let parts = members.iter().flat_map(|(name, value)| [name.as_str(), value]);
+        let hash =
+            parts.fold(Sha256::new(), |hash, part| hash.chain_update(part.len().to_be_bytes()).chain_update(part));
+        hash.finalize().into()
     }
 
     /// A member that must be there.
@@ -189,20 +199,13 @@ from_integer!(
 
 impl FromJson for Currency {
     fn from_json(value: &Value) -> Result<Self, Invalid> {
-        let currency: Currency = value.as_str().unwrap_or_default().parse()?;
-        match currency.minor_digits() {
-            Some(_) => Ok(currency),
-            None => Err(Invalid::new("must be a currency of ISO 4217's list, as EUR")),
-        }
+        Self::listed(value.as_str().unwrap_or_default())
     }
 }
 
 impl FromJson for jiff::Timestamp {
     fn from_json(value: &Value) -> Result<Self, Invalid> {
-        value
-            .as_str()
-            .and_then(rfc3339)
-            .ok_or_else(|| Invalid::new("must be a time as in RFC 3339: 2030-12-31T20:00:00Z"))
+        rfc_3339(value.as_str().unwrap_or_default())
     }
 }
 

@@ -4,7 +4,7 @@ use boxoffice_shared::model::{Holder, Subject};
 use jiff::Timestamp;
 
 use super::{Problem, Request};
-use crate::access::{Access, LEEWAY, Scope, Scopes, access};
+use crate::access::{Access, LEEWAY, Route, Scope, Scopes, find, methods};
 
 /// The header for a client that must show a token.
 pub(crate) const CHALLENGE: &str = "Bearer";
@@ -24,11 +24,10 @@ impl Caller {
     /// can get into what it reads.
     ///
     /// # Errors
-    /// There is no such route; the route needs a token and there is none, or the token has expired; it does not have the
+    /// There is no such route, or it has other methods; the route needs a token and there is none, or the token has expired; it does not have the
     /// scope that the route needs.
     pub(crate) fn admit(request: &Request, now: Timestamp) -> Result<Self, Problem> {
-        let (method, resource) = route(request);
-        match access(method, resource).ok_or(Problem::RouteNotFound)? {
+        match found(request)?.access {
             Access::Public => Ok(Self::default()),
             Access::Open => Self::read(request, now),
             Access::Needs(scope) => {
@@ -84,4 +83,16 @@ impl Caller {
 /// The method and the route as the template names it: `("GET", "/shows/{show_id}")`.
 pub(crate) fn route(request: &Request) -> (&str, &str) {
     (request.method(), request.resource())
+}
+
+/// The request's route.
+///
+/// # Errors
+/// There is none at its path, or none of its method.
+pub(super) fn found(request: &Request) -> Result<&'static Route, Problem> {
+    let (method, resource) = route(request);
+    find(method, resource).ok_or_else(|| match methods(resource) {
+        methods if methods.is_empty() => Problem::RouteNotFound,
+        methods => Problem::MethodNotAllowed(methods),
+    })
 }

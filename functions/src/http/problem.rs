@@ -32,10 +32,16 @@ pub enum Problem {
     NotSigned,
     /// No such route in this Lambda.
     RouteNotFound,
+    /// The path has these methods, and not the request's.
+    MethodNotAllowed(Vec<&'static str>),
 }
 
 /// A member's name in a pointer is cut after so many characters: none of ours is that long, and a body may be one name.
 const MAX_NAME_CHARS: usize = 64;
+
+/// Faults of one request that are told, at most. A body of small unknown members has thousands, and its answer would be ten
+/// times as long as itself.
+pub(super) const MAX_FAULTS: usize = 20;
 
 /// What is wrong with one part of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,17 +56,23 @@ impl Fault {
     /// A fault of a member of the body.
     pub(crate) fn member(name: &str, detail: impl ToString) -> Self {
         // RFC 6901: the two characters that mean something in a pointer.
-        let name = match name.char_indices().nth(MAX_NAME_CHARS) {
-            Some((end, _)) => format!("{}…", &name[..end]),
-            None => name.to_owned(),
-        };
-        let name = name.replace('~', "~0").replace('/', "~1");
+        let name = cut(name).replace('~', "~0").replace('/', "~1");
         Self { detail: detail.to_string(), pointer: format!("/{name}") }
     }
 
     /// A fault of a query parameter or header.
     pub(crate) fn parameter(name: &str, invalid: &Invalid) -> Self {
-        Self { detail: invalid.to_string(), pointer: name.to_owned() }
+        // A pointer must say something, and a parameter may have no name.
+        let pointer = if name.is_empty() { "?".into() } else { cut(name) };
+        Self { detail: invalid.to_string(), pointer }
+    }
+}
+
+/// The start of a name that a client made up.
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
     }
 }
 
@@ -111,6 +123,9 @@ impl Problem {
             Self::Unauthorized | Self::NotSigned => (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "route-not-found", "Not found"),
+            Self::MethodNotAllowed(_) => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method")
+            }
         }
     }
 
@@ -125,7 +140,8 @@ impl Problem {
             Self::Unauthorized => "The request needs an access token that is valid now.".into(),
             Self::Forbidden => "The access token does not allow this.".into(),
             Self::NotSigned => "The request is not signed as it must be.".into(),
-            Self::RouteNotFound => "There is nothing at this path and method.".into(),
+            Self::RouteNotFound => "There is nothing at this path.".into(),
+            Self::MethodNotAllowed(methods) => format!("This path can be asked by {} only.", methods.join(", ")),
         }
     }
 

@@ -8,6 +8,8 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::{Problem, caller::CHALLENGE};
 
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 /// The headers of draft-ietf-httpapi-ratelimit-headers: what is allowed, and what is left of it.
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -31,6 +33,11 @@ impl Reply {
         Self::json(StatusCode::CREATED, "application/json", value).with(header::LOCATION, location)
     }
 
+    /// Says that an earlier request with the same key did it, if it was so.
+    pub(crate) fn replayed(self, replayed: bool) -> Self {
+        if replayed { self.with(IDEMPOTENCY_REPLAYED, "true") } else { self }
+    }
+
     /// The problem's document.
     pub(crate) fn problem(problem: &Problem) -> Self {
         let reply = Self::json(problem.status(), "application/problem+json", &problem.document());
@@ -39,6 +46,7 @@ impl Reply {
             None => reply,
         };
         match problem {
+            Problem::MethodNotAllowed(methods) => reply.with(header::ALLOW, &methods.join(", ")),
             Problem::Unauthorized => reply.with(header::WWW_AUTHENTICATE, CHALLENGE),
             Problem::Refused(Error::HolderWaits { seconds, allowed }) => reply
                 .with(RATE_LIMIT_POLICY, &format!("\"unpaid-holds\";q={allowed};w=3600"))
@@ -53,6 +61,11 @@ impl Reply {
             self.headers.push((name, value.to_owned()));
         }
         self
+    }
+
+    /// The answer to `HEAD`: all of it but the body.
+    pub(crate) fn without_body(self) -> Self {
+        Self { body: String::new(), ..self }
     }
 
     fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Self {

@@ -6,16 +6,17 @@ use boxoffice_shared::{
     Error,
     model::{
         BookingId, Cursor, EventCursor, EventId, Holder, IdempotencyKey, Invalid, PageLimit, PaymentCursor, PaymentId,
-        PaymentState, Provider, ShowId, Subject, SubjectCursor,
+        PaymentState, Position, Provider, ShowId, Subject, SubjectCursor,
     },
 };
 use jiff::Timestamp;
 
 use super::{
     Problem, Request,
-    caller::{Caller, route},
-    problem::Fault,
+    caller::{Caller, found, route},
+    problem::{Fault, MAX_FAULTS},
 };
+use crate::access::Query;
 
 /// A request as a handler sees it: of somebody who may make it.
 #[derive(Debug)]
@@ -28,9 +29,14 @@ impl<'a> Call<'a> {
     /// The view of this request, if its caller may make it now.
     ///
     /// # Errors
-    /// Those of [`Caller::admit`].
+    /// Those of [`Caller::admit`]; a query of a route that takes none.
     pub fn admit(request: &'a Request, now: Timestamp) -> Result<Self, Problem> {
-        Ok(Self { request, caller: Caller::admit(request, now)? })
+        let call = Self { request, caller: Caller::admit(request, now)? };
+        match found(request)?.query {
+            // Where there are parameters, their reader tells of all faults at once.
+            Query::Only(&[]) => finish(Some(call), unknown(request)),
+            Query::Only(_) | Query::Any => Ok(call),
+        }
     }
 
     /// Who makes it.
@@ -70,45 +76,42 @@ impl<'a> Call<'a> {
 
     /// The query of a list: how many, and after what.
     pub fn page(&self) -> Result<(PageLimit, Option<Cursor>), Problem> {
-        let mut faults = Vec::new();
-        let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
-        let cursor = self.query("cursor", &mut faults);
-        if faults.is_empty() { Ok((limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
+        let mut faults = unknown(self.request);
+        let (limit, cursor) = self.limit_and_cursor("", &mut faults);
+        finish(Some((limit, cursor)), faults)
     }
 
     /// The query of a list of payments: in which state (those whose refund is due, unless it says so), how many, and
     /// after what.
     pub fn payment_page(&self) -> Result<(PaymentState, PageLimit, Option<PaymentCursor>), Problem> {
-        let mut faults = Vec::new();
+        let mut faults = unknown(self.request);
         let state = self.query("state", &mut faults).unwrap_or(PaymentState::RefundDue);
-        let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
-        let cursor = self.query("cursor", &mut faults);
-        if faults.is_empty() { Ok((state, limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
+        let (limit, cursor) = self.limit_and_cursor(state.as_str(), &mut faults);
+        finish(Some((state, limit, cursor)), faults)
     }
 
     /// The query of a list of events: those that were not understood, the only ones that are listed; how many, and after
     /// what.
     pub fn event_page(&self) -> Result<(PageLimit, Option<EventCursor>), Problem> {
-        let mut faults = Vec::new();
+        let mut faults = unknown(self.request);
         let _: Option<Unreadable> = self.query("change", &mut faults);
-        let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
-        let cursor = self.query("cursor", &mut faults);
-        if faults.is_empty() { Ok((limit, cursor)) } else { Err(Problem::InvalidRequest(faults)) }
+        let (limit, cursor) = self.limit_and_cursor("unreadable", &mut faults);
+        finish(Some((limit, cursor)), faults)
     }
 
     /// The query that is about one subject.
     pub fn about_subject(&self) -> Result<Subject, Problem> {
-        let mut faults = Vec::new();
+        let mut faults = unknown(self.request);
         let subject = self.required_query("subject", &mut faults);
         finish(subject, faults)
     }
 
     /// The query of a list of what is kept about a subject: whose, how many, and after what.
     pub fn subject_page(&self) -> Result<(Subject, PageLimit, Option<SubjectCursor>), Problem> {
-        let mut faults = Vec::new();
+        let mut faults = unknown(self.request);
         let subject = self.required_query("subject", &mut faults);
-        let limit = self.query("limit", &mut faults).unwrap_or(PageLimit::DEFAULT);
-        let cursor = self.query("cursor", &mut faults);
+        let filter = subject.as_ref().map_or("", Subject::as_str);
+        let (limit, cursor) = self.limit_and_cursor(filter, &mut faults);
         finish(subject.map(|subject| (subject, limit, cursor)), faults)
     }
 
@@ -160,10 +163,25 @@ impl<'a> Call<'a> {
         value
     }
 
+    /// How many, and after what, of the list of what this filter lets through.
+    fn limit_and_cursor<P: Position>(&self, filter: &str, faults: &mut Vec<Fault>) -> (PageLimit, Option<P>) {
+        let limit = self.query("limit", faults).unwrap_or(PageLimit::DEFAULT);
+        (limit, self.query_by("cursor", |text| P::read(text, filter), faults))
+    }
+
     fn query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
+        self.query_by(name, str::parse, faults)
+    }
+
+    fn query_by<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<T> {
         let parsed = match self.request.query(name).as_slice() {
             [] => return None,
-            [value] => value.parse(),
+            [value] => parse(value),
             _ => Err(Invalid::new("must be given once")),
         };
         parsed.map_err(|invalid| faults.push(Fault::parameter(name, &invalid))).ok()
@@ -179,6 +197,13 @@ impl FromStr for Unreadable {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if text == "unreadable" { Ok(Self) } else { Err(Invalid::new("must be unreadable")) }
     }
+}
+
+/// The faults of query parameters that the route does not take. Their case matters.
+fn unknown(request: &Request) -> Vec<Fault> {
+    let Ok(Query::Only(known)) = found(request).map(|route| route.query) else { return Vec::new() };
+    let names = request.query_names().filter(|name| !known.contains(name)).take(MAX_FAULTS);
+    names.map(|name| Fault::parameter(name, &Invalid::new("is not known"))).collect()
 }
 
 /// What was read from a query, unless something was wrong with it.

@@ -16,6 +16,7 @@
 
 use boxoffice_shared::model::{
     DisputeId, DisputeState, EventId, PaymentChange, PaymentEvent, PaymentId, Provider, Refund, RefundId, RefundState,
+    rfc_3339,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -44,7 +45,7 @@ pub fn parse(webhook_id: &str, body: &[u8], signed_at: Timestamp) -> PaymentEven
 }
 
 fn timestamp(event: &Value) -> Option<Timestamp> {
-    event["timestamp"].as_str()?.parse().ok().filter(|time| plausible(*time))
+    rfc_3339(event["timestamp"].as_str()?).ok().filter(|time| plausible(*time))
 }
 
 /// What the event says, or `None` if it does not say it in a way that we know.

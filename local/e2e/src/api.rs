@@ -198,7 +198,10 @@ impl Api {
             response.status,
             excerpt(&response.body)
         );
-        let body = serde_json::from_slice(&response.body).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let body = match call.method.as_str() {
+            "HEAD" => Value::Null,
+            _ => serde_json::from_slice(&response.body).unwrap_or_else(|e| panic!("{what}: {e}")),
+        };
         Answer { what, base: self.base.clone(), url: format!("{}{}", self.base, call.path), response, body }
     }
 

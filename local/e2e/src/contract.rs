@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{http::Response, setting};
 
-/// What a method or path that the contract does not describe must be answered with.
-const NO_ROUTE: &str = "https://boxoffice.example/problems/route-not-found";
+/// What a path that the contract does not describe must be answered with, and a method that a path does not have.
+const NO_ROUTE: (u16, &str) = (404, "https://boxoffice.example/problems/route-not-found");
+const NO_METHOD: (u16, &str) = (405, "https://boxoffice.example/problems/method-not-allowed");
 
 /// The contract.
 #[derive(Debug)]
@@ -41,13 +42,18 @@ impl Contract {
     pub fn breaches(&self, exchange: Exchange<'_>) -> Vec<String> {
         let response = exchange.response;
         let Some(operation) = self.operation(exchange.method, exchange.path) else {
-            return self.breaches_without_route(response);
+            return self.breaches_without_route(exchange);
         };
         let Some(documented) = operation["responses"].get(response.status.to_string()) else {
             return vec![format!("status {} is not documented", response.status)];
         };
         let documented = self.resolve(documented);
-        let mut breaches = self.body_breaches(documented, response);
+        // `HEAD` is answered as `GET`, without the body.
+        let mut breaches = match exchange.method {
+            "HEAD" if !response.body.is_empty() => vec!["HEAD is answered with a body".to_owned()],
+            "HEAD" => Vec::new(),
+            _ => self.body_breaches(documented, response),
+        };
         breaches.extend(self.header_breaches(documented, response));
         if response.status < 400 {
             breaches.extend(self.accepted_breaches(operation, exchange.sent));
@@ -77,22 +83,34 @@ impl Contract {
     }
 
     fn operation(&self, method: &str, path: &str) -> Option<&Value> {
-        let path = path.split('?').next().unwrap_or_default();
-        let paths = self.0["paths"].as_object().unwrap();
-        let (_, item) = paths.iter().find(|(template, _)| fits(template, path))?;
-        item.get(method.to_lowercase())
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.item(path)?.get(method.to_lowercase())
     }
 
-    fn breaches_without_route(&self, response: &Response) -> Vec<String> {
+    /// What the contract says of a path.
+    fn item(&self, path: &str) -> Option<&Value> {
+        let path = path.split('?').next().unwrap_or_default();
+        let paths = self.0["paths"].as_object().unwrap();
+        paths.iter().find(|(template, _)| fits(template, path)).map(|(_, item)| item)
+    }
+
+    fn breaches_without_route(&self, exchange: Exchange<'_>) -> Vec<String> {
+        let response = exchange.response;
         let mut breaches = Vec::new();
-        if response.status != 404 {
-            breaches.push(format!("status {} instead of 404 for what is no route", response.status));
+        let (status, name) = if self.item(exchange.path).is_some() { NO_METHOD } else { NO_ROUTE };
+        if response.status != status {
+            breaches.push(format!("status {} instead of {status} for what is no route", response.status));
         }
-        let documented = json!({"content": {"application/problem+json": {"schema": {"allOf": [
-            {"$ref": "#/components/schemas/Problem"},
-            {"properties": {"type": {"const": NO_ROUTE}, "status": {"const": 404}}},
-        ]}}}});
-        breaches.extend(self.body_breaches(&documented, response));
+        if response.header("allow").is_some() != (status == 405) {
+            breaches.push("Allow goes with 405, and with nothing else".to_owned());
+        }
+        if exchange.method != "HEAD" {
+            let documented = json!({"content": {"application/problem+json": {"schema": {"allOf": [
+                {"$ref": "#/components/schemas/Problem"},
+                {"properties": {"type": {"const": name}, "status": {"const": status}}},
+            ]}}}});
+            breaches.extend(self.body_breaches(&documented, response));
+        }
         breaches
     }
 
@@ -264,7 +282,14 @@ mod tests {
             "/shows/7",
             &answer(503, "application/problem+json", &[("retry-after", "1")], &problem("busy", 503)),
         );
-        keeps("PATCH", "/shows", &answer(404, "application/problem+json", &[], &problem("route-not-found", 404)));
+        keeps("PATCH", "/nothing", &answer(404, "application/problem+json", &[], &problem("route-not-found", 404)));
+        let allow = [("allow", "GET, HEAD")];
+        let not_allowed = problem("method-not-allowed", 405);
+        keeps("PATCH", "/shows", &answer(405, "application/problem+json", &allow, &not_allowed));
+        breaks("PATCH", "/shows", &answer(405, "application/problem+json", &[], &not_allowed), "Allow");
+        let head = Response { body: "".into(), ..answer(200, "application/json", &[], &json!(null)) };
+        keeps("HEAD", "/shows", &head);
+        breaks("HEAD", "/shows", &answer(200, "application/json", &[], &json!(null)), "with a body");
     }
 
     #[test]

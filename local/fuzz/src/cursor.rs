@@ -1,8 +1,7 @@
 //! The cursors of pages.
 
-use std::{fmt::Display, str::FromStr};
-
-use boxoffice_shared::model::{Cursor, Invalid, PaymentCursor};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use boxoffice_shared::model::{Cursor, EventCursor, PaymentCursor, Position, SubjectCursor};
 
 use crate::number;
 
@@ -11,28 +10,40 @@ const MAX_MICROSECONDS: u64 = 253_402_207_200_000_000 - 86_400_000_000;
 
 /// The input: a cursor's text. Its bytes are also taken as the numbers of a cursor that must be good.
 pub fn cursors(data: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(data) {
-        if reads_as_written::<Cursor>(text) {
-            assert!(text.len() <= 40 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.'), "{text:?}");
-        }
-        if reads_as_written::<PaymentCursor>(text) {
-            assert!(text.len() <= 300 && text.bytes().all(|b| b.is_ascii_graphic()), "{text:?}");
-        }
+    let text = String::from_utf8_lossy(data);
+    for text in [&*text, &URL_SAFE_NO_PAD.encode(data)] {
+        one_spelling::<Cursor>(text);
+        one_spelling::<PaymentCursor>(text);
+        one_spelling::<EventCursor>(text);
+        one_spelling::<SubjectCursor>(text);
     }
-    let microseconds = number(data) % MAX_MICROSECONDS + 1;
-    let id = number(data.get(8..).unwrap_or_default()) % i64::MAX as u64 + 1;
-    assert!(reads_as_written::<Cursor>(&format!("{microseconds}.{id}")), "{microseconds}.{id}");
-    assert!(reads_as_written::<PaymentCursor>(&format!("{microseconds}.stripe.pi.{id}")), "{microseconds} {id}");
+    let microseconds = (number(data) % MAX_MICROSECONDS + 1).to_string();
+    let id = (number(data.get(8..).unwrap_or_default()) % i64::MAX as u64 + 1).to_string();
+    written::<Cursor>(&[&microseconds, &id], &text);
+    written::<PaymentCursor>(&[&microseconds, "stripe", &id], &text);
+    written::<EventCursor>(&[&microseconds, "standard", &id], &text);
+    // An id that has whatever a provider wrote.
+    let id: String = data.iter().take(255).map(|byte| char::from(b'!' + byte % 94)).collect();
+    if !id.is_empty() {
+        written::<PaymentCursor>(&[&microseconds, "stripe", &id], "refund_due");
+    }
 }
 
-/// Whether it is one; then it has one spelling. What is told of one that is none does not grow with it.
-fn reads_as_written<T: FromStr<Err = Invalid> + Display>(text: &str) -> bool {
-    match text.parse::<T>() {
-        Ok(value) => assert_eq!(value.to_string(), text),
-        Err(invalid) => {
-            assert!(invalid.to_string().len() <= 100, "{invalid}");
-            return false;
-        }
+/// If it is one, it has one spelling. What is told of one that is none does not grow with it.
+fn one_spelling<P: Position>(text: &str) {
+    match P::read(text, "") {
+        Ok(position) => assert_eq!(position.cursor(""), text),
+        Err(invalid) => assert!(invalid.to_string().len() <= 100, "{invalid}"),
     }
-    true
+}
+
+/// A cursor of these values is safe in a URL and good for its filter, and for no other list or filter.
+fn written<P: Position>(values: &[&str], filter: &str) {
+    let cursor = P::of(values).expect("a position").cursor(filter);
+    assert!(cursor.len() <= 500 && cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{cursor}");
+    let read = P::read(&cursor, filter).expect("what was written is read");
+    assert_eq!(read.values(), values);
+    assert!(P::read(&cursor, &format!("{filter} ")).is_err());
+    assert_eq!(Cursor::read(&cursor, filter).is_ok(), P::LIST == Cursor::LIST);
+    assert_eq!(SubjectCursor::read(&cursor, filter).is_ok(), P::LIST == SubjectCursor::LIST);
 }

@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use boxoffice_functions::{
     book,
-    http::{Call, Problem, Reply},
+    http::{Call, Problem, Reply, Request},
     manage_shows,
     serve::{Handler, respond},
 };
@@ -55,7 +55,7 @@ pub fn events(data: &[u8]) {
 
 /// Whatever it is, it is answered, and a client is told that it is at fault, or nothing was.
 fn answered(event: &str) {
-    match now(respond(&Readers, event)) {
+    match now(respond(&Readers, Request::read(event))) {
         Ok(reply) => {
             let reply = serde_json::to_value(reply).expect("an answer can be written");
             assert_eq!(reply["statusCode"], 200, "{reply}");

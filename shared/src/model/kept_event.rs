@@ -1,11 +1,12 @@
 //! Events of payment providers, as the inbox has them.
 
-use std::{fmt, str::FromStr};
-
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{BookingId, EventId, Invalid, PaymentId, Provider, RefundReason, canonical_integer};
+use super::{
+    BookingId, EventId, PaymentId, Position, Provider, RefundReason,
+    page::{time_of, time_value},
+};
 
 /// An event as its row was at one moment, without its payload: that may have personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl Serialize for KeptEvent {
     }
 }
 
-/// Where a page of events ended. Opaque to clients, `<microseconds>.<provider>.<event id>` to us.
+/// Where a page of events ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventCursor {
     pub(crate) received_at: Timestamp,
@@ -88,38 +89,20 @@ impl EventCursor {
     }
 }
 
-impl FromStr for EventCursor {
-    type Err = Invalid;
+impl Position for EventCursor {
+    const LIST: &'static str = "events";
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let parse = || {
-            // The event's id comes last: it may have dots.
-            let (received_at, rest) = text.split_once('.')?;
-            let (provider, event_id) = rest.split_once('.')?;
-            let received_at = Timestamp::from_microsecond(canonical_integer(received_at)?).ok()?;
-            let (provider, event_id) = (Provider::try_from(provider).ok()?, EventId::try_from(event_id).ok()?);
-            Some(Self { received_at, provider: provider.as_str().to_owned(), event_id: event_id.into() })
-        };
-        parse().ok_or_else(|| Invalid::new("must be a next_cursor of an earlier page"))
+    fn values(&self) -> Vec<String> {
+        vec![time_value(self.received_at), self.provider.clone(), self.event_id.clone()]
     }
-}
 
-impl fmt::Display for EventCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.received_at.as_microsecond(), self.provider, self.event_id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_survives_its_text() {
-        let text = "1785000000123456.standard.msg.3_x";
-        assert_eq!(text.parse::<EventCursor>().map(|cursor| cursor.to_string()).as_deref(), Ok(text));
-        for text in ["", "1", "1.stripe", "1.stripe.", "1.paypal.x", "x.stripe.x", "1.stripe.a b"] {
-            assert!(text.parse::<EventCursor>().is_err(), "{text:?}");
-        }
+    fn of(values: &[&str]) -> Option<Self> {
+        let [received_at, provider, event_id] = values else { return None };
+        let (provider, event_id) = (Provider::try_from(*provider).ok()?, EventId::try_from(*event_id).ok()?);
+        Some(Self {
+            received_at: time_of(received_at)?,
+            provider: provider.as_str().to_owned(),
+            event_id: event_id.into(),
+        })
     }
 }

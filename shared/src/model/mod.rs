@@ -2,6 +2,8 @@
 
 mod booking;
 mod booking_id;
+mod creation_key;
+mod currency;
 mod hold;
 mod holder;
 mod idempotency_key;
@@ -20,12 +22,14 @@ mod time;
 
 pub use booking::{Booking, BookingStatus, FailureReason};
 pub use booking_id::BookingId;
+pub use creation_key::CreationKey;
+pub use currency::Currency;
 pub use hold::Hold;
 pub use holder::{Holder, HolderLimits, Subject, Viewer};
 pub use idempotency_key::IdempotencyKey;
 pub use kept_event::{EventCursor, KeptEvent};
-pub use money::{Currency, Money, Price};
-pub use page::{Cursor, PageLimit};
+pub use money::{Money, Price};
+pub use page::{Cursor, PageLimit, Position};
 pub use payment::{DisputeDecision, KnownDispute, KnownRefund, Payment, PaymentCursor, PaymentState, RefundReason};
 pub use payment_event::{
     DisputeId, DisputeState, EventId, EventType, Payload, PaymentChange, PaymentEvent, PaymentId, Provider, Refund,
@@ -36,7 +40,7 @@ pub use seats::{Pools, SeatCount, SeatLimit, TotalSeats};
 pub use show::{Show, ShowId};
 pub use subject::{SubjectBooking, SubjectCursor, SubjectEvent};
 pub use text::{ShowName, UserName};
-pub use time::rfc3339;
+pub use time::rfc_3339;
 
 use std::fmt;
 

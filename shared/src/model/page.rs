@@ -1,8 +1,10 @@
 //! Keyset pages.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::{Invalid, ShowId, canonical_integer};
 
@@ -31,9 +33,71 @@ impl FromStr for PageLimit {
     }
 }
 
-/// Where a page ended: the last show's start and id. Opaque to clients, `<microseconds>.<id>` to us.
+/// Bytes of a cursor that say which list and filter it is of.
+const SEAL_BYTES: usize = 12;
+
+/// Where a page of a list ended. As a text it is a cursor: opaque to clients, safe in a URL, and good for its own list and
+/// filter only.
 ///
-/// Postgres keeps times in microseconds; so the text loses nothing.
+/// A cursor is base64url of a seal and the position's values, which have no space in them. The seal is the start of the SHA-256
+/// of the list's name, the filter and the values: one that was made by hand, or is another list's or another filter's, does
+/// not have it. It is no secret. Who computes it sees nothing that the list does not show anyway.
+pub trait Position: Sized {
+    /// What its list is called.
+    const LIST: &'static str;
+
+    /// What it is made of, each without a space.
+    fn values(&self) -> Vec<String>;
+
+    /// The position that is made of these values.
+    fn of(values: &[&str]) -> Option<Self>;
+
+    /// The cursor of this position, in the list of what `filter` lets through.
+    fn cursor(&self, filter: &str) -> String {
+        let values = self.values().join(" ");
+        let seal = seal(Self::LIST, filter, &values);
+        URL_SAFE_NO_PAD.encode([&seal, values.as_bytes()].concat())
+    }
+
+    /// The position of a cursor of this list and filter.
+    ///
+    /// # Errors
+    /// It is none.
+    fn read(cursor: &str, filter: &str) -> Result<Self, Invalid> {
+        let parse = || {
+            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+            let (sealed, values) = bytes.split_at_checked(SEAL_BYTES)?;
+            let values = std::str::from_utf8(values).ok()?;
+            if sealed != seal(Self::LIST, filter, values) {
+                return None;
+            }
+            Self::of(&values.split(' ').collect::<Vec<_>>())
+        };
+        parse().ok_or_else(|| Invalid::new("must be a next_cursor of an earlier page of the same list"))
+    }
+}
+
+/// No part of it can pass for another: each has its length before it.
+fn seal(list: &str, filter: &str, values: &str) -> [u8; SEAL_BYTES] {
+    let parts = ["boxoffice cursor 1", list, filter, values];
+    let hash =
+        parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part.len().to_be_bytes()).chain_update(part));
+    let mut seal = [0; SEAL_BYTES];
+    hash.finalize().iter().zip(&mut seal).for_each(|(byte, place)| *place = *byte);
+    seal
+}
+
+/// A time of a position: Postgres keeps them in microseconds, so nothing is lost.
+pub(super) fn time_value(time: Timestamp) -> String {
+    time.as_microsecond().to_string()
+}
+
+/// The time of such a value.
+pub(super) fn time_of(value: &str) -> Option<Timestamp> {
+    Timestamp::from_microsecond(canonical_integer(value)?).ok()
+}
+
+/// Where a page of shows ended: the last show's start and id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(crate) start_time: Timestamp,
@@ -50,39 +114,79 @@ impl Cursor {
     }
 }
 
-impl FromStr for Cursor {
-    type Err = Invalid;
+impl Position for Cursor {
+    const LIST: &'static str = "shows";
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let parse = || {
-            let (start_time, id) = text.split_once('.')?;
-            let start_time = Timestamp::from_microsecond(canonical_integer(start_time)?).ok()?;
-            Some(Self { start_time, id: canonical_integer(id)? })
-        };
-        parse().ok_or_else(|| Invalid::new("must be a next_cursor of an earlier page"))
+    fn values(&self) -> Vec<String> {
+        vec![time_value(self.start_time), self.id.to_string()]
     }
-}
 
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.start_time.as_microsecond(), self.id)
+    fn of(values: &[&str]) -> Option<Self> {
+        let [start_time, id] = values else { return None };
+        Some(Self { start_time: time_of(start_time)?, id: canonical_integer(id)? })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{EventCursor, PaymentCursor, SubjectCursor};
 
-    #[test]
-    fn a_cursor_survives_its_text() {
-        let text = "1785000000123456.42";
-        assert_eq!(text.parse::<Cursor>().map(|cursor| cursor.to_string()).as_deref(), Ok(text));
+    fn shows() -> Cursor {
+        Cursor { start_time: "2030-05-01T18:30:00.123456Z".parse().unwrap(), id: 42 }
+    }
+
+    fn payments(id: &str) -> PaymentCursor {
+        PaymentCursor { created_at: shows().start_time, provider: "stripe".into(), payment_id: id.into() }
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
-        for text in ["", ".", "1", "1.", ".1", "-1.1", "1.1.1", "999999999999999999.1", "1.99999999999999999999"] {
-            assert!(text.parse::<Cursor>().is_err(), "{text:?}");
+    fn a_cursor_is_read_as_it_was_written_and_is_safe_in_a_url() {
+        assert_eq!(Cursor::read(&shows().cursor(""), ""), Ok(shows()));
+        for id in ["pi_1", "a&b#c+d=e%2F/?", "..", "\"'<>\\"] {
+            let text = payments(id).cursor("refund_due");
+            assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{text}");
+            assert_eq!(PaymentCursor::read(&text, "refund_due"), Ok(payments(id)));
+        }
+        let booking: SubjectCursor = SubjectCursor::after("42-019a5b7e-8f00-7abc-8def-0123456789ab".parse().unwrap());
+        assert_eq!(SubjectCursor::read(&booking.cursor("ada"), "ada"), Ok(booking));
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_or_filter_is_none() {
+        let text = payments("pi_1").cursor("refund_due");
+        for filter in ["", "refunded", "refund_due ", "Refund_due"] {
+            assert!(PaymentCursor::read(&text, filter).is_err(), "{filter:?}");
+        }
+        // Of the same values.
+        assert!(EventCursor::read(&text, "refund_due").is_err());
+        assert!(Cursor::read(&text, "refund_due").is_err());
+        let event = EventCursor { received_at: shows().start_time, provider: "stripe".into(), event_id: "pi_1".into() };
+        assert!(PaymentCursor::read(&event.cursor("refund_due"), "refund_due").is_err());
+        assert_ne!(seal("a", "b", "c"), seal("ab", "", "c"));
+        assert_ne!(seal("a", "b", "c"), seal("a", "bc", ""));
+    }
+
+    #[test]
+    fn what_was_made_by_hand_is_none() {
+        let text = shows().cursor("");
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        for made in ["", ".", "1785000000123456.42", "x", "AAAA", &encode(b"1785000000123456 42"), &encode(&[0; 40])] {
+            assert!(Cursor::read(made, "").is_err(), "{made:?}");
+        }
+        // A cursor has one spelling: no byte of it can be another.
+        for at in 0..text.len() {
+            for other in ["A", "B", "_", "=", "+", ""] {
+                let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+                assert!(changed == text || Cursor::read(&changed, "").is_err(), "{changed}");
+            }
+        }
+        assert!(Cursor::read(&format!("{text}="), "").is_err());
+        assert!(Cursor::read(&format!(" {text}"), "").is_err());
+        // Even with a good seal: values that are none.
+        for values in ["", "1", "1 ", " 1", "-1 1", "01 1", "1 1 1", "999999999999999999 1", "1 99999999999999999999"] {
+            let bytes = [&seal("shows", "", values)[..], values.as_bytes()].concat();
+            assert!(Cursor::read(&encode(&bytes), "").is_err(), "{values:?}");
         }
     }
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 use super::{
-    BookingId, Currency, DisputeId, DisputeState, Invalid, Money, PaymentId, Provider, RefundId, RefundState,
-    canonical_integer,
+    BookingId, Currency, DisputeId, DisputeState, Invalid, Money, PaymentId, Position, Provider, RefundId, RefundState,
+    page::{time_of, time_value},
 };
 
 /// Makes an enum of the words of a text column.
@@ -257,7 +257,7 @@ impl Serialize for Payment {
     }
 }
 
-/// Where a page of payments ended. Opaque to clients, `<microseconds>.<provider>.<payment id>` to us.
+/// Where a page of payments ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentCursor {
     pub(crate) created_at: Timestamp,
@@ -281,38 +281,20 @@ impl PaymentCursor {
     }
 }
 
-impl FromStr for PaymentCursor {
-    type Err = Invalid;
+impl Position for PaymentCursor {
+    const LIST: &'static str = "payments";
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let parse = || {
-            // The payment's id comes last: it may have dots.
-            let (created_at, rest) = text.split_once('.')?;
-            let (provider, payment_id) = rest.split_once('.')?;
-            let created_at = Timestamp::from_microsecond(canonical_integer(created_at)?).ok()?;
-            let (provider, payment_id) = (Provider::try_from(provider).ok()?, PaymentId::try_from(payment_id).ok()?);
-            Some(Self { created_at, provider: provider.as_str().to_owned(), payment_id: payment_id.into() })
-        };
-        parse().ok_or_else(|| Invalid::new("must be a next_cursor of an earlier page"))
+    fn values(&self) -> Vec<String> {
+        vec![time_value(self.created_at), self.provider.clone(), self.payment_id.clone()]
     }
-}
 
-impl fmt::Display for PaymentCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.created_at.as_microsecond(), self.provider, self.payment_id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_survives_its_text() {
-        let text = "1785000000123456.stripe.pi.3_x";
-        assert_eq!(text.parse::<PaymentCursor>().map(|cursor| cursor.to_string()).as_deref(), Ok(text));
-        for text in ["", "1", "1.stripe", "1.stripe.", "1.paypal.x", "x.stripe.x", "1.stripe.a b"] {
-            assert!(text.parse::<PaymentCursor>().is_err(), "{text:?}");
-        }
+    fn of(values: &[&str]) -> Option<Self> {
+        let [created_at, provider, payment_id] = values else { return None };
+        let (provider, payment_id) = (Provider::try_from(*provider).ok()?, PaymentId::try_from(*payment_id).ok()?);
+        Some(Self {
+            created_at: time_of(created_at)?,
+            provider: provider.as_str().to_owned(),
+            payment_id: payment_id.into(),
+        })
     }
 }

@@ -1,12 +1,12 @@
 //! What is kept about somebody, as they or who acts for them may ask to see it.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Booking, BookingId, Invalid, Payment, Provider};
+use super::{Booking, BookingId, Payment, Position, Provider};
 
 /// A booking of a subject, with all else that belongs to it. Personal data.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +53,7 @@ impl fmt::Debug for SubjectEvent {
     }
 }
 
-/// Where a page of a subject's bookings ended: at this one. Opaque to clients.
+/// Where a page of a subject's bookings ended: at this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubjectCursor(BookingId);
 
@@ -69,16 +69,15 @@ impl SubjectCursor {
     }
 }
 
-impl FromStr for SubjectCursor {
-    type Err = Invalid;
+impl Position for SubjectCursor {
+    const LIST: &'static str = "subject";
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        text.parse().map(Self).map_err(|_| Invalid::new("must be a next_cursor of an earlier page"))
+    fn values(&self) -> Vec<String> {
+        vec![self.0.to_string()]
     }
-}
 
-impl fmt::Display for SubjectCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+    fn of(values: &[&str]) -> Option<Self> {
+        let [booking] = values else { return None };
+        booking.parse().ok().map(Self)
     }
 }

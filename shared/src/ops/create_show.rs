@@ -7,7 +7,7 @@ use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement, Values},
-    model::{Money, Pools, Price, SeatCount, SeatLimit, Show, ShowName, TotalSeats},
+    model::{CreationKey, Money, Pools, Price, SeatCount, SeatLimit, Show, ShowName, TotalSeats},
 };
 
 static CREATE_SHOW: Statement = Statement {
@@ -22,8 +22,13 @@ static CREATE_SHOW: Statement = Statement {
         Type::TEXT,
         Type::INT4,
         Type::INT4,
+        Type::BYTEA,
+        Type::BYTEA,
     ],
 };
+
+static CREATED_SHOW: Statement =
+    Statement { sql: include_str!("created_show.sql"), types: &[Type::BYTEA, Type::BYTEA] };
 
 /// A show to be made.
 #[derive(Clone, Debug)]
@@ -46,14 +51,46 @@ pub struct NewShow {
     pub price: Option<Price>,
 }
 
+/// A show that this request made, or an earlier one with its key.
+#[derive(Clone, Debug)]
+pub struct CreatedShow {
+    /// The show. One of an earlier request may have been changed and sold since.
+    pub show: Show,
+    /// An earlier request with this key made it, or an attempt of this one whose answer was lost.
+    pub replayed: bool,
+}
+
 /// Makes a show with all its seats free.
 ///
 /// Locks nothing that others wait for. One round trip. After [`Error::Unavailable`] the show may exist: look before
-/// you make it again.
+/// you make it again, or use [`create_show_once`].
 ///
 /// # Errors
 /// [`Error::ShowInPast`]
 pub async fn create_show(db: &Db, new: &NewShow) -> Result<Show, Error> {
+    create(db, new, None).await?.ok_or(Error::ShowInPast)
+}
+
+/// Makes a show with all its seats free, once for each key: repeating it gives the same show, as it is by then.
+///
+/// Two at once with one key: the second waits for the first. One round trip, or two where there is a show of this key already.
+///
+/// # Errors
+/// [`Error::ShowInPast`]; [`Error::IdempotencyKeyReused`]: the key made a show by another request.
+pub async fn create_show_once(db: &Db, new: &NewShow, key: &CreationKey) -> Result<CreatedShow, Error> {
+    if let Some(show) = create(db, new, Some(key)).await? {
+        return Ok(CreatedShow { show, replayed: false });
+    }
+    let rows = db.run(&CREATED_SHOW, &[&key.key(), &key.request()], Repeat::Safe).await?;
+    let row = rows.first().ok_or(Error::ShowInPast)?;
+    if !row::get(row, "same_request")? {
+        return Err(Error::IdempotencyKeyReused);
+    }
+    Ok(CreatedShow { show: row::show(row)?, replayed: true })
+}
+
+/// The show, unless it would start in the past or there is one of this key.
+async fn create(db: &Db, new: &NewShow, key: Option<&CreationKey>) -> Result<Option<Show>, Error> {
     let (name, start_time, pools) = (new.name.as_str(), new.start_time, new.pools.get());
     let (total_seats, max_seats) = (new.total_seats.get(), new.max_seats_per_booking.get());
     let price = new.price.as_ref().map(Price::money);
@@ -70,7 +107,10 @@ pub async fn create_show(db: &Db, new: &NewShow) -> Result<Show, Error> {
         &currency,
         &max_pending_per_holder,
         &max_per_holder,
+        &key.map(CreationKey::key),
+        &key.map(CreationKey::request),
     ];
-    let rows = db.run(&CREATE_SHOW, values, Repeat::Unsafe).await?;
-    row::show(rows.first().ok_or(Error::ShowInPast)?)
+    let repeat = if key.is_some() { Repeat::Safe } else { Repeat::Unsafe };
+    let rows = db.run(&CREATE_SHOW, values, repeat).await?;
+    rows.first().map(row::show).transpose()
 }

@@ -2,16 +2,17 @@
 --
 -- $1 name text, $2 start_time timestamptz, $3 total_seats integer, $4 max_seats_per_booking integer, $5 pools integer,
 -- $6 price_minor bigint (of a seat) and $7 currency text, or both NULL, $8 max_pending_seats_per_holder integer or NULL,
--- $9 max_seats_per_holder integer or NULL
+-- $9 max_seats_per_holder integer or NULL, $10 creation_key bytea and $11 creation_request bytea, or both NULL
 --
--- Locks: none that anybody waits for.
--- Outcomes: no row: $2 is not in the future. Else the show.
+-- Locks: the key, in its index: another request with it waits. Else none that anybody waits for.
+-- Outcomes: no row: $2 is not in the future, or a request with this key made a show. Else the show.
 WITH created AS (
     INSERT INTO shows (
         name, start_time, total_seats, max_seats_per_booking, pools, price_minor, currency, max_pending_seats_per_holder,
-        max_seats_per_holder)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+        max_seats_per_holder, creation_key, creation_request)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
     WHERE $2 > clock_timestamp()
+    ON CONFLICT (creation_key) WHERE creation_key IS NOT NULL DO NOTHING
     RETURNING *
 ), pooled AS (
     -- The remainder goes to the first pools, one seat each.

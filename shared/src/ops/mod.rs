@@ -36,7 +36,7 @@ pub use book::{Booked, Request as BookRequest, book, prepare_book};
 pub use cancel::cancel;
 pub use check::{CheckCursor, Rule, Violation, check, check_some};
 pub use confirm::confirm;
-pub use create_show::{NewShow, create_show};
+pub use create_show::{CreatedShow, NewShow, create_show, create_show_once};
 pub use decide_dispute::{DecidedDispute, decide_dispute};
 pub use due_show::{DueShow, due_show};
 pub use empty_payloads::{MAX_PAYLOADS, empty_payloads};

@@ -61,6 +61,10 @@ fn a_policy_allows_the_routes_of_its_scopes_and_no_others() {
             for parameter in PARAMETERS {
                 let arn = arn(route, parameter);
                 assert_eq!(allows(&document, &arn), expected, "{scopes}: {arn}");
+                if route.method == "GET" {
+                    let head = arn.replacen("/GET/", "/HEAD/", 1);
+                    assert_eq!(allows(&document, &head), expected, "{scopes}: {head}");
+                }
             }
         }
     }

@@ -275,11 +275,20 @@ async fn shows_that_cannot_be() {
         r#""infinity""#,
         r#""now""#,
         r#""2030-05-01T18:30:00+99:00""#,
+        r#""2030-05-01T18:30:00+24:00""#,
+        r#""20300501T183000Z""#,
+        r#""2030-05-01T18:30:00+02:00[Europe/Berlin]""#,
+        r#""2030-05-01 18:30:00Z""#,
+        r#""2030-05-01T18:30:00,5Z""#,
+        r#""2030-12-31T23:59:60Z""#,
         "1900000000",
         "null",
         r#""2030-05-01T18:30:00Z\u0000""#,
     ] {
         bodies.push(show(time, "5"));
+    }
+    for currency in ["XXX", "XTS", "XAU", "CHE", "ABC", "EURO", "", "978"] {
+        bodies.push(show(start, &format!(r#"5,"price_minor":1,"currency":"{currency}""#)));
     }
     for rest in
         [r#"5,"pools":0"#, r#"5,"pools":257"#, r#"5,"pools":1.5"#, r#"5,"max_seats_per_booking":0"#, r#"5,"show_id":1"#]

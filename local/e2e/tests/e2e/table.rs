@@ -398,18 +398,70 @@ async fn a_subject_that_is_missing_doubled_or_none_is_refused() {
 #[tokio::test]
 async fn what_is_no_route_is_not_found() {
     let api = Api::connect();
-    for (method, path) in [
-        ("GET", "/"),
-        ("GET", "/nothing"),
-        ("GET", "/bookings"),
-        ("GET", "/admin/shows"),
-        ("POST", "/shows"),
-        ("PUT", "/shows/1"),
-        ("PATCH", "/shows/1"),
-        ("DELETE", "/shows/1"),
-        ("GET", "/bookings/1/confirm"),
-        ("OPTIONS", "/shows"),
-    ] {
+    for (method, path) in
+        [("GET", "/"), ("GET", "/nothing"), ("GET", "/bookings"), ("POST", "/admin"), ("PUT", "/shows/1/2")]
+    {
         api.send(Call::new(method, path)).await.problem(404, "route-not-found");
     }
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_have_is_405_without_a_token() {
+    let api = Api::connect();
+    for (method, path, allow) in [
+        ("GET", "/admin/shows", "POST"),
+        ("POST", "/shows", "GET, HEAD"),
+        ("PUT", "/shows/1", "GET, HEAD"),
+        ("PATCH", "/shows/1", "GET, HEAD"),
+        ("DELETE", "/shows/1", "GET, HEAD"),
+        ("GET", "/bookings/1/confirm", "POST"),
+        ("PUT", "/bookings/1", "GET, HEAD, DELETE"),
+        ("OPTIONS", "/shows", "GET, HEAD"),
+        ("HEAD", "/webhooks/payments/stripe", "POST"),
+        ("GET", "/partner/shows/1/bookings", "POST"),
+        ("POST", "/admin/subjects/bookings", "GET, HEAD, DELETE"),
+    ] {
+        let answer = api.send(Call::new(method, path).anonymous()).await;
+        assert_eq!((answer.status(), answer.header("allow")), (405, Some(allow)), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get() {
+    let api = Api::connect();
+    let show_id = api.create_show(1).await;
+    for path in ["/shows?limit=1".to_owned(), format!("/shows/{show_id}"), "/shows/0".into(), "/admin/payments".into()]
+    {
+        let (get, head) = (api.get(&path).await, api.send(Call::new("HEAD", &path)).await);
+        assert_eq!((head.status(), head.header("content-type")), (get.status(), get.header("content-type")), "{path}");
+    }
+    assert_eq!(api.send(Call::new("HEAD", "/admin/payments").anonymous()).await.status(), 401);
+}
+
+#[tokio::test]
+async fn an_unknown_query_parameter_is_refused() {
+    let api = Api::connect();
+    for path in [
+        "/shows?Limit=1",
+        "/shows/1?x=1",
+        "/admin/payments?State=refunded",
+        "/admin/payments?state=refunded&state=pending",
+    ] {
+        api.get(path).await.problem(400, "malformed-request");
+    }
+}
+
+#[tokio::test]
+async fn a_show_is_made_once_for_each_key() {
+    let (api, key) = (Api::connect(), unique("key"));
+    let show = json!({"name": unique("once"), "start_time": "2030-05-01T18:30:00Z", "total_seats": 7});
+    let create = || Call::new("POST", "/admin/shows").header("idempotency-key", &key);
+    let (first, second) = (create().json(show.to_string()), create().json(show.to_string()));
+    let (first, second) = tokio::join!(api.send(first), api.send(second));
+    assert_eq!(first.expect(201), second.expect(201));
+    assert_eq!(first.location(), second.location());
+    let replayed = [&first, &second].map(|answer| answer.header("idempotency-replayed"));
+    assert!(replayed == [None, Some("true")] || replayed == [Some("true"), None], "{replayed:?}");
+    let other = json!({"name": show["name"], "start_time": show["start_time"], "total_seats": 8});
+    api.send(create().json(other.to_string())).await.problem(422, "idempotency-key-reused");
 }
