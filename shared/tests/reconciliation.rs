@@ -109,7 +109,7 @@ async fn each_part_can_be_passed_over() {
         at = cursor.next_part();
         parts += 1;
     }
-    assert_eq!(parts, 3);
+    assert_eq!(parts, 4);
 }
 
 /// A payment that succeeded, and whose booking is still pending.
