@@ -187,6 +187,13 @@ impl Scene {
         Self { server, database, target }
     }
 
+    /// With all migrations but the later ones, of which the first locks the bookings.
+    async fn newest() -> Self {
+        let scene = Self::new().await;
+        Migrations::ours().apply(&scene.target, &Patience::default()).await.unwrap();
+        scene
+    }
+
     /// Ends the selling, none of which failed, and looks at what it left.
     async fn end(&self, stop: &AtomicBool, selling: Vec<JoinHandle<u32>>) {
         stop.store(true, Ordering::Relaxed);
@@ -211,9 +218,7 @@ async fn no_sale_is_refused_while_the_schema_is_migrated() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_sale_is_refused_while_a_migration_waits_for_a_long_report() {
-    let scene = Scene::new().await;
-    // Ours first: one that drops an index waits for the report without a lock that is in anybody's way.
-    Migrations::ours().apply(&scene.target, &Patience::default()).await.unwrap();
+    let scene = Scene::newest().await;
     // As a report or a backup: nothing that writes waits for it, and a change of the table does.
     let report = scene.database.admin_client().await;
     report.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM bookings").await.unwrap();
@@ -236,8 +241,7 @@ async fn no_sale_is_refused_while_a_migration_waits_for_a_long_report() {
 /// What the bound is for, by breaking it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sale_is_refused_behind_a_migration_that_waits_longer_than_the_functions() {
-    let scene = Scene::new().await;
-    Migrations::ours().apply(&scene.target, &Patience::default()).await.unwrap();
+    let scene = Scene::newest().await;
     let report = scene.database.admin_client().await;
     report.batch_execute("BEGIN; SELECT FROM bookings LIMIT 1").await.unwrap();
     let (target, patience) = (scene.target.clone(), Patience { lock: Duration::from_secs(60), ..Patience::default() });
@@ -245,8 +249,9 @@ async fn a_sale_is_refused_behind_a_migration_that_waits_longer_than_the_functio
         tokio::spawn(async move { migrations().apply(&target, &patience).await.map_err(|e| e.to_string()) });
     let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'bookings'::regclass";
     let owner = scene.database.client().await;
+    let until = Instant::now() + Duration::from_secs(120);
     while owner.query(waits, &[]).await.unwrap().is_empty() {
-        assert!(!migration.is_finished());
+        assert!(Instant::now() < until && !migration.is_finished(), "it should wait for the report");
         sleep(Duration::from_millis(5)).await;
     }
     let app = scene.database.client_as("boxoffice_app").await;

@@ -80,7 +80,7 @@ async fn a_statement_that_is_too_slow_is_busy() {
     let database = Database::create().await;
     let admin = database.admin_client().await;
     // The server is asked to be less patient than in production, below its patience with locks.
-    let set = format!("ALTER ROLE boxoffice IN DATABASE {} SET statement_timeout = '200ms'", database.name());
+    let set = format!("ALTER ROLE boxoffice_app IN DATABASE {} SET statement_timeout = '200ms'", database.name());
     admin.batch_execute(&set).await.unwrap();
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await.id();
@@ -93,7 +93,7 @@ async fn a_statement_that_is_too_slow_is_busy() {
 /// What the migration says of the role counts for every connection of the Lambdas.
 #[tokio::test]
 async fn the_role_has_its_timeouts() {
-    let client = Database::create().await.client().await;
+    let client = Database::create().await.client_as("boxoffice_app").await;
     for (name, value) in
         [("lock_timeout", "2s"), ("statement_timeout", "4s"), ("idle_in_transaction_session_timeout", "5s")]
     {

@@ -4,6 +4,8 @@
 --
 -- Locks: at most $2 events that nobody else has locked.
 -- Outcomes: one row: emptied, the number of events.
+--
+-- The events are found by arrays of their keys: for a join the planner, which cannot know how few are due, reads the whole table.
 WITH due AS MATERIALIZED (
     SELECT provider, event_id
     FROM payment_events
@@ -14,8 +16,8 @@ WITH due AS MATERIALIZED (
 ), emptied AS (
     UPDATE payment_events
     SET payload = ''
-    FROM due
-    WHERE payment_events.provider = due.provider AND payment_events.event_id = due.event_id
+    WHERE provider = ANY (ARRAY(SELECT DISTINCT provider FROM due)) AND event_id = ANY (ARRAY(SELECT event_id FROM due))
+        AND EXISTS (SELECT FROM due WHERE due.provider = payment_events.provider AND due.event_id = payment_events.event_id)
     RETURNING 1
 )
 SELECT count(*) AS emptied FROM emptied

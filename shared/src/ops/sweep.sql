@@ -6,7 +6,7 @@
 -- being settled by somebody; it is skipped, so that one stuck transaction cannot hold up the sweep.
 -- Outcomes: one row: expired, the number of bookings.
 WITH due AS MATERIALIZED (
-    SELECT show_id, id
+    SELECT ctid AS place
     FROM bookings
     WHERE status = 'PENDING' AND expires_at <= statement_timestamp() AND show_id <> ALL ($2)
     ORDER BY expires_at
@@ -15,6 +15,7 @@ WITH due AS MATERIALIZED (
 ), released AS (
     UPDATE bookings
     SET status = 'FAILED', failure_reason = 'expired', settled_at = clock_timestamp()
-    FROM due
-    WHERE bookings.show_id = due.show_id AND bookings.id = due.id
+    -- By their places: for a join the planner, which cannot know how few are due, may read the whole table. A row that was changed
+    -- since this statement began has another place: it is for the next batch.
+    WHERE ctid = ANY (ARRAY(SELECT place FROM due))
     RETURNING bookings.show_id, bookings.id, bookings.seats

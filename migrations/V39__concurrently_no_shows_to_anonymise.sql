@@ -1,0 +1,2 @@
+-- The index before has what it had.
+DROP INDEX CONCURRENTLY shows_to_anonymise;
