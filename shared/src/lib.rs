@@ -24,6 +24,8 @@
 //!    transaction that takes the seats, by a snapshot that is younger than the lock. Where a holder has so many
 //!    bookings of a show that it is counted by triggers, the count is the sum of its `PENDING` and `CONFIRMED` bookings.
 //! 7. An anonymised booking has no name, holder or key, and no event that tells of it has its payload, whichever came first.
+//! 8. What an operation changes, it can answer with: the schema refuses each row that it changes and that the functions could not
+//!    read, such as one with the clock `infinity`. A list leaves out what it cannot read, and says so.
 //!
 //! # Lock order
 //!

@@ -1,4 +1,4 @@
-//! Counters, as CloudWatch embedded metric format: a line of the log that CloudWatch reads as a metric. No agent, no
+//! Counters and gauges, as CloudWatch embedded metric format: a line of the log that CloudWatch reads as a metric. No agent, no
 //! call, no cost where the log goes elsewhere.
 
 use std::{io::Write, time::SystemTime};
@@ -50,6 +50,8 @@ pub enum Counter {
     CheckFailed,
     /// Shows whose holds the sweep could not end: their seats cannot be given back. Others are not held up.
     ShowPassedOver,
+    /// Rows that were left out of a list since they could not be read. Any is the work of a hand, or of a later version.
+    RowUnreadable,
     /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
     PaidNotConfirmed,
     /// Bookings whose personal data was taken out.
@@ -98,6 +100,7 @@ impl Counter {
             Self::InvariantBroken => "InvariantBroken",
             Self::CheckFailed => "CheckFailed",
             Self::ShowPassedOver => "ShowPassedOver",
+            Self::RowUnreadable => "RowUnreadable",
             Self::PaidNotConfirmed => "PaidNotConfirmed",
             Self::Anonymised => "Anonymised",
             Self::HolderLimited => "HolderLimited",
@@ -110,24 +113,44 @@ impl Counter {
     /// Adds `count` to the counter. Never fails: a metric is not worth a request.
     pub fn add(self, count: u64) {
         if count > 0 {
-            let _ = writeln!(std::io::stdout(), "{}", self.line(count));
+            write(self.name(), count);
         }
     }
+}
 
-    fn line(self, count: u64) -> Value {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        json!({
-            "_aws": {
-                "Timestamp": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-                "CloudWatchMetrics": [{
-                    "Namespace": namespace(),
-                    "Dimensions": [[]],
-                    "Metrics": [{"Name": self.name(), "Unit": "Count"}],
-                }],
-            },
-            (self.name()): count,
-        })
+/// What is measured now and then. The names are those of the alarms in the template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gauge {
+    /// Transactions since the oldest snapshot that somebody keeps.
+    SnapshotAge,
+}
+
+impl Gauge {
+    /// Says what it is now; 0 too. Never fails.
+    pub fn set(self, value: u64) {
+        match self {
+            Self::SnapshotAge => write("SnapshotAge", value),
+        }
     }
+}
+
+fn write(name: &str, value: u64) {
+    let _ = writeln!(std::io::stdout(), "{}", line(name, value));
+}
+
+fn line(name: &str, value: u64) -> Value {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    json!({
+        "_aws": {
+            "Timestamp": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+            "CloudWatchMetrics": [{
+                "Namespace": namespace(),
+                "Dimensions": [[]],
+                "Metrics": [{"Name": name, "Unit": "Count"}],
+            }],
+        },
+        (name): value,
+    })
 }
 
 /// `METRICS_NAMESPACE`, so that the stacks of one account do not count together; `Boxoffice` unless set.
@@ -141,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_line_has_the_value_that_its_metric_names() {
-        let line = Counter::Booked.line(3);
+        let line = line(Counter::Booked.name(), 3);
         let name = line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"].as_str().unwrap();
         assert_eq!(line[name], 3);
     }

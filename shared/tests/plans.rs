@@ -175,8 +175,9 @@ const CASES: &[Case] = &[
     case(&["check_seats.sql"], "bigint, bigint, bigint", "2, 1, 1000000"),
     case(&["check_holders.sql"], "bigint, text, bigint", "3, '', 4"),
     case(&["check_refunds.sql"], "bigint, uuid, bigint", concat!("0, ", id!(nil), ", 4")),
-    case(&["check_payments.sql"], "text, text, bigint", "'', '', 4"),
-    case(&["check_events.sql"], "text, text, bigint", "'', '', 4"),
+    case(&["check_payments.sql"], "bigint, bigint", "0, 1"),
+    case(&["check_events.sql"], "bigint, bigint", "0, 1"),
+    case(&["oldest_snapshot.sql"], "", ""),
 ];
 
 /// What the statements need, the same in both: show 1 is sold; 2 was two years ago; 3 has five bookings.
@@ -315,11 +316,12 @@ impl Case {
     /// Runs it, undoes it, and gives what was read, and its plan.
     async fn read(&self, client: &Client, plans: &str) -> (Read, String) {
         client.batch_execute(&format!("SET plan_cache_mode = {plans}")).await.unwrap();
-        let prepare = format!("PREPARE it ({}) AS {}", self.types, self.text());
+        let list = |list: &str| if list.is_empty() { String::new() } else { format!("({list})") };
+        let prepare = format!("PREPARE it {} AS {}", list(self.types), self.text());
         client.batch_execute(&prepare).await.unwrap_or_else(|error| panic!("{self}: {error}"));
         client.batch_execute("BEGIN").await.unwrap();
         let before = so_far(client).await;
-        let execute = format!("EXECUTE it ({})", self.values);
+        let execute = format!("EXECUTE it {}", list(self.values));
         client.batch_execute(&execute).await.unwrap_or_else(|error| panic!("{self}: {error}"));
         let after = so_far(client).await;
         client.batch_execute("ROLLBACK").await.unwrap();

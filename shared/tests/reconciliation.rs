@@ -24,7 +24,7 @@ async fn scene() -> (Database, Db, Client, ShowId) {
 }
 
 /// 5,000 payments and events without a show, and 5,000 refunded bookings with one: more than two slices of each. The
-/// last of each is damaged, in the order of its key.
+/// last of each is damaged, in the order in which they lie.
 #[tokio::test]
 async fn every_slice_is_looked_at() {
     let (_database, db, client, show) = scene().await;
@@ -152,4 +152,75 @@ async fn the_seats_of_a_show_are_summed_without_what_failed() {
     assert!(plan.contains("bookings_live"), "{plan}");
     assert!(!plan.contains("bookings_pkey") && !plan.contains("Seq Scan on bookings"), "{plan}");
     assert_reconciled(&db).await;
+}
+
+/// A statement's plan as a connection has it that prepared it, with what it did.
+async fn plan(client: &Client, sql: &str, types: &str, values: &str) -> String {
+    let prepare = format!(
+        "SET plan_cache_mode = force_generic_plan; SET jit = off; PREPARE looked ({types}) AS {sql};
+         EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE looked ({values}); DEALLOCATE looked"
+    );
+    let lines = client.simple_query(&prepare).await.unwrap();
+    let line = |message: &tokio_postgres::SimpleQueryMessage| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => Some(format!("{}\n", row.get(0).unwrap())),
+        _ => None,
+    };
+    lines.iter().filter_map(line).collect()
+}
+
+/// Payments and events lie in the order in which they came, and so do the bookings that they name. By their own keys, which are
+/// random, each would be on another page of a table that no memory holds.
+#[tokio::test]
+async fn payments_and_events_are_walked_in_the_order_in_which_they_lie() {
+    let (database, _db, client, show) = scene().await;
+    let fill = format!(
+        "CREATE TEMP TABLE sold AS
+             SELECT n, md5(n::text) AS name, (lpad(to_hex(n), 12, '0') || '7' || substr(md5(n::text), 1, 19))::uuid AS id
+             FROM generate_series(1, 20000) AS n;
+         INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, settled_at, amount_minor, currency)
+         SELECT {show}, id, 'Ada', 1, 'CONFIRMED', now() - interval '1 h', now(), now(), 5000, 'EUR' FROM sold ORDER BY n;
+         INSERT INTO payments (provider, payment_id, show_id, booking_id, state, amount_minor, currency, succeeded_at)
+         SELECT 'stripe', 'pi_' || name, {show}, id, 'confirmed', 5000, 'EUR', now() FROM sold ORDER BY n;
+         INSERT INTO payment_events (provider, event_id, type, payment_id, show_id, booking_id, occurred_at, change, outcome, payload)
+         SELECT 'stripe', 'evt_' || name, '', 'pi_' || name, {show}, id, now(), 'succeeded', 'confirmed', '' FROM sold ORDER BY n"
+    );
+    client.batch_execute(&fill).await.unwrap();
+    database.admin_client().await.batch_execute("VACUUM ANALYZE bookings, payments, payment_events").await.unwrap();
+    let payments = plan(&client, include_str!("../src/ops/check_payments.sql"), "bigint, bigint", "64, 64").await;
+    let events = plan(&client, include_str!("../src/ops/check_events.sql"), "bigint, bigint", "64, 64").await;
+    for (plan, table, found_by) in
+        [(&payments, "payments", "using bookings_pkey"), (&events, "payment_events", "using payments_by_booking")]
+    {
+        assert!(plan.contains(&format!("Tid Range Scan on {table}")) && plan.contains(found_by), "{plan}");
+        assert!(!plan.contains("Seq Scan"), "{plan}");
+        for line in plan.lines().filter(|line| line.contains("payments_pkey") || line.contains("payment_events_pkey")) {
+            assert!(line.contains("(never executed)"), "{plan}");
+        }
+    }
+}
+
+/// By the booking that the event names, or by the payment's own key where it names none, another, or one that is not there.
+#[tokio::test]
+async fn the_payment_of_an_event_is_found_whatever_booking_the_event_names() {
+    let (_database, db, client, show) = scene().await;
+    let (paid, other) = (
+        ops::book(&db, &request(show, 1)).await.unwrap().booking,
+        ops::book(&db, &request(show, 1)).await.unwrap().booking,
+    );
+    ops::record_payment(&db, &success("evt_0", "pi_1", paid.id(), 1)).await.unwrap();
+    let unknown = boxoffice_shared::model::BookingId::generate(show);
+    for (number, named) in [(1, Some(paid.id())), (2, None), (3, Some(other.id())), (4, Some(unknown))] {
+        let (show_id, id) = (named.map(|id| id.show_id().get()), named.map(|id| id.uuid()));
+        let event = "INSERT INTO payment_events (provider, event_id, type, payment_id, show_id, booking_id, occurred_at, change, outcome,
+                payload)
+            VALUES ('stripe', $1, '', 'pi_1', $2, $3, now(), 'succeeded', 'kept', '')";
+        client.execute(event, &[&format!("evt_{number}"), &show_id, &id]).await.unwrap();
+    }
+    assert_reconciled(&db).await;
+    client.batch_execute("DELETE FROM payments").await.unwrap();
+    let found = ops::check(&db).await.unwrap();
+    let said: Vec<_> = found.iter().map(ToString::to_string).collect();
+    let expected =
+        (0..5).map(|n| format!("event stripe evt_{n}: it tells of a success, and the payment pi_1 is not there"));
+    assert_eq!(said, expected.collect::<Vec<_>>());
 }

@@ -207,6 +207,59 @@ async fn broken_invariants_are_said_and_counted() {
     assert!(said.contains("show 1: 102 free + 0 held = 102, and not its 100 seats"), "{said}");
 }
 
+/// The ages that the worker has measured so far.
+fn ages(worker: &Instance) -> Vec<u64> {
+    let said = worker.stdout();
+    let lines = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.filter_map(|line| line["SnapshotAge"].as_u64()).collect()
+}
+
+/// A backup sees all as it was when it began: nothing that changed since can be cleared away. Who does is measured by what happened
+/// meanwhile, and told from when it does harm.
+#[tokio::test]
+async fn a_snapshot_that_is_kept_is_measured_and_its_holder_is_told() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    worker.invoke(&schedule_event()).await.unwrap();
+    assert_eq!(ages(&worker).len(), 1, "{}", worker.stdout());
+    let backup = stage.database.admin_client().await;
+    backup
+        .batch_execute("SET application_name = 'nightly'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+        .await
+        .unwrap();
+    // Each block that fails to be undone has a number of its own, as a transaction has.
+    let write = |times: u32| {
+        format!(
+            "DO $$ BEGIN FOR n IN 1..{times} LOOP
+                 BEGIN INSERT INTO written VALUES (n); EXCEPTION WHEN raise_exception THEN NULL; END;
+             END LOOP; END $$"
+        )
+    };
+    let writer = stage.database.admin_client().await;
+    writer.batch_execute("SET statement_timeout = 0; CREATE TABLE written (n int)").await.unwrap();
+    writer.batch_execute(&write(1_000)).await.unwrap();
+    worker.invoke(&schedule_event()).await.unwrap();
+    assert!((1_000..100_000).contains(&ages(&worker)[1]), "{:?}", ages(&worker));
+    assert!(!worker.stdout().contains("an old snapshot"), "{}", worker.stdout());
+    writer.batch_execute(&write(100_000)).await.unwrap();
+    worker.invoke(&schedule_event()).await.unwrap();
+    assert!(ages(&worker)[2] >= 101_000, "{:?}", ages(&worker));
+    assert!(worker.logged("an old snapshot keeps the server from cleaning up").await);
+    assert!(worker.logged("of postgres (nightly)").await, "{}", worker.stdout());
+    backup.batch_execute("COMMIT").await.unwrap();
+    worker.invoke(&schedule_event()).await.unwrap();
+    assert!(ages(&worker)[3] < 1_000, "{:?}", ages(&worker));
+}
+
+/// The alarm rings where the log begins to tell.
+#[test]
+fn the_alarm_and_the_log_have_one_threshold() {
+    let template = include_str!("../../template.yaml");
+    let alarm = template.split("MetricName: SnapshotAge").nth(1).unwrap();
+    assert!(alarm.split("Threshold: ").nth(1).unwrap().starts_with("100000\n"));
+    assert!(include_str!("../src/sweep_holds.rs").contains("OLD_SNAPSHOT: u64 = 100_000;"));
+}
+
 #[tokio::test]
 async fn an_unusable_environment_is_said_at_once() {
     let worker = Instance::start(SWEEP_HOLDS, &[("DATABASE_URL", ""), ("DATABASE_STATEMENTS", "loud")]).await;

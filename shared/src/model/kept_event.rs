@@ -78,15 +78,6 @@ impl EventCursor {
     pub(crate) fn start() -> Self {
         Self { received_at: Timestamp::UNIX_EPOCH, provider: String::new(), event_id: String::new() }
     }
-
-    /// After this event.
-    pub(crate) fn after(event: &KeptEvent) -> Self {
-        Self {
-            received_at: event.received_at,
-            provider: event.provider.as_str().to_owned(),
-            event_id: event.event_id.as_str().to_owned(),
-        }
-    }
 }
 
 impl Position for EventCursor {

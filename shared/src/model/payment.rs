@@ -270,15 +270,6 @@ impl PaymentCursor {
     pub(crate) fn start() -> Self {
         Self { created_at: Timestamp::UNIX_EPOCH, provider: String::new(), payment_id: String::new() }
     }
-
-    /// After this payment.
-    pub(crate) fn after(payment: &Payment) -> Self {
-        Self {
-            created_at: payment.created_at,
-            provider: payment.provider.as_str().to_owned(),
-            payment_id: payment.payment_id.as_str().to_owned(),
-        }
-    }
 }
 
 impl Position for PaymentCursor {

@@ -19,7 +19,7 @@ pub struct SubjectBooking {
     pub payments: Vec<Payment>,
     /// What providers sent about it, the latest first.
     pub events: Vec<SubjectEvent>,
-    /// There are no more payments and events of it than these.
+    /// There are no more payments and events of it than these, and all of them could be read.
     pub complete: bool,
 }
 

@@ -21,5 +21,5 @@ WITH created AS (
     FROM created, generate_series(0, pools - 1) AS pool_no
 )
 SELECT id, name, start_time, total_seats, max_seats_per_booking, max_pending_seats_per_holder, max_seats_per_holder, pools,
-    price_minor, currency, total_seats AS available_seats
+    price_minor, currency, total_seats::bigint AS available_seats
 FROM created

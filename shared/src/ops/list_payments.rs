@@ -1,6 +1,6 @@
 //! Read a page of payments.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 
 use super::row;
 use crate::{
@@ -38,6 +38,8 @@ pub struct PaymentPage {
 /// Keyset pages: payments that come or go between two pages make no other one appear twice or not at all. Locks nothing;
 /// one round trip.
 ///
+/// A row that cannot be read is left out, logged and counted; the page then has fewer, and the next one goes on after it.
+///
 /// # Errors
 /// Only those that every operation has.
 pub async fn list_payments(
@@ -59,12 +61,15 @@ pub async fn list_payments(
         | PaymentState::Refunded
         | PaymentState::Unclaimed => db.run(&LIST_PAYMENTS, values, Repeat::Safe).await?,
     };
-    let mut payments = rows.iter().map(row::payment).collect::<Result<Vec<_>, _>>()?;
-    let next = if rows.len() as i64 > limit.get() {
-        payments.pop();
-        payments.last().map(PaymentCursor::after)
-    } else {
-        None
-    };
-    Ok(PaymentPage { payments, next })
+    let (payments, last) = row::page(&rows, limit, &["provider", "payment_id"], row::payment);
+    Ok(PaymentPage { payments, next: last.and_then(|row| cursor(row).ok()) })
+}
+
+/// After this payment. One whose time is none that there is comes after all others: then there is no next page.
+fn cursor(row: &Row) -> Result<PaymentCursor, Error> {
+    Ok(PaymentCursor {
+        created_at: row::get(row, "created_at")?,
+        provider: row::get(row, "provider")?,
+        payment_id: row::get(row, "payment_id")?,
+    })
 }

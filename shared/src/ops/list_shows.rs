@@ -1,12 +1,12 @@
 //! Read a page of shows.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 
 use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement},
-    model::{Cursor, PageLimit, Show},
+    model::{Cursor, PageLimit, Show, ShowId},
 };
 
 static LIST_SHOWS: Statement =
@@ -26,18 +26,19 @@ pub struct Page {
 /// Keyset pages: shows that come or go between two pages make no other show appear twice or not at all. Locks nothing;
 /// one round trip.
 ///
+/// A row that cannot be read is left out, logged and counted; the page then has fewer, and the next one goes on after it.
+///
 /// # Errors
 /// Only those that every operation has.
 pub async fn list_shows(db: &Db, limit: PageLimit, after: Option<Cursor>) -> Result<Page, Error> {
     let after = after.unwrap_or(Cursor::START);
     // One more than is asked for tells whether there is a next page.
     let rows = db.run(&LIST_SHOWS, &[&after.start_time, &after.id, &(limit.get() + 1)], Repeat::Safe).await?;
-    let mut shows = rows.iter().map(row::show).collect::<Result<Vec<_>, _>>()?;
-    let next = if rows.len() as i64 > limit.get() {
-        shows.pop();
-        shows.last().map(|show| Cursor::after(show.start_time, show.id))
-    } else {
-        None
-    };
-    Ok(Page { shows, next })
+    let (shows, last) = row::page(&rows, limit, &["id"], row::show);
+    Ok(Page { shows, next: last.and_then(|row| cursor(row).ok()) })
+}
+
+/// After this show. One whose start is no time that there is comes after all others: then there is no next page.
+fn cursor(row: &Row) -> Result<Cursor, Error> {
+    Ok(Cursor::after(row::get(row, "start_time")?, ShowId::from_row(row::get(row, "id")?)))
 }

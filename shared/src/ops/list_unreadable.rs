@@ -1,6 +1,6 @@
 //! Read a page of the events that were not understood.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 
 use super::row;
 use crate::{
@@ -29,6 +29,8 @@ pub struct EventPage {
 /// Keyset pages: events that come or go between two pages make no other one appear twice or not at all. Locks nothing;
 /// one round trip.
 ///
+/// A row that cannot be read is left out, logged and counted; the page then has fewer, and the next one goes on after it.
+///
 /// # Errors
 /// Only those that every operation has.
 pub async fn list_unreadable(db: &Db, limit: PageLimit, after: Option<EventCursor>) -> Result<EventPage, Error> {
@@ -36,12 +38,15 @@ pub async fn list_unreadable(db: &Db, limit: PageLimit, after: Option<EventCurso
     // One more than is asked for tells whether there is a next page.
     let values: Values<'_> = &[&after.received_at, &after.provider, &after.event_id, &(limit.get() + 1)];
     let rows = db.run(&LIST_UNREADABLE, values, Repeat::Safe).await?;
-    let mut events = rows.iter().map(row::event).collect::<Result<Vec<_>, _>>()?;
-    let next = if rows.len() as i64 > limit.get() {
-        events.pop();
-        events.last().map(EventCursor::after)
-    } else {
-        None
-    };
-    Ok(EventPage { events, next })
+    let (events, last) = row::page(&rows, limit, &["provider", "event_id"], row::event);
+    Ok(EventPage { events, next: last.and_then(|row| cursor(row).ok()) })
+}
+
+/// After this event. One whose time is none that there is comes after all others: then there is no next page.
+fn cursor(row: &Row) -> Result<EventCursor, Error> {
+    Ok(EventCursor {
+        received_at: row::get(row, "received_at")?,
+        provider: row::get(row, "provider")?,
+        event_id: row::get(row, "event_id")?,
+    })
 }

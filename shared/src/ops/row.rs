@@ -1,13 +1,17 @@
 //! Rows to values.
 
+use std::error::Error as _;
+
 use serde::de::DeserializeOwned;
 use tokio_postgres::{Row, types::FromSql};
+use uuid::Uuid;
 
 use crate::{
     Error,
+    metrics::Counter,
     model::{
-        Booking, BookingId, BookingStatus, EventId, Invalid, KeptEvent, Money, Payment, PaymentId, Provider, Show,
-        ShowId,
+        Booking, BookingId, BookingStatus, EventId, Invalid, KeptEvent, Money, PageLimit, Payment, PaymentId, Provider,
+        Show, ShowId,
     },
 };
 
@@ -27,6 +31,43 @@ pub(super) fn only(rows: &[Row]) -> Result<&Row, Error> {
     }
 }
 
+/// What a page of a list has of these rows, of which one more than its limit tells that there is a next page; and the page's last
+/// row, if there is.
+///
+/// The next page begins after that row whether it can be read or not. See [`readable`].
+pub(super) fn page<'a, T>(
+    rows: &'a [Row],
+    limit: PageLimit,
+    key: &[&str],
+    read: impl Fn(&Row) -> Result<T, Error>,
+) -> (Vec<T>, Option<&'a Row>) {
+    let length = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+    let (rows, more) = rows.split_at(length.min(rows.len()));
+    let things = rows.iter().filter_map(|row| readable(row, key, &read)).collect();
+    (things, if more.is_empty() { None } else { rows.last() })
+}
+
+/// What a row of a list has. One that cannot be read takes no other down with it: it is left out, logged by the columns of its
+/// key, and counted. The schema has no such row; a later version may have, or a hand made it.
+pub(super) fn readable<T>(row: &Row, key: &[&str], read: impl Fn(&Row) -> Result<T, Error>) -> Option<T> {
+    read(row)
+        .inspect_err(|error| {
+            let key: Vec<_> = key.iter().map(|column| told(row, column)).collect();
+            tracing::error!(key = key.join(" "), cause = ?error.source(), "a row cannot be read, and is left out of a list");
+            Counter::RowUnreadable.add(1);
+        })
+        .ok()
+}
+
+/// A column of a key, for the log.
+fn told(row: &Row, column: &str) -> String {
+    let number = || row.try_get::<_, i64>(column).map(|number| number.to_string());
+    let id = |_| row.try_get::<_, Uuid>(column).map(|id| id.to_string());
+    // With whatever is not to be seen in it escaped.
+    let text = |_| row.try_get::<_, &str>(column).map(|text| text.escape_debug().to_string());
+    number().or_else(id).or_else(text).unwrap_or_else(|_| "?".into())
+}
+
 /// A number that cannot be negative.
 pub(super) fn count(row: &Row, column: &str) -> Result<u64, Error> {
     u64::try_from(get::<i64>(row, column)?).map_err(|e| Error::Internal(e.into()))
@@ -37,7 +78,7 @@ pub(super) fn booking(row: &Row) -> Result<Booking, Error> {
     let status = BookingStatus::from_columns(get(row, "status")?, get(row, "failure_reason")?)
         .ok_or_else(|| Error::Internal("a booking's status is not known to this version".into()))?;
     Ok(Booking {
-        id: BookingId::from_row(ShowId::from_row(get(row, "show_id")?), get(row, "id")?),
+        id: booking_id(row)?,
         user_name: get(row, "user_name")?,
         seats: get(row, "seats")?,
         status,
@@ -48,6 +89,11 @@ pub(super) fn booking(row: &Row) -> Result<Booking, Error> {
     })
 }
 
+/// The id of the booking in a row with its columns.
+pub(super) fn booking_id(row: &Row) -> Result<BookingId, Error> {
+    Ok(BookingId::from_row(ShowId::from_row(get(row, "show_id")?), get(row, "id")?))
+}
+
 /// The show in a row with the columns of `shows` and `available_seats`.
 pub(super) fn show(row: &Row) -> Result<Show, Error> {
     Ok(Show {
@@ -55,7 +101,8 @@ pub(super) fn show(row: &Row) -> Result<Show, Error> {
         name: get(row, "name")?,
         start_time: get(row, "start_time")?,
         total_seats: get(row, "total_seats")?,
-        available_seats: get(row, "available_seats")?,
+        // NULL: it has no pools.
+        available_seats: i32::try_from(get::<i64>(row, "available_seats")?).map_err(|e| Error::Internal(e.into()))?,
         max_seats_per_booking: get(row, "max_seats_per_booking")?,
         max_pending_seats_per_holder: get(row, "max_pending_seats_per_holder")?,
         max_seats_per_holder: get(row, "max_seats_per_holder")?,
