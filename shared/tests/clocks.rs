@@ -13,7 +13,7 @@ use boxoffice_shared::{
 };
 use boxoffice_testkit::postgres::Database;
 use common::{
-    db, new_show,
+    NO_LIMITS, db, new_show,
     pay::{event, priced_show, success},
     request,
 };
@@ -44,6 +44,10 @@ const ROWS: &str = "
     VALUES (1, '019a5b7e-8f00-7abc-8def-0123456789ab', 'Ada', 2, 'PENDING', now(), now() + interval '1 hour');
     INSERT INTO holders (show_id, holder) VALUES (1, 'ip:192.0.2.1');
     INSERT INTO payments (provider, payment_id, state) VALUES ('stripe', 'pi_1', 'pending');
+    INSERT INTO payment_refunds (provider, payment_id, refund_id, amount_minor, currency, state, first_told_at, told_at)
+    VALUES ('stripe', 'pi_1', 're_1', 1, 'EUR', 'pending', now(), now());
+    INSERT INTO payment_disputes (provider, payment_id, dispute_id, state, told_at)
+    VALUES ('stripe', 'pi_1', 'dp_1', 'opened', now());
     INSERT INTO payment_events (provider, event_id, type, occurred_at, change, outcome, payload)
     VALUES ('stripe', 'evt_1', '', now(), 'other', 'kept', '')";
 
@@ -171,7 +175,7 @@ async fn an_operation_that_cannot_answer_does_not_commit() {
     let id = hold(&db, show).await;
     // Its booking is there no more than its money: the refund is due.
     let unknown = BookingId::generate(show);
-    ops::record_payment(&db, &success("evt_1", "pi_1", unknown, 2)).await.unwrap();
+    ops::record_payment(&db, &success("evt_1", "pi_1", unknown, 2), &NO_LIMITS).await.unwrap();
     for (table, change) in [
         ("bookings", "created_at = '-infinity'"),
         ("bookings", "created_at = created_at - interval '3000 years'"),
@@ -190,7 +194,7 @@ async fn an_operation_that_cannot_answer_does_not_commit() {
             said.push(ops::cancel(&db, id, None).await.map(drop));
             let longer = Hold::try_from(900).unwrap();
             said.push(ops::extend(&db, id, None, longer, longer.duration()).await.map(drop));
-            said.push(ops::record_payment(&db, &success("evt_2", "pi_2", id, 2)).await.map(drop));
+            said.push(ops::record_payment(&db, &success("evt_2", "pi_2", id, 2), &NO_LIMITS).await.map(drop));
         }
         if table == "payments" {
             said.push(ops::settle_payment(&db, Provider::Stripe, &"pi_1".try_into().unwrap()).await.map(drop));
@@ -217,7 +221,7 @@ async fn a_row_from_before_is_named_before_the_functions_are_deployed() {
     let (_database, db, client) = scene().await;
     let id = hold(&db, priced_show(&db, 10, 1).await.id()).await;
     let told = event("evt_1", "pi_1", Some(id), boxoffice_shared::model::PaymentChange::Failed);
-    ops::record_payment(&db, &told).await.unwrap();
+    ops::record_payment(&db, &told, &NO_LIMITS).await.unwrap();
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
     let files = std::fs::read_dir(migrations).unwrap().map(|file| file.unwrap().path());
     let mut looks = files.filter(|file| file.to_str().unwrap().ends_with("__clocks_of_old_rows.sql"));

@@ -207,7 +207,7 @@ async fn the_payment_of_an_event_is_found_whatever_booking_the_event_names() {
         ops::book(&db, &request(show, 1)).await.unwrap().booking,
         ops::book(&db, &request(show, 1)).await.unwrap().booking,
     );
-    ops::record_payment(&db, &success("evt_0", "pi_1", paid.id(), 1)).await.unwrap();
+    ops::record_payment(&db, &success("evt_0", "pi_1", paid.id(), 1), &common::NO_LIMITS).await.unwrap();
     let unknown = boxoffice_shared::model::BookingId::generate(show);
     for (number, named) in [(1, Some(paid.id())), (2, None), (3, Some(other.id())), (4, Some(unknown))] {
         let (show_id, id) = (named.map(|id| id.show_id().get()), named.map(|id| id.uuid()));

@@ -91,7 +91,9 @@ impl Worker for SweepHolds {
         if swept.expired > 0 {
             tracing::info!(expired = swept.expired, "swept holds whose message had not come");
         }
-        self.measure().await;
+        if deadline::has(ENOUGH) {
+            self.measure().await;
+        }
         if begun.elapsed() < CHECK_BEFORE && deadline::has(ENOUGH) {
             swept.violations = self.check().await;
         }

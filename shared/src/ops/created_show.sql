@@ -6,7 +6,7 @@
 -- Outcomes: no row: no request with this key made one. Else the show, and same_request: whether the request was this one.
 SELECT id, name, start_time, total_seats, max_seats_per_booking, max_pending_seats_per_holder, max_seats_per_holder, pools,
     price_minor, currency,
-    (SELECT sum(free) FROM seat_pools WHERE show_id = shows.id)::integer AS available_seats,
+    (SELECT sum(free) FROM seat_pools WHERE show_id = shows.id) AS available_seats,
     creation_request = $2 AS same_request
 FROM shows
 WHERE creation_key = $1
