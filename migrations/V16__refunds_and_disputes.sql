@@ -64,6 +64,10 @@ ALTER TABLE payments
     ADD COLUMN settled_at     timestamptz,
     -- A dispute is open, or was lost and an operator has not decided what becomes of the booking.
     ADD COLUMN disputed       boolean NOT NULL DEFAULT false,
+    -- What of its amount is for a booking, where that is not all of it: without tax, a tip or shipping on top, or in the shop's
+    -- currency where the buyer paid in another.
+    ADD COLUMN price_minor    bigint,
+    ADD COLUMN price_currency text,
     DROP CONSTRAINT payments_state,
     -- unclaimed: it succeeded and names no booking.
     ADD CONSTRAINT payments_state
@@ -80,27 +84,14 @@ ALTER TABLE payments
         WHEN 'amount' THEN total_minor IS NOT NULL
         WHEN 'part' THEN total_minor IS NOT NULL
         ELSE total_kind IS NULL AND total_at IS NULL END) NOT VALID,
-    ADD CONSTRAINT payments_settled_has_time CHECK ((settled_minor IS NULL) = (settled_at IS NULL)) NOT VALID;
-
-ALTER TABLE payment_events
-    -- The refund or dispute that it tells of, and where that is.
-    ADD COLUMN about_id    text,
-    ADD COLUMN about_state text,
-    DROP CONSTRAINT payment_events_change,
-    ADD CONSTRAINT payment_events_change CHECK (change IN (
-        'succeeded', 'failed', 'cancelled', 'refunded', 'refunded_in_part', 'refund', 'refund_failed', 'disputed', 'other',
-        'unreadable')) NOT VALID,
-    DROP CONSTRAINT payment_events_outcome,
-    ADD CONSTRAINT payment_events_outcome
-        CHECK (outcome IN ('confirmed', 'refund_due', 'refunded', 'unclaimed', 'disputed', 'kept')) NOT VALID;
+    ADD CONSTRAINT payments_settled_has_time CHECK ((settled_minor IS NULL) = (settled_at IS NULL)) NOT VALID,
+    ADD CONSTRAINT payments_price_has_currency CHECK ((price_minor IS NULL) = (price_currency IS NULL)) NOT VALID;
 
 GRANT SELECT, INSERT ON payment_refunds, payment_disputes TO boxoffice_app;
 GRANT UPDATE (amount_minor, state, first_told_at, told_at, failed_at, updated_at) ON payment_refunds TO boxoffice_app;
 GRANT UPDATE (amount_minor, currency, state, told_at, decision, decided_at, updated_at) ON payment_disputes TO boxoffice_app;
 GRANT UPDATE (returned_minor, wanted_minor, total_kind, total_minor, total_currency, total_at, full_told_at, settled_minor,
-    settled_at, disputed) ON payments TO boxoffice_app;
-GRANT UPDATE (about_id, about_state) ON payment_events TO boxoffice_app;
+    settled_at, disputed, price_minor, price_currency) ON payments TO boxoffice_app;
 GRANT SELECT ON payment_refunds, payment_disputes TO boxoffice_read;
 GRANT SELECT (returned_minor, wanted_minor, total_kind, total_minor, total_currency, total_at, full_told_at, settled_minor,
-    settled_at, disputed) ON payments TO boxoffice_read;
-GRANT SELECT (about_id, about_state) ON payment_events TO boxoffice_read;
+    settled_at, disputed, price_minor, price_currency) ON payments TO boxoffice_read;

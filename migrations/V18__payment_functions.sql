@@ -6,6 +6,7 @@ ALTER TABLE payments VALIDATE CONSTRAINT payments_state;
 ALTER TABLE payments VALIDATE CONSTRAINT payments_success_is_decided;
 ALTER TABLE payments VALIDATE CONSTRAINT payments_total_kind;
 ALTER TABLE payments VALIDATE CONSTRAINT payments_settled_has_time;
+ALTER TABLE payments VALIDATE CONSTRAINT payments_price_has_currency;
 ALTER TABLE payment_events VALIDATE CONSTRAINT payment_events_change;
 ALTER TABLE payment_events VALIDATE CONSTRAINT payment_events_outcome;
 ALTER TABLE shows VALIDATE CONSTRAINT shows_price_range;
@@ -57,6 +58,13 @@ BEGIN
         PERFORM pg_advisory_xact_lock(1, hashtext(named.show_id || '-' || named.booking_id));
     END IF;
     PERFORM pg_advisory_xact_lock(2, hashtext(the_provider || ' ' || the_payment));
+    -- While we waited, another event of the payment may have named its booking, whose payments are not locked then.
+    IF EXISTS (
+        SELECT FROM payments
+        WHERE provider = the_provider AND payment_id = the_payment AND booking_id IS NOT NULL
+            AND (show_id, booking_id) IS DISTINCT FROM (named.show_id, named.booking_id)) THEN
+        RAISE serialization_failure USING MESSAGE = 'the payment named its booking meanwhile; it is to be run again';
+    END IF;
 END
 $$;
 
@@ -345,13 +353,13 @@ CREATE FUNCTION write_payment(becomes payments) RETURNS void LANGUAGE sql AS $$
     INSERT INTO payments (
         provider, payment_id, show_id, booking_id, state, reason, amount_minor, currency, succeeded_at, refunded_minor,
         refund_failed_at, refund_told_at, returned_minor, wanted_minor, total_kind, total_minor, total_currency, total_at,
-        full_told_at, settled_minor, settled_at, disputed)
+        full_told_at, settled_minor, settled_at, disputed, price_minor, price_currency)
     VALUES (
         becomes.provider, becomes.payment_id, becomes.show_id, becomes.booking_id, becomes.state, becomes.reason,
         becomes.amount_minor, becomes.currency, becomes.succeeded_at, becomes.refunded_minor, becomes.refund_failed_at,
         becomes.refund_told_at, becomes.returned_minor, becomes.wanted_minor, becomes.total_kind, becomes.total_minor,
         becomes.total_currency, becomes.total_at, becomes.full_told_at, becomes.settled_minor, becomes.settled_at,
-        becomes.disputed)
+        becomes.disputed, becomes.price_minor, becomes.price_currency)
     ON CONFLICT (provider, payment_id) DO UPDATE
     SET show_id = excluded.show_id, booking_id = excluded.booking_id, state = excluded.state, reason = excluded.reason,
         amount_minor = excluded.amount_minor, currency = excluded.currency, succeeded_at = excluded.succeeded_at,
@@ -360,6 +368,7 @@ CREATE FUNCTION write_payment(becomes payments) RETURNS void LANGUAGE sql AS $$
         wanted_minor = excluded.wanted_minor, total_kind = excluded.total_kind, total_minor = excluded.total_minor,
         total_currency = excluded.total_currency, total_at = excluded.total_at, full_told_at = excluded.full_told_at,
         settled_minor = excluded.settled_minor, settled_at = excluded.settled_at, disputed = excluded.disputed,
+        price_minor = excluded.price_minor, price_currency = excluded.price_currency,
         updated_at = clock_timestamp()
 $$;
 
@@ -424,11 +433,14 @@ $$;
 -- Does what follows from an event that has had no effect: the one place where that is decided. Outcomes: those of payment_events;
 -- the caller writes them.
 --
+-- Of an amount that arrived, prices in prices_currency are the readings of what is for a booking: it pays for one whose price is one
+-- of them. NULL: the amount itself.
+--
 -- Locks, in this order, after those of lock_payment: the payment, its booking, then pools of its show.
 CREATE FUNCTION apply_payment_event(
     the_provider text, the_payment text, the_show bigint, the_booking uuid, occurred timestamptz, the_change text,
     amount bigint, the_currency text, the_about text, the_about_state text,
-    max_in_all integer, address_allowance integer, partner_allowance integer,
+    max_in_all integer, address_allowance integer, partner_allowance integer, prices bigint[], prices_currency text,
     OUT outcome text, OUT reason text
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -437,6 +449,8 @@ DECLARE
     becomes payments;
     is_new  boolean;
     is_told boolean := false;
+    -- Of the readings the one that is the booking's price.
+    price   bigint;
     kind    text;
     kinds   constant text[] := '{part,amount,full}';
 BEGIN
@@ -471,14 +485,35 @@ BEGIN
 
     CASE the_change
     WHEN 'succeeded' THEN
-        -- Of two events of one success the first may name no booking: Stripe's payment intent and checkout session.
-        IF was.succeeded_at IS NULL OR (was.state = 'unclaimed' AND the_booking IS NOT NULL) THEN
+        IF prices IS NULL THEN
+            prices := ARRAY[amount];
+            prices_currency := the_currency;
+        END IF;
+        -- A booking's price does not change, so that no lock is needed to read it.
+        SELECT amount_minor INTO price
+        FROM bookings
+        WHERE show_id = coalesce(the_show, was.show_id) AND id = coalesce(the_booking, was.booking_id)
+            AND amount_minor = ANY (prices) AND currency = prices_currency;
+        -- Of two events of one success (Stripe's payment intent and checkout session) the first may name no booking, or may not
+        -- tell what of the amount is for it. Money that was sent back since pays for nothing.
+        IF was.succeeded_at IS NULL OR (was.state = 'unclaimed' AND the_booking IS NOT NULL)
+            OR (was.state = 'refund_due' AND was.reason = 'wrong_amount' AND price IS NOT NULL
+                AND (the_booking IS NULL OR (the_show, the_booking) = (was.show_id, was.booking_id))
+                AND was.wanted_minor = 0 AND was.returned_minor = 0 AND NOT was.disputed) THEN
             IF the_booking IS NOT NULL THEN
                 becomes.show_id := the_show;
                 becomes.booking_id := the_booking;
             END IF;
             becomes.amount_minor := amount;
             becomes.currency := the_currency;
+            price := coalesce(price, prices[1]);
+            IF (price, prices_currency) IS DISTINCT FROM (amount, the_currency) THEN
+                becomes.price_minor := price;
+                becomes.price_currency := prices_currency;
+            ELSE
+                becomes.price_minor := NULL;
+                becomes.price_currency := NULL;
+            END IF;
             becomes.succeeded_at := clock_timestamp();
             becomes.reason := NULL;
             IF becomes.booking_id IS NULL THEN
@@ -492,7 +527,7 @@ BEGIN
                 END IF;
                 IF becomes.wanted_minor < amount OR (amount = 0 AND becomes.full_told_at IS NULL) THEN
                     becomes.reason := pay_booking(
-                        becomes.show_id, becomes.booking_id, amount, the_currency, occurred, max_in_all, address_allowance,
+                        becomes.show_id, becomes.booking_id, price, prices_currency, occurred, max_in_all, address_allowance,
                         partner_allowance);
                     becomes.state := CASE WHEN becomes.reason IS NULL THEN 'confirmed' ELSE 'refund_due' END;
                 END IF;
@@ -569,6 +604,7 @@ CREATE FUNCTION record_payment_event(
     the_provider text, the_event text, the_type text, the_payment text, the_show bigint, the_booking uuid,
     occurred timestamptz, the_change text, amount bigint, the_currency text, the_about text, the_about_state text,
     the_payload text, max_in_all integer, address_allowance integer, partner_allowance integer,
+    prices bigint[] DEFAULT NULL, prices_currency text DEFAULT NULL,
     OUT outcome text, OUT reason text
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -587,7 +623,7 @@ BEGIN
         SELECT applied.outcome, applied.reason INTO outcome, reason
         FROM apply_payment_event(
             the_provider, the_payment, the_show, the_booking, occurred, the_change, amount, the_currency, the_about,
-            the_about_state, max_in_all, address_allowance, partner_allowance) AS applied;
+            the_about_state, max_in_all, address_allowance, partner_allowance, prices, prices_currency) AS applied;
     END IF;
     keeps_it := keeps_it OR EXISTS (
         SELECT FROM payments WHERE provider = the_provider AND payment_id = the_payment AND booking_id IS NOT NULL);
@@ -629,6 +665,7 @@ CREATE FUNCTION replay_event(
     the_provider text, the_event text, the_type text, the_payment text, the_show bigint, the_booking uuid,
     occurred timestamptz, the_change text, amount bigint, the_currency text, the_about text, the_about_state text,
     max_in_all integer, address_allowance integer, partner_allowance integer,
+    prices bigint[] DEFAULT NULL, prices_currency text DEFAULT NULL,
     OUT outcome text, OUT reason text
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -652,7 +689,7 @@ BEGIN
         SELECT applied.outcome, applied.reason INTO outcome, reason
         FROM apply_payment_event(
             the_provider, the_payment, the_show, the_booking, occurred, the_change, amount, the_currency, the_about,
-            the_about_state, max_in_all, address_allowance, partner_allowance) AS applied;
+            the_about_state, max_in_all, address_allowance, partner_allowance, prices, prices_currency) AS applied;
     END IF;
     UPDATE payment_events
     SET type = the_type, payment_id = the_payment, show_id = the_show, booking_id = the_booking, occurred_at = occurred,

@@ -5,6 +5,10 @@ mod common;
 
 use std::time::Duration;
 
+use boxoffice_shared::{
+    model::{DisputeState, HolderLimits, Money, PaymentChange, PaymentEvent, Provider, RefundState},
+    ops::{self, Recorded},
+};
 use boxoffice_testkit::{events::api_event, lambda::Instance, postgres::Database, sqs::FixedDelayQueue};
 use common::{
     Answer, call, operator, ready,
@@ -182,9 +186,89 @@ async fn a_show_is_made_with_a_price_or_without() {
     );
     let free = create(json!({})).await;
     assert_eq!((free.status, &free.body["price_minor"], &free.body["currency"]), (201, &Value::Null, &Value::Null));
-    for bad in [json!({"price_minor": 2500}), json!({"currency": "EUR"}), json!({"price_minor": 0, "currency": "EUR"})]
+    let nothing = create(json!({"price_minor": 0, "currency": "EUR"})).await;
+    assert_eq!((nothing.status, &nothing.body["price_minor"]), (201, &json!(0)));
+    for bad in [json!({"price_minor": 2500}), json!({"currency": "EUR"}), json!({"price_minor": -1, "currency": "EUR"})]
     {
         let answer = create(bad.clone()).await;
         assert_eq!((answer.status, answer.problem()), (422, "validation-failed"), "{bad}");
     }
+}
+
+/// What the parsers make of a provider's events is recorded here as events in the queue are: what is shown is the answers.
+#[tokio::test]
+async fn an_operator_sees_refunds_and_what_of_them_is_due() {
+    let scene = Scene::new().await;
+    let admin = manage_shows(&scene.database).await;
+    let record = async |id: &str, change: PaymentChange| {
+        let event = PaymentEvent {
+            provider: Provider::Stripe,
+            event_id: id.try_into().unwrap(),
+            event_type: "test".into(),
+            payment_id: Some("pi_1".try_into().unwrap()),
+            booking_id: Some(scene.booking),
+            occurred_at: Timestamp::now(),
+            change,
+            payload: "{}".into(),
+        };
+        ops::record_payment(&scene.db, &event, &HolderLimits::DEFAULT).await.unwrap()
+    };
+    let eur = |minor: i64| Money::new(minor, "EUR").unwrap();
+    let refund = |id: &str, minor: i64, state: RefundState| PaymentChange::Refund {
+        id: id.try_into().unwrap(),
+        amount: eur(minor),
+        state,
+    };
+    assert_eq!(record("evt_1", PaymentChange::Succeeded(eur(5_000))).await, Recorded::Confirmed);
+    record("evt_2", refund("re_1", 2_000, RefundState::Failed)).await;
+    let list = async |state: &str| {
+        let query = [("state", state)];
+        let answer = call(&admin, &operator(api_event("GET", "/admin/payments", &[], &query, &[], None))).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["payments"].clone()
+    };
+    let due = list("refund_due").await;
+    assert_eq!((&due[0]["state"], &due[0]["refund_due_minor"]), (&json!("confirmed"), &json!(2_000)));
+    assert_eq!(
+        due[0]["refunds"],
+        json!([{"refund_id": "re_1", "amount_minor": 2_000, "currency": "EUR", "state": "failed"}])
+    );
+    let post = async |what: &str, body: Option<&str>| {
+        let path = [("provider", "stripe"), ("payment_id", "pi_1")];
+        let resource = format!("/admin/payments/{{provider}}/{{payment_id}}/{what}");
+        let headers = if body.is_some() { &[("Content-Type", "application/json")][..] } else { &[] };
+        call(&admin, &operator(api_event("POST", &resource, &path, &[], headers, body))).await
+    };
+    for _ in 0..2 {
+        let settled = post("settle", None).await;
+        assert_eq!((settled.status, &settled.body["refund_due_minor"]), (200, &json!(0)), "{}", settled.body);
+        assert_eq!((&settled.body["state"], &settled.body["refunded_minor"]), (&json!("confirmed"), &json!(2_000)));
+    }
+    assert_eq!(list("refund_due").await, json!([]));
+
+    let keep = Some(r#"{"decision": "keep"}"#);
+    let early = post("dispute", keep).await;
+    assert_eq!((early.status, early.problem()), (409, "dispute-not-lost"));
+    for state in [DisputeState::Opened, DisputeState::Lost] {
+        let id = format!("evt_{}", state.as_str());
+        record(&id, PaymentChange::Disputed { id: "dp_1".try_into().unwrap(), amount: Some(eur(3_000)), state }).await;
+        assert_eq!(list("disputed").await[0]["state"], "disputed");
+    }
+    assert_eq!(scene.status().await, "CONFIRMED");
+    for bad in ["{}", r#"{"decision": "drop"}"#, r#"{"decision": 1}"#, r#"{"decision": "keep", "why": ""}"#] {
+        let answer = post("dispute", Some(bad)).await;
+        assert_eq!((answer.status, answer.problem()), (422, "validation-failed"), "{bad}");
+    }
+    let cancel = Some(r#"{"decision": "cancel"}"#);
+    for _ in 0..2 {
+        let decided = post("dispute", cancel).await;
+        assert_eq!((decided.status, &decided.body["state"]), (200, &json!("refunded")), "{}", decided.body);
+        assert_eq!(
+            decided.body["disputes"],
+            json!([{"dispute_id": "dp_1", "amount_minor": 3_000, "currency": "EUR", "state": "lost", "decision": "cancel"}])
+        );
+    }
+    assert_eq!(post("dispute", keep).await.problem(), "dispute-not-lost");
+    assert_eq!(scene.status().await, "FAILED refunded");
+    assert_eq!(list("disputed").await, json!([]));
 }

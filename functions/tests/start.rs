@@ -12,8 +12,11 @@ const DATABASE: &[&str] = &["DATABASE_URL", "DATABASE_STATEMENTS", "AWS_LAMBDA_M
 const BINARIES: [(&str, &[&str]); 4] = [
     (env!("CARGO_BIN_EXE_list-shows"), &[]),
     (env!("CARGO_BIN_EXE_book"), &["HOLD_SECONDS", "HOLD_QUEUE_URL", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
-    (env!("CARGO_BIN_EXE_confirm"), &["STRIPE_MODE", "STRIPE_ACCOUNT"]),
-    (env!("CARGO_BIN_EXE_manage-shows"), &["EXPECTED_WRITERS", "STRIPE_MODE", "STRIPE_ACCOUNT"]),
+    (env!("CARGO_BIN_EXE_confirm"), &["STRIPE_MODE", "STRIPE_ACCOUNT", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
+    (
+        env!("CARGO_BIN_EXE_manage-shows"),
+        &["EXPECTED_WRITERS", "STRIPE_MODE", "STRIPE_ACCOUNT", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"],
+    ),
 ];
 
 /// What the binary says before it ends with the exit code 1: one line with all that is wrong.

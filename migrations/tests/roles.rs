@@ -183,6 +183,7 @@ async fn no_right_of_the_functions_role_is_superfluous() {
         ("UPDATE (state) ON payments", "UPDATE payments SET state = state"),
         ("UPDATE (returned_minor) ON payments", pay),
         ("UPDATE (disputed) ON payments", pay),
+        ("UPDATE (price_minor) ON payments", pay),
         (
             "UPDATE (outcome, about_id) ON payment_events",
             "UPDATE payment_events SET outcome = outcome, about_id = about_id",

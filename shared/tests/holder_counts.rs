@@ -111,7 +111,7 @@ async fn a_count_is_right_whoever_changes_the_bookings() {
     let (paid, confirmed, cancelled, expired, swept) =
         (book(1).await, book(2).await, book(3).await, book(4).await, book(5).await);
     is(15, 15).await;
-    ops::record_payment(&db, &success("evt_1", "pi_1", paid, 1), &HolderLimits::DEFAULT).await.unwrap();
+    ops::record_payment(&db, &success("evt_1", "pi_1", paid, 1), &common::NO_LIMITS).await.unwrap();
     is(14, 15).await;
     ops::confirm(&db, confirmed).await.unwrap();
     is(12, 15).await;
@@ -124,10 +124,10 @@ async fn a_count_is_right_whoever_changes_the_bookings() {
     assert_eq!(ops::sweep(&db).await.unwrap(), 1);
     is(0, 3).await;
     // A payment that comes late takes its seats again, and a refund gives those of another back.
-    ops::record_payment(&db, &success("evt_2", "pi_2", expired, 4), &HolderLimits::DEFAULT).await.unwrap();
+    ops::record_payment(&db, &success("evt_2", "pi_2", expired, 4), &common::NO_LIMITS).await.unwrap();
     is(0, 7).await;
     let refund = event("evt_3", "pi_1", None, PaymentChange::Refunded(Refund::Full));
-    ops::record_payment(&db, &refund, &HolderLimits::DEFAULT).await.unwrap();
+    ops::record_payment(&db, &refund, &common::NO_LIMITS).await.unwrap();
     is(0, 6).await;
     let extended = book(6).await;
     ops::extend(&db, extended, Some(&subject()), Hold::try_from(600).unwrap(), std::time::Duration::from_secs(600))

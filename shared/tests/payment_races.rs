@@ -33,7 +33,7 @@ const HANDS: usize = 6;
 /// One of those who want something of a booking.
 #[derive(Clone, Debug)]
 enum Wish {
-    Record(PaymentEvent),
+    Record(Box<PaymentEvent>),
     Expire,
     Sweep,
     Cancel,
@@ -64,7 +64,7 @@ fn wishes(rng: &mut SeededRng, round: &str, id: BookingId) -> Vec<Wish> {
         for (n, change) in changes.into_iter().enumerate() {
             let told = event(&format!("evt_{payment}_{n}"), &payment, Some(id), change);
             for _ in 0..rng.random_range(1..=2) {
-                all.push(Wish::Record(told.clone()));
+                all.push(Wish::Record(Box::new(told.clone())));
             }
         }
     }
@@ -266,7 +266,7 @@ async fn alter(client: &Client, parts: &[(&str, &str)]) {
     };
     let functions = [
         between(FUNCTIONS[0], "-- Takes seats for a booking", Some("-- Pays for a booking")),
-        between(FUNCTIONS[1], "-- The seats that a holder has", None),
+        between(FUNCTIONS[1], "-- Locks a holder of a show", None),
     ];
     let functions = functions.concat().replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION");
     let altered = parts.iter().fold(functions, |text, (part, by)| broken::altered(&text, part, by));

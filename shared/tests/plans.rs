@@ -51,6 +51,11 @@ const BOOKING_TYPES: &str =
     "bigint, uuid, text, integer, double precision, text, text, integer, integer, integer, integer";
 const BOOKING: &str = concat!("1, ", id!(new), ", 'Ada', 1, 120, 'key', 'sub:ada', 100, 100, 5, 1");
 
+const RECORD_TYPES: &str = "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text, text, integer, integer, \
+    integer, text";
+const REPLAY_TYPES: &str =
+    "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text, text, integer, integer, integer";
+
 /// Every file of a statement is in one of them.
 const CASES: &[Case] = &[
     case(&["book.sql"], BOOKING_TYPES, BOOKING),
@@ -121,40 +126,73 @@ const CASES: &[Case] = &[
     case(&["set_holder_limits.sql"], "bigint, boolean, integer, boolean, integer", "1, true, 5, false, NULL"),
     case(
         &["record_payment.sql"],
-        "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text",
-        concat!("'stripe', 'evt_new', 't', 'pi_new', 1, ", id!(held), ", now(), 'succeeded', 500, 'EUR', '{}'"),
+        RECORD_TYPES,
+        concat!(
+            "'stripe', 'evt_new', 't', 'pi_new', 1, ",
+            id!(held),
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'"
+        ),
     ),
     // Late, for a hold that nobody has expired yet.
     case(
         &["record_payment.sql"],
-        "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text",
-        concat!("'stripe', 'evt_new', 't', 'pi_new', 1, ", id!(due), ", now(), 'succeeded', 500, 'EUR', '{}'"),
+        RECORD_TYPES,
+        concat!(
+            "'stripe', 'evt_new', 't', 'pi_new', 1, ",
+            id!(due),
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'"
+        ),
     ),
     case(
         &["record_payment.sql"],
-        "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text",
-        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refunded', 500, 'EUR', '{}'",
+        RECORD_TYPES,
+        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refunded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'",
     ),
     // Late, for one that expired: it takes seats again.
     case(
         &["record_payment.sql"],
-        "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text",
-        concat!("'stripe', 'evt_new', 't', 'pi_new', 1, ", id!(expired), ", now(), 'succeeded', 500, 'EUR', '{}'"),
+        RECORD_TYPES,
+        concat!(
+            "'stripe', 'evt_new', 't', 'pi_new', 1, ",
+            id!(expired),
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'"
+        ),
     ),
     // Again.
     case(
         &["record_payment.sql"],
-        "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text",
-        concat!("'stripe', 'evt_paid', 't', 'pi_paid', 1, ", id!(held), ", now(), 'succeeded', 500, 'EUR', '{}'"),
+        RECORD_TYPES,
+        concat!(
+            "'stripe', 'evt_paid', 't', 'pi_paid', 1, ",
+            id!(held),
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'"
+        ),
     ),
     case(
         &["replay_payment.sql"],
-        "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text",
-        concat!("'stripe', 'evt_unread_1', 't', 'pi_new', 1, ", id!(held), ", now(), 'succeeded', 500, 'EUR'"),
+        REPLAY_TYPES,
+        concat!(
+            "'stripe', 'evt_unread_1', 't', 'pi_new', 1, ",
+            id!(held),
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100"
+        ),
     ),
+    case(
+        &["record_payment.sql"],
+        RECORD_TYPES,
+        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refund', 500, 'EUR', 're_1', 'failed', 20, 1, 100, '{}'",
+    ),
+    case(
+        &["record_payment.sql"],
+        RECORD_TYPES,
+        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'disputed', NULL, NULL, 'dp_1', 'lost', 20, 1, 100, '{}'",
+    ),
+    case(&["decide_dispute.sql"], "text, text, text", "'stripe', 'pi_lost', 'cancel'"),
     case(&["settle_payment.sql"], "text, text", "'stripe', 'pi_due_1'"),
     case(&["get_event.sql"], "text, text", "'stripe', 'evt_paid'"),
-    case(&["list_payments.sql"], "text, timestamptz, text, text, bigint", "'refund_due', '1970-01-01Z', '', '', 4"),
+    case(&["list_due.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
+    case(&["list_disputed.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
+    case(&["list_payments.sql"], "text, timestamptz, text, text, bigint", "'confirmed', '1970-01-01Z', '', '', 4"),
     case(&["list_unreadable.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
     case(&["subject_bookings.sql"], "text, bigint, uuid, bigint", concat!("'sub:ada', 0, ", id!(nil), ", 4")),
     case(&["subject_payments.sql"], "bigint[], uuid[], bigint", concat!("'{1}', ARRAY[", id!(held), "]::uuid[], 11")),
@@ -210,6 +248,9 @@ const NEEDED: &str = "
     FROM generate_series(1, 5) AS n;
     INSERT INTO payments (provider, payment_id, show_id, booking_id, state, amount_minor, currency, succeeded_at)
     VALUES ('stripe', 'pi_paid', 2, '00000000-0000-7000-8000-000000002001', 'confirmed', 500, 'EUR', now());
+    INSERT INTO payments (provider, payment_id, show_id, booking_id, state, amount_minor, currency, succeeded_at, disputed)
+    VALUES ('stripe', 'pi_lost', 3, '00000000-0000-7000-8000-000000003001', 'confirmed', 500, 'EUR', now(), true);
+    INSERT INTO payment_disputes (provider, payment_id, dispute_id, state, told_at) VALUES ('stripe', 'pi_lost', 'dp_2', 'lost', now());
     INSERT INTO payment_events (provider, event_id, type, payment_id, show_id, booking_id, occurred_at, change, outcome, payload)
     VALUES ('stripe', 'evt_paid', 't', 'pi_paid', 2, '00000000-0000-7000-8000-000000002001', now(), 'succeeded', 'confirmed', '{}');
     INSERT INTO payment_events (provider, event_id, type, occurred_at, received_at, change, outcome, payload)
@@ -263,6 +304,10 @@ const NOT_NEEDED: &str = "
         WHERE status = 'CONFIRMED' AND user_name IN ('Dan', 'Ada') OR failure_reason = 'refunded') AS paid;
     INSERT INTO payments (provider, payment_id, state)
     SELECT 'stripe', 'pi_y' || md5(n::text), 'failed' FROM generate_series(1, $1) AS n;
+    INSERT INTO payment_refunds (provider, payment_id, refund_id, amount_minor, currency, state, first_told_at, told_at)
+    SELECT provider, payment_id, 're_' || payment_id, 100, 'EUR', 'succeeded', now(), now() FROM payments WHERE payment_id LIKE 'pi_x%';
+    INSERT INTO payment_disputes (provider, payment_id, dispute_id, state, told_at)
+    SELECT provider, payment_id, 'dp_' || payment_id, 'won', now() FROM payments WHERE payment_id LIKE 'pi_x%';
     INSERT INTO payment_events (provider, event_id, type, payment_id, show_id, booking_id, occurred_at, change, outcome, payload)
     SELECT provider, 'evt_x' || md5(payment_id), 't', payment_id, show_id, booking_id, now(), 'succeeded', 'confirmed', '{}'
     FROM payments WHERE payment_id LIKE 'pi_x%';

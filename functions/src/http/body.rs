@@ -290,6 +290,7 @@ mod tests {
         let faults = |body: &str| read(body).unwrap_err().document()["errors"].clone();
         assert_eq!(read("{}").unwrap(), None);
         assert_eq!(read(r#"{"price_minor": 2500, "currency": "EUR"}"#).unwrap().as_deref(), Some("2500 EUR"));
+        assert_eq!(read(r#"{"price_minor": 0, "currency": "EUR"}"#).unwrap().as_deref(), Some("0 EUR"));
         assert_eq!(faults(r#"{"price_minor": 2500}"#)[0]["pointer"], "/currency");
         assert_eq!(faults(r#"{"currency": "EUR"}"#)[0]["pointer"], "/price_minor");
         assert_eq!(faults(r#"{"price_minor": 25.5, "currency": 7}"#).as_array().unwrap().len(), 2);

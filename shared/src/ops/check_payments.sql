@@ -10,7 +10,9 @@
 -- Outcomes: one row at least: page, where the next slice begins (NULL: there are no more); then rule and detail of what is wrong
 -- (NULL: nothing is), at most 100.
 WITH slice AS MATERIALIZED (
-    SELECT provider, payment_id, show_id, booking_id, state, amount_minor, currency, succeeded_at
+    -- What of it is for the booking.
+    SELECT provider, payment_id, show_id, booking_id, state, coalesce(price_minor, amount_minor) AS amount_minor,
+        coalesce(price_currency, currency) AS currency, succeeded_at
     FROM payments
     WHERE ctid >= format('(%s,0)', $1)::tid AND ctid < format('(%s,0)', $1 + $2)::tid
 ), paid AS (

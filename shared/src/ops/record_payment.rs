@@ -9,11 +9,11 @@ use super::row;
 use crate::{
     Error,
     db::{Db, Repeat, Statement},
-    model::{HolderLimits, PaymentChange, PaymentEvent, PaymentId, Refund, RefundReason},
+    model::{HolderLimits, Money, PaymentChange, PaymentEvent, PaymentId, Refund, RefundReason},
 };
 
-/// `$1` to `$16`; a replay has all but the last, the payload.
-pub(super) static TYPES: [Type; 16] = [
+/// `$1` to `$18`; a replay has all but the last, the payload.
+pub(super) static TYPES: [Type; 18] = [
     Type::TEXT,
     Type::TEXT,
     Type::TEXT,
@@ -29,6 +29,8 @@ pub(super) static TYPES: [Type; 16] = [
     Type::INT4,
     Type::INT4,
     Type::INT4,
+    Type::INT8_ARRAY,
+    Type::TEXT,
     Type::TEXT,
 ];
 
@@ -60,7 +62,8 @@ pub enum Recorded {
 /// | success, in time, the right amount | `confirmed`, and so is the booking, whatever its holder has |
 /// | success after the hold | `confirmed` if the show still has the seats: they are taken again; and if its holder stays within `limits` or the show's own. Else `refund_due` |
 /// | success for a booking that another payment confirmed, or that was cancelled, or refunded, or has no price, or does not exist | `refund_due` |
-/// | success with a wrong amount or currency | `refund_due`; the hold goes on |
+/// | success with a wrong amount or currency | `refund_due`; the hold goes on. Another event of it may tell what of the amount is for the booking, and it is applied then |
+/// | success with more in its amount than is for the booking, or in another currency | as its readings say: one of them must be the price. What arrived is what can go back |
 /// | success for a booking that an operator confirmed | `confirmed` |
 /// | success that names no booking | `unclaimed`; another event of it may name one, and it is applied then |
 /// | failed, cancelled | as it was if it had succeeded, whichever event came first; else `failed`, and the hold goes on |
@@ -105,6 +108,8 @@ pub(super) struct Columns<'a> {
     max_seats: i32,
     address_allowance: i32,
     partner_allowance: i32,
+    prices: Option<Vec<i64>>,
+    prices_currency: Option<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -129,6 +134,10 @@ impl<'a> Columns<'a> {
             PaymentChange::Unreadable => ("unreadable", None, None),
         };
         let (about_id, about_state) = about.unzip();
+        let prices = match &event.change {
+            PaymentChange::SucceededFor { prices, .. } if !prices.is_empty() => Some(prices.as_slice()),
+            _ => None,
+        };
         Self {
             provider: event.provider.as_str(),
             event_id: event.event_id.as_str(),
@@ -145,10 +154,12 @@ impl<'a> Columns<'a> {
             max_seats: limits.max_seats,
             address_allowance: limits.address_allowance,
             partner_allowance: limits.partner_allowance,
+            prices: prices.map(|prices| prices.iter().map(Money::minor).collect()),
+            prices_currency: prices.and_then(<[Money]>::first).map(|price| price.currency().as_str()),
         }
     }
 
-    /// `$1` to `$15`.
+    /// `$1` to `$17`.
     pub(super) fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
         vec![
             &self.provider,
@@ -166,6 +177,8 @@ impl<'a> Columns<'a> {
             &self.max_seats,
             &self.address_allowance,
             &self.partner_allowance,
+            &self.prices,
+            &self.prices_currency,
         ]
     }
 }

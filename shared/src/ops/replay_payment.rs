@@ -14,7 +14,7 @@ use crate::{
 
 static GET_EVENT: Statement = Statement { sql: include_str!("get_event.sql"), types: &[Type::TEXT, Type::TEXT] };
 
-static REPLAY_PAYMENT: Statement = Statement { sql: include_str!("replay_payment.sql"), types: TYPES.split_at(15).0 };
+static REPLAY_PAYMENT: Statement = Statement { sql: include_str!("replay_payment.sql"), types: TYPES.split_at(17).0 };
 
 /// An event of the inbox, and what was kept of its body.
 ///

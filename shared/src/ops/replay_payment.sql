@@ -4,10 +4,10 @@
 -- $5 show_id bigint and $6 booking_id uuid, or both NULL, $7 occurred_at timestamptz,
 -- $8 change text, $9 amount_minor bigint and $10 currency text, or both NULL,
 -- $11 about_id text and $12 about_state text, or both NULL, $13 max_seats integer, $14 address_allowance integer,
--- $15 partner_allowance integer: as in record_payment.sql
+-- $15 partner_allowance integer, $16 prices bigint[], $17 prices_currency text: as in record_payment.sql
 --
 -- Locks: the event, then as record_payment.sql; see the function replay_event of the migrations, which decides as
 -- record_payment_event does.
 -- Outcomes: one row: outcome (repeated: it is understood already; confirmed, refund_due, refunded, unclaimed, disputed or kept;
 -- NULL: there is no such event), reason (of a refund that is due).
-SELECT outcome, reason FROM replay_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+SELECT outcome, reason FROM replay_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 /// Routes and the binaries that answer them, as in `template.yaml`.
-const ROUTES: [(&str, &str, &str); 18] = [
+const ROUTES: [(&str, &str, &str); 19] = [
     ("GET", "/shows", "list-shows"),
     ("GET", "/shows/{show_id}", "list-shows"),
     ("POST", "/shows/{show_id}/bookings", "book"),
@@ -33,6 +33,7 @@ const ROUTES: [(&str, &str, &str); 18] = [
     ("PATCH", "/admin/shows/{show_id}", "manage-shows"),
     ("GET", "/admin/payments", "manage-shows"),
     ("POST", "/admin/payments/{provider}/{payment_id}/settle", "manage-shows"),
+    ("POST", "/admin/payments/{provider}/{payment_id}/dispute", "manage-shows"),
     ("GET", "/admin/payments/events", "manage-shows"),
     ("POST", "/admin/payments/events/{provider}/{event_id}/replay", "manage-shows"),
     ("GET", "/admin/subjects/bookings", "manage-shows"),
@@ -229,12 +230,18 @@ async fn make_rows(client: &Client, event: &Event) {
     }
 }
 
-/// The payment that is to be settled.
+/// The payment that is to be settled; or whose lost dispute is to be decided: it has confirmed a booking.
 async fn make_payment(client: &Client, event: &Event) {
-    let payment = "INSERT INTO payments (provider, payment_id, state, reason, amount_minor, currency, succeeded_at)
-        SELECT $1, $2, 'refund_due', 'unknown_booking', 5000, 'EUR', now() WHERE $2 <> ''";
+    let payment = "INSERT INTO payments (provider, payment_id, show_id, booking_id, state, reason, amount_minor, currency, succeeded_at)
+        SELECT $1, $2, CASE WHEN $3 THEN 1 END, CASE WHEN $3 THEN gen_random_uuid() END,
+            CASE WHEN $3 THEN 'confirmed' ELSE 'refund_due' END, CASE WHEN NOT $3 THEN 'unknown_booking' END, 5000, 'EUR', now()
+        WHERE $2 <> ''";
     let (provider, payment_id) = (event.text("/pathParameters/provider"), event.text("/pathParameters/payment_id"));
-    client.execute(payment, &[&provider, &payment_id]).await.unwrap();
+    let is_lost = event.route().1.ends_with("/dispute");
+    client.execute(payment, &[&provider, &payment_id, &is_lost]).await.unwrap();
+    let dispute = "INSERT INTO payment_disputes (provider, payment_id, dispute_id, state, told_at)
+        SELECT $1, $2, 'dp_1', 'lost', now() WHERE $3";
+    client.execute(dispute, &[&provider, &payment_id, &is_lost]).await.unwrap();
 }
 
 /// The event of the provider's that is to be read again: one that was not understood then, and is now.

@@ -147,9 +147,24 @@ async fn what_bought_nothing_is_listed_until_it_is_settled() {
     assert!(find_due(&api, &second).await.is_none());
     api.post(&path(&first)).await.problem(409, "payment-not-due");
     api.post(&path("pi_nowhere")).await.problem(404, "payment-not-found");
+    // Nothing was lost in a dispute.
+    let decide = Call::new("POST", &format!("/admin/payments/stripe/{first}/dispute")).json(r#"{"decision": "keep"}"#);
+    api.send(decide).await.problem(409, "dispute-not-lost");
     let bad = api.get("/admin/payments?state=paid&limit=0&cursor=x").await;
     bad.problem(400, "malformed-request");
     assert_eq!(bad.pointers(), ["cursor", "limit", "state"]);
+}
+
+/// It names no booking: another shop's of the same account.
+#[tokio::test]
+async fn a_payment_of_another_shop_is_not_in_the_list_of_money_to_send_back() {
+    let api = Api::connect();
+    let payment = unique("pi");
+    let mut event = stripe_paid("", &payment, 5000);
+    event["data"]["object"]["metadata"] = json!({});
+    assert_eq!(api.send(stripe(&event)).await.expect(200)["outcome"], "unclaimed");
+    assert!(find_due(&api, &payment).await.is_none());
+    api.post(&format!("/admin/payments/stripe/{payment}/settle")).await.problem(409, "payment-not-due");
 }
 
 /// A success whose amount is no amount: kept, listed, and not to be understood by this version either.

@@ -93,6 +93,10 @@ impl Scene {
             ("POST", "/admin/payments/{provider}/{payment_id}/settle") => {
                 Call::new("POST", &format!("/admin/payments/stripe/{payment_id}/settle"))
             }
+            ("POST", "/admin/payments/{provider}/{payment_id}/dispute") => {
+                Call::new("POST", &format!("/admin/payments/stripe/{payment_id}/dispute"))
+                    .json(r#"{"decision":"keep"}"#)
+            }
             ("POST", "/admin/payments/events/{provider}/{event_id}/replay") => {
                 Call::new("POST", &format!("/admin/payments/events/stripe/{event_id}/replay"))
             }
