@@ -118,7 +118,9 @@ async fn a_run_has_bounds_of_its_own_and_not_those_of_its_role() {
     let scene = Scene::new().await;
     let admin = scene.server.admin_client().await;
     admin
-        .batch_execute("ALTER ROLE boxoffice SET statement_timeout = 1; ALTER ROLE boxoffice SET lock_timeout = 1")
+        .batch_execute(
+            "ALTER ROLE boxoffice SET statement_timeout = '30s'; ALTER ROLE boxoffice SET lock_timeout = '30s'",
+        )
         .await
         .unwrap();
     let kept = "CREATE TABLE kept AS SELECT setting::bigint, name FROM pg_settings WHERE name LIKE '%\\_timeout'";
