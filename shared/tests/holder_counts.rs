@@ -203,7 +203,7 @@ async fn the_locks_of_the_first_count_are_needed() {
         let show = show(&db, 1_000, 2).await.id();
         fill(&client, show, MANY + 1).await;
         if is_broken {
-            let migration = include_str!("../../migrations/V12__holders.sql");
+            let migration = include_str!("../../migrations/V13__holders.sql");
             let (_, from) = migration.split_once("CREATE FUNCTION count_holder(").unwrap();
             let (function, _) = from.split_once("\n$$;\n").unwrap();
             let function = broken::without(function, "\n    FOR SHARE");

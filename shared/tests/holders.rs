@@ -200,7 +200,7 @@ async fn whoever_lets_holds_end_unpaid_waits_longer_each_time() {
 
 /// The statement that makes a function of the holders' migration, to be altered.
 fn function(name: &str) -> String {
-    let migration = include_str!("../../migrations/V12__holders.sql");
+    let migration = include_str!("../../migrations/V13__holders.sql");
     let (_, from) = migration.split_once(&format!("CREATE FUNCTION {name}(")).unwrap();
     let (function, _) = from.split_once("\n$$;\n").unwrap();
     format!("CREATE OR REPLACE FUNCTION {name}({function}\n$$")

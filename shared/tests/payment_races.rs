@@ -256,7 +256,7 @@ async fn a_payment_that_waited_past_the_end_of_the_hold_sees_that_it_is_over() {
 
 /// The migrations that have the functions, to be altered in one test's database.
 const FUNCTIONS: [&str; 2] =
-    [include_str!("../../migrations/V3__payments.sql"), include_str!("../../migrations/V18__payment_functions.sql")];
+    [include_str!("../../migrations/V3__payments.sql"), include_str!("../../migrations/V19__payment_functions.sql")];
 
 /// Replaces the functions by ones in which each of these parts, which stands there once, is the other.
 async fn alter(client: &Client, parts: &[(&str, &str)]) {
