@@ -89,6 +89,19 @@ RETURNS TABLE (pending_seats bigint, seats bigint, let_go bigint, wait double pr
     ) AS has
 $$;
 
+-- How many seats of a show one holder may have in all: the show's own number, else the deployment's, for as many holders as this one
+-- counts for. A number of the deployment's is never more than half of the house, rounded up: no holder takes all seats of a show that has
+-- more than one. A show may say otherwise, and a million is no limit.
+--
+-- Locks: none. It is one expression, so that the planner puts it into the statement that calls it.
+CREATE FUNCTION most_seats(total_seats integer, of_show integer, of_deployment integer, times integer) RETURNS integer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN of_show IS NOT NULL OR of_deployment >= 1000000 THEN coalesce(of_show, of_deployment) * times
+        ELSE least(of_deployment * times, (total_seats + 1) / 2)
+    END
+$$;
+
 -- Seats of a holder's live bookings of a show, held and sold; not of holds whose time is over. It stays true under lock_holder, but
 -- for what is given back.
 --

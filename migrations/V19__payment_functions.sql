@@ -225,10 +225,10 @@ BEGIN
         IF NOT try_lock_holder(the_show, booking.holder) THEN
             RAISE serialization_failure USING MESSAGE = 'the hold ended while its payment waited; it is to be run again';
         END IF;
-        SELECT coalesce(max_seats_per_holder, max_in_all)::bigint * CASE
+        SELECT most_seats(total_seats, max_seats_per_holder, max_in_all, CASE
             WHEN starts_with(booking.holder, 'key:') THEN partner_allowance
             WHEN starts_with(booking.holder, 'ip:') THEN address_allowance
-            ELSE 1 END
+            ELSE 1 END)
         INTO allowed
         FROM shows
         WHERE id = the_show;

@@ -12,8 +12,11 @@ const PAYMENTS: &str = "/admin/payments";
 const EVENTS: &str = "/admin/payments/events";
 const SUBJECT: &str = "/admin/subjects/bookings";
 
+/// Parameters of a query.
+type Query = &'static [(&'static str, &'static str)];
+
 /// Each list, the rest of its query, and another filter of it.
-const LISTS: [(&str, &[(&str, &str)], &[(&str, &str)]); 6] = [
+const LISTS: [(&str, Query, Query); 6] = [
     (SHOWS, &[], &[]),
     (PAYMENTS, &[], &[("state", "refunded")]),
     (PAYMENTS, &[("state", "refund_due")], &[("state", "confirmed")]),

@@ -23,7 +23,7 @@ WITH place AS MATERIALIZED (
         ((pg_backend_pid() + floor(date_part('epoch', now()) * 20)::bigint) % pools)::integer AS pool_no,
         price_minor, currency,
         admit(
-            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11,
+            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, most_seats(total_seats, max_seats_per_holder, $9, $11), $10 * $11,
             $5, $11, CASE WHEN pools > 1 THEN 100 END) AS is_admitted
     FROM shows
     WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4

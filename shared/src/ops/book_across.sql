@@ -25,7 +25,7 @@ WITH counted AS MATERIALIZED (
             SELECT FROM shows
             WHERE id = $1 AND start_time > clock_timestamp() AND max_seats_per_booking >= $4
                 AND admit_or_fail(
-                    $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11,
+                    $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, most_seats(total_seats, max_seats_per_holder, $9, $11), $10 * $11,
                     $5, $11, NULL))
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND id = $2)
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6)

@@ -17,7 +17,7 @@ SELECT
     shows.start_time <= clock_timestamp() AS started,
     shows.max_seats_per_booking AS max_seats,
     coalesce(shows.max_pending_seats_per_holder, $6) * $9 AS max_pending,
-    coalesce(shows.max_seats_per_holder, $7) * $9 AS max_in_all,
+    most_seats(shows.total_seats, shows.max_seats_per_holder, $7, $9) AS max_in_all,
     standing.pending_seats,
     standing.seats AS held_seats,
     standing.wait,

@@ -17,7 +17,7 @@ WITH place AS MATERIALIZED (
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND id = $2)
         AND NOT EXISTS (SELECT FROM bookings WHERE show_id = $1 AND idempotency_key = $6)
         AND admit_or_fail(
-            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, coalesce(max_seats_per_holder, $9) * $11, $10 * $11,
+            $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, most_seats(total_seats, max_seats_per_holder, $9, $11), $10 * $11,
             $5, $11, CASE WHEN pools > 1 THEN 500 END)
 ), taken AS (
     -- The first pool that has the seats, from a random one on and round again: bookings spread over all pools, and the
