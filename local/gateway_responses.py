@@ -9,6 +9,9 @@ import sys
 
 import boto3
 
+ANY = "x-amazon-apigateway-any-method"
+INTEGRATION = "x-amazon-apigateway-integration"
+
 
 def definition_of(stack: str) -> tuple[str, dict]:
     """The API's id, and the OpenAPI definition in the stack's processed template."""
@@ -23,18 +26,24 @@ def definition_of(stack: str) -> tuple[str, dict]:
 
 def put_any_methods(gateway, api_id: str, definition: dict) -> None:
     """Whatever other method a path is asked by goes where the definition says."""
-    pages = gateway.get_paginator("get_resources").paginate(restApiId=api_id)
-    ids = {resource["path"]: resource["id"] for page in pages for resource in page["items"]}
-    for path, item in definition["paths"].items():
-        operation = item.get("x-amazon-apigateway-any-method")
-        if operation is None:
+    paths = definition["paths"]
+    ids = {resource["path"]: resource["id"] for resource in gateway.get_resources(restApiId=api_id, limit=500)["items"]}
+
+    def made(uri: dict) -> str:
+        """The definition has a function's URI as Fn::Sub; as the stack made it, a named method of the function has it."""
+        for path, item in paths.items():
+            for method, operation in item.items():
+                if method != ANY and operation[INTEGRATION]["uri"] == uri:
+                    return gateway.get_integration(restApiId=api_id, resourceId=ids[path], httpMethod=method.upper())["uri"]
+        raise SystemExit(f"no named method leads to the function of {uri}")
+
+    for path, item in paths.items():
+        if ANY not in item:
             continue
-        integration = operation["x-amazon-apigateway-integration"]
         method = {"restApiId": api_id, "resourceId": ids[path], "httpMethod": "ANY"}
         gateway.put_method(**method, authorizationType="NONE")
-        gateway.put_integration(
-            **method, type="AWS_PROXY", integrationHttpMethod=integration["httpMethod"], uri=integration["uri"]
-        )
+        uri = made(item[ANY][INTEGRATION]["uri"])
+        gateway.put_integration(**method, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
 
 
 def main(stack: str, stage: str) -> None:

@@ -56,6 +56,28 @@ fn the_template_asks_the_authorizer_that_the_table_says() {
     assert_eq!(asked.into_keys().collect::<BTreeSet<_>>(), expected_routes);
 }
 
+/// Whoever floods what is 405 needs no token, and takes no instance from those who book, pay and operate. `HEAD` costs what `GET`
+/// does, where it does.
+#[test]
+fn what_is_405_leads_to_list_shows_and_head_where_get_does() {
+    let template = read("template.yaml");
+    let mut functions = BTreeMap::new();
+    for (function, resource) in template["Resources"].as_object().unwrap() {
+        for event in resource["Properties"]["Events"].as_object().into_iter().flat_map(|events| events.values()) {
+            let (method, path) = (&event["Properties"]["Method"], &event["Properties"]["Path"]);
+            let known = functions.insert((method.to_string(), path.to_string()), function);
+            assert!(known.is_none() || event["Type"] != "Api", "{method} {path} is there twice");
+        }
+    }
+    let function = |method: &str, path: &str| functions[&(json!(method).to_string(), json!(path).to_string())];
+    for route in &ROUTES {
+        assert_eq!(function("ANY", route.resource), "ListShows", "{}", route.resource);
+        if route.method == "GET" {
+            assert_eq!(function("HEAD", route.resource), function("GET", route.resource), "{}", route.resource);
+        }
+    }
+}
+
 #[test]
 fn each_operation_of_the_contract_takes_the_query_that_its_row_says() {
     let contract = read("openapi.yaml");
@@ -179,8 +201,11 @@ fn every_route_that_writes_has_a_throttle_of_its_own() {
     let costly =
         |route: &&boxoffice_functions::access::Route| route.method != "GET" || route.resource.starts_with("/admin/");
     for route in ROUTES.iter().filter(costly) {
-        let key = (route.method.to_owned(), route.resource.to_owned());
-        assert!(throttled.contains(&key), "{} {}", route.method, route.resource);
+        let head = if route.method == "GET" { Some("HEAD") } else { None };
+        for method in head.into_iter().chain([route.method]) {
+            let key = (method.to_owned(), route.resource.to_owned());
+            assert!(throttled.contains(&key), "{method} {}", route.resource);
+        }
     }
 }
 

@@ -38,20 +38,23 @@ impl Api {
     }
 
     async fn call(&self, method: &str, resource: &str, query: &[(&str, &str)], by: impl Fn(Value) -> Value) -> Value {
-        let parameters = [
-            ("show_id", "1"),
-            ("booking_id", "1-019a5b7e-8f00-7abc-8def-0123456789ab"),
-            ("provider", "stripe"),
-            ("payment_id", "pi_1"),
-            ("event_id", "evt_1"),
-        ];
-        let used: Vec<_> =
-            parameters.into_iter().filter(|(name, _)| resource.contains(&format!("{{{name}}}"))).collect();
-        let event = api_event(method, resource, &used, query, &[("Content-Type", "application/json")], None);
-        self.function(resource).invoke(&by(event)).await.unwrap()
+        self.function(resource).invoke(&by(event(method, resource, query))).await.unwrap()
     }
 }
 
+fn event(method: &str, resource: &str, query: &[(&str, &str)]) -> Value {
+    let parameters = [
+        ("show_id", "1"),
+        ("booking_id", "1-019a5b7e-8f00-7abc-8def-0123456789ab"),
+        ("provider", "stripe"),
+        ("payment_id", "pi_1"),
+        ("event_id", "evt_1"),
+    ];
+    let used: Vec<_> = parameters.into_iter().filter(|(name, _)| resource.contains(&format!("{{{name}}}"))).collect();
+    api_event(method, resource, &used, query, &[("Content-Type", "application/json")], None)
+}
+
+/// By list-shows, to which the template sends it, as by any other function.
 #[tokio::test]
 async fn another_method_is_405_for_everybody_and_says_which_there_are() {
     let database = Database::create().await;
@@ -63,8 +66,12 @@ async fn another_method_is_405_for_everybody_and_says_which_there_are() {
             if there.contains(&method) {
                 continue;
             }
-            for by in [operator, std::convert::identity] {
-                let raw = api.call(method, route.resource, &[("State", "x")], by).await;
+            for (function, by) in [
+                (&api.0[env!("CARGO_BIN_EXE_list-shows")], std::convert::identity as fn(Value) -> Value),
+                (&api.0[env!("CARGO_BIN_EXE_list-shows")], operator),
+                (api.function(route.resource), std::convert::identity),
+            ] {
+                let raw = function.invoke(&by(event(method, route.resource, &[("State", "x")]))).await.unwrap();
                 assert_eq!(raw["statusCode"], 405, "{method} {}: {raw}", route.resource);
                 assert_eq!(raw["headers"]["allow"], there.join(", "));
                 assert_eq!(raw["headers"]["content-type"], "application/problem+json");
@@ -92,7 +99,10 @@ async fn head_is_answered_as_get_without_the_body() {
         for query in [&[][..], &[("limit", "0")], &[("subject", "ada")]] {
             for by in [operator, std::convert::identity] {
                 let get = api.call("GET", route.resource, query, by).await;
-                let head = api.call("HEAD", route.resource, query, by).await;
+                let mut head = api.call("HEAD", route.resource, query, by).await;
+                // Of what is not sent the length is told.
+                let length = head["headers"].as_object_mut().unwrap().remove("content-length");
+                assert_eq!(length, Some(json!(get["body"].as_str().unwrap().len().to_string())));
                 assert_ne!(get["body"], "", "{}", route.resource);
                 assert_eq!(
                     head,

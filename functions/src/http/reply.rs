@@ -63,9 +63,10 @@ impl Reply {
         self
     }
 
-    /// The answer to `HEAD`: all of it but the body.
+    /// The answer to `HEAD`: all of it but the body, whose length is told as to `GET` (RFC 9110, 8.6).
     pub(crate) fn without_body(self) -> Self {
-        Self { body: String::new(), ..self }
+        let length = self.body.len().to_string();
+        Self { body: String::new(), ..self.with(header::CONTENT_LENGTH, &length) }
     }
 
     fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Self {
