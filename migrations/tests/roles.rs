@@ -189,7 +189,7 @@ async fn no_right_of_the_functions_role_is_superfluous() {
             "UPDATE payment_events SET outcome = outcome, about_id = about_id",
         ),
         ("EXECUTE ON FUNCTION record_payment", pay),
-        ("EXECUTE ON FUNCTION pay_booking", pay),
+        ("EXECUTE ON FUNCTION lock_payment", pay),
     ];
     for (right, sql) in rights {
         done(&app, &[sql]).await;

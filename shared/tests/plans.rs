@@ -118,9 +118,10 @@ const CASES: &[Case] = &[
     case(&["list_shows.sql"], "timestamptz, bigint, bigint", "'1970-01-01Z', 0, 4"),
     case(
         &["create_show.sql"],
-        "text, timestamptz, integer, integer, integer, bigint, text, integer, integer",
-        "'New', now() + interval '1 day', 100, 4, 16, 500, 'EUR', NULL, NULL",
+        "text, timestamptz, integer, integer, integer, bigint, text, integer, integer, bytea, bytea",
+        "'New', now() + interval '1 day', 100, 4, 16, 500, 'EUR', NULL, NULL, sha256('new'), sha256('body')",
     ),
+    case(&["created_show.sql"], "bytea, bytea", "sha256('made'), sha256('body')"),
     case(&["set_pools.sql"], "bigint, integer", "1, 20"),
     case(&["spread_seats.sql"], "bigint, integer", "1, 8"),
     case(&["set_holder_limits.sql"], "bigint, boolean, integer, boolean, integer", "1, true, 5, false, NULL"),
@@ -224,6 +225,7 @@ const NEEDED: &str = "
     VALUES ('Now', now() + interval '1 day', 1000000, 10, 16, 500, 'EUR'),
         ('Old', now() - interval '2 years', 1000, 10, 1, NULL, NULL),
         ('Small', now() + interval '2 days', 1000, 10, 1, NULL, NULL);
+    UPDATE shows SET creation_key = sha256('made'), creation_request = sha256('body') WHERE id = 1;
     INSERT INTO seat_pools SELECT 1, n, 50000 FROM generate_series(0, 15) AS n;
     INSERT INTO seat_pools VALUES (2, 0, 995), (3, 0, 995);
     INSERT INTO bookings (
@@ -267,6 +269,7 @@ const NOT_NEEDED: &str = "
     INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
     SELECT 'Recent', now() - make_interval(days => 30, mins => n), 100, 10, 1 FROM generate_series(1, $1 / 10) AS n;
     INSERT INTO seat_pools SELECT id, 0, 100 FROM shows WHERE id > 3;
+    UPDATE shows SET creation_key = sha256(id::text::bytea), creation_request = sha256('body') WHERE id > 3;
     -- Of the same show, other holders': sold, held and not due, over.
     INSERT INTO bookings (
         show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, holder, idempotency_key)

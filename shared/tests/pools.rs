@@ -172,8 +172,20 @@ async fn overlapped(scene: &Scene, sql: &str, seats: i32, types: &[Type]) -> Res
     let ids = [BookingId::generate(scene.show).uuid(), BookingId::generate(scene.show).uuid()];
     let holders = ["sub:ada", "sub:grace"];
     let parameters = |number: usize| {
-        let values: [&(dyn ToSql + Sync); 12] =
-            [&show, &ids[number], &"Ada", &seats, &hold, &key, &holders[number], &100, &100, &15, &1, &start];
+        let values: [&(dyn ToSql + Sync); 12] = [
+            &show,
+            &ids[number],
+            &"Ada",
+            &seats,
+            &hold,
+            &key,
+            &holders[number],
+            &1_000_000,
+            &1_000_000,
+            &15,
+            &1,
+            &start,
+        ];
         values.into_iter().zip(types.iter().cloned()).collect::<Vec<_>>()
     };
     // They are the operation's own, and a booking that is made has an id.

@@ -68,7 +68,7 @@ async fn what_is_old_loses_its_names_once() {
 async fn how_long_is_the_deployments_to_say() {
     let stage = Stage::new().await;
     stage.confirmed().await;
-    started(&stage, 36_500).await;
+    started(&stage, 20_000).await;
     let never = anonymise_bookings(&stage, "0").await;
     assert_eq!(run(&never).await, report(0, 0, 0));
     started(&stage, 364).await;
