@@ -183,3 +183,35 @@ fn parts_that_cannot_be_are_unreadable() {
         assert_eq!(completed(&session), PaymentChange::Unreadable, "{conversion}");
     }
 }
+
+/// Stripe's hundredths of ISK and UGX, and whole MGA, are whole ISK and UGX and hundredths of MGA to ISO 4217, and to us.
+#[test]
+fn amounts_are_in_the_minor_units_of_iso_4217() {
+    let intent = |minor: i64, currency: &str| {
+        let object =
+            json!({ "id": "pi_1", "object": "payment_intent", "amount_received": minor, "currency": currency });
+        says("payment_intent.succeeded", &object)
+    };
+    for (stripes, currency, ours) in [
+        (500_000, "ugx", 5_000),
+        (120_000, "isk", 1_200),
+        (5_000, "mga", 500_000),
+        (5_000, "jpy", 5_000),
+        (5_000, "eur", 5_000),
+        (5_000, "kwd", 5_000),
+    ] {
+        assert_eq!(intent(stripes, currency), PaymentChange::Succeeded(money(ours, currency)), "{currency}");
+    }
+    assert_eq!(intent(500_050, "ugx"), PaymentChange::Unreadable, "half a shilling");
+    let refund = json!({
+        "id": "re_1", "object": "refund", "payment_intent": "pi_1", "status": "succeeded", "amount": 100_000, "currency": "ugx",
+    });
+    assert!(
+        matches!(says("refund.updated", &refund), PaymentChange::Refund { amount, .. } if amount == money(1_000, "ugx"))
+    );
+    let dispute = json!({
+        "id": "dp_1", "object": "dispute", "payment_intent": "pi_1", "status": "needs_response", "amount": 7, "currency": "mga",
+    });
+    let says = says("charge.dispute.created", &dispute);
+    assert!(matches!(says, PaymentChange::Disputed { amount: Some(amount), .. } if amount == money(700, "mga")));
+}

@@ -10,7 +10,7 @@
 //!
 //! There is one reading at a time. It is a task of its own: it goes on when whoever asked for it has given up, and a Lambda
 //! that is frozen in the middle of it finds its answer, or that it took too long, when it goes on. Whoever waits does so until the
-//! request's own [`deadline`](crate::deadline) at most.
+//! request's own [`deadline`](mod@crate::deadline) at most.
 
 use std::{
     error::Error as StdError,

@@ -52,9 +52,9 @@ const BOOKING_TYPES: &str =
 const BOOKING: &str = concat!("1, ", id!(new), ", 'Ada', 1, 120, 'key', 'sub:ada', 100, 100, 5, 1");
 
 const RECORD_TYPES: &str = "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text, text, integer, integer, \
-    integer, text";
-const REPLAY_TYPES: &str =
-    "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text, text, integer, integer, integer";
+    integer, bigint[], text, text";
+const REPLAY_TYPES: &str = "text, text, text, text, bigint, uuid, timestamptz, text, bigint, text, text, text, integer, integer, integer, bigint[], \
+    text";
 
 /// Every file of a statement is in one of them.
 const CASES: &[Case] = &[
@@ -131,7 +131,7 @@ const CASES: &[Case] = &[
         concat!(
             "'stripe', 'evt_new', 't', 'pi_new', 1, ",
             id!(held),
-            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'"
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, NULL, NULL, '{}'"
         ),
     ),
     // Late, for a hold that nobody has expired yet.
@@ -141,13 +141,13 @@ const CASES: &[Case] = &[
         concat!(
             "'stripe', 'evt_new', 't', 'pi_new', 1, ",
             id!(due),
-            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'"
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, NULL, NULL, '{}'"
         ),
     ),
     case(
         &["record_payment.sql"],
         RECORD_TYPES,
-        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refunded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'",
+        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refunded', 500, 'EUR', NULL, NULL, 20, 1, 100, NULL, NULL, '{}'",
     ),
     // Late, for one that expired: it takes seats again.
     case(
@@ -156,7 +156,7 @@ const CASES: &[Case] = &[
         concat!(
             "'stripe', 'evt_new', 't', 'pi_new', 1, ",
             id!(expired),
-            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'"
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, NULL, NULL, '{}'"
         ),
     ),
     // Again.
@@ -166,7 +166,7 @@ const CASES: &[Case] = &[
         concat!(
             "'stripe', 'evt_paid', 't', 'pi_paid', 1, ",
             id!(held),
-            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, '{}'"
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, NULL, NULL, '{}'"
         ),
     ),
     case(
@@ -175,18 +175,18 @@ const CASES: &[Case] = &[
         concat!(
             "'stripe', 'evt_unread_1', 't', 'pi_new', 1, ",
             id!(held),
-            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100"
+            ", now(), 'succeeded', 500, 'EUR', NULL, NULL, 20, 1, 100, NULL, NULL"
         ),
     ),
     case(
         &["record_payment.sql"],
         RECORD_TYPES,
-        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refund', 500, 'EUR', 're_1', 'failed', 20, 1, 100, '{}'",
+        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refund', 500, 'EUR', 're_1', 'failed', 20, 1, 100, NULL, NULL, '{}'",
     ),
     case(
         &["record_payment.sql"],
         RECORD_TYPES,
-        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'disputed', NULL, NULL, 'dp_1', 'lost', 20, 1, 100, '{}'",
+        "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'disputed', NULL, NULL, 'dp_1', 'lost', 20, 1, 100, NULL, NULL, '{}'",
     ),
     case(&["decide_dispute.sql"], "text, text, text", "'stripe', 'pi_lost', 'cancel'"),
     case(&["settle_payment.sql"], "text, text", "'stripe', 'pi_due_1'"),

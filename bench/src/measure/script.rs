@@ -38,6 +38,8 @@ pub(crate) const RECORD_PAYMENT: &[&str] = &[
     ":max_seats::integer",
     "1::integer",
     "100::integer",
+    "NULL::bigint[]",
+    "NULL::text",
     "repeat('x', 1500)",
 ];
 

@@ -29,7 +29,7 @@ impl<'a> Call<'a> {
     /// The view of this request, if its caller may make it now.
     ///
     /// # Errors
-    /// Those of [`Caller::admit`]; a query of a route that takes none.
+    /// Those of `Caller::admit`; a query of a route that takes none.
     pub fn admit(request: &'a Request, now: Timestamp) -> Result<Self, Problem> {
         let call = Self { request, caller: Caller::admit(request, now)? };
         match found(request)?.query {

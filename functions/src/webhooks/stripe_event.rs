@@ -101,7 +101,7 @@ fn change(event_type: &str, object: &Value, has_payment: bool) -> Option<Payment
         | PaymentChange::Disputed { .. } => true,
         PaymentChange::Failed | PaymentChange::Cancelled | PaymentChange::Other | PaymentChange::Unreadable => false,
     };
-    if is_about_money && !has_payment { None } else { Some(change) }
+    if is_about_money && !has_payment { None } else { stripe_money::in_minor_units(change) }
 }
 
 /// A session that is done. Where nothing is to be paid, that is what was paid for it. One that only keeps a way to pay for

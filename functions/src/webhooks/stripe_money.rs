@@ -10,13 +10,57 @@
 //! | an amount in the buyer's currency (`presentment_details`) | no: the amount beside it is in the shop's |
 //! | a session of before 2025-03-31 in the buyer's currency | no: its `currency_conversion` has the amount in the shop's |
 //!
-//! The readings go to the database, which knows the price: one of them must be it, to the last unit. Nothing is converted and
-//! nothing rounded.
+//! The readings go to the database, which knows the price: one of them must be it, to the last unit. No currency is converted and
+//! nothing rounded. Three currencies have other minor units at Stripe than ISO 4217 gives them
+//! (<https://docs.stripe.com/currencies#special-cases>), which are ours: [`in_minor_units`] says each amount in those.
 
-use boxoffice_shared::model::{Money, PaymentChange};
+use boxoffice_shared::model::{Money, PaymentChange, Refund};
 use serde_json::Value;
 
 use super::json::money;
+
+/// What Stripe's amounts are in the minor units of ISO 4217: it writes ISK and UGX, which have none, in hundredths, and MGA, which has
+/// hundredths, in whole ones.
+///
+/// `None`: a part of an ISK or UGX, which there is not.
+pub(super) fn in_minor_units(change: PaymentChange) -> Option<PaymentChange> {
+    Some(match change {
+        PaymentChange::Succeeded(money) => PaymentChange::Succeeded(minor_units(money)?),
+        PaymentChange::SucceededFor { received, prices } => PaymentChange::SucceededFor {
+            received: minor_units(received)?,
+            prices: prices.into_iter().map(minor_units).collect::<Option<_>>()?,
+        },
+        PaymentChange::Refunded(Refund::Amount(money)) => PaymentChange::Refunded(Refund::Amount(minor_units(money)?)),
+        PaymentChange::Refunded(Refund::Part(money)) => PaymentChange::Refunded(Refund::Part(minor_units(money)?)),
+        PaymentChange::Refund { id, amount, state } => {
+            PaymentChange::Refund { id, amount: minor_units(amount)?, state }
+        }
+        PaymentChange::Disputed { id, amount, state } => {
+            let amount = match amount {
+                Some(amount) => Some(minor_units(amount)?),
+                None => None,
+            };
+            PaymentChange::Disputed { id, amount, state }
+        }
+        PaymentChange::Refunded(Refund::Full)
+        | PaymentChange::Failed
+        | PaymentChange::Cancelled
+        | PaymentChange::RefundFailed
+        | PaymentChange::Other
+        | PaymentChange::Unreadable => change,
+    })
+}
+
+fn minor_units(money: Money) -> Option<Money> {
+    let (minor, currency) = (money.minor(), money.currency().as_str());
+    let minor = match currency {
+        "ISK" | "UGX" if minor % 100 == 0 => minor / 100,
+        "ISK" | "UGX" => return None,
+        "MGA" => minor.checked_mul(100)?,
+        _ => return Some(money),
+    };
+    Money::new(minor, currency).ok()
+}
 
 /// What a payment intent says when it succeeded. A tip is paid at a terminal; tax and shipping are known where the shop told
 /// Stripe of them (`amount_details`).
