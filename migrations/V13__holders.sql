@@ -353,7 +353,16 @@ BEGIN
     IF booking.status IS DISTINCT FROM 'CONFIRMED' THEN
         RETURN;
     END IF;
-    SELECT floor(random() * pools) INTO pool FROM shows WHERE id = the_show;
+    -- One that nobody has locked, if there is one: somebody may keep one for long.
+    SELECT seat_pools.pool_no INTO pool
+    FROM shows JOIN seat_pools ON seat_pools.show_id = shows.id AND seat_pools.pool_no < shows.pools
+    WHERE shows.id = the_show
+    ORDER BY random()
+    LIMIT 1
+    FOR UPDATE OF seat_pools SKIP LOCKED;
+    IF NOT FOUND THEN
+        SELECT floor(random() * pools) INTO pool FROM shows WHERE id = the_show;
+    END IF;
     UPDATE seat_pools SET free = free + booking.seats WHERE show_id = the_show AND pool_no = pool;
     IF NOT FOUND THEN
         RAISE 'the show % has no pool %', the_show, pool;

@@ -19,6 +19,65 @@ WHERE state = 'refund_due' AND reason = 'unknown_booking' AND booking_id IS NULL
 -- apply_payment_event and pay_booking stay as they were, beside those below: a record_payment that began before this calls them. A
 -- later release drops them.
 
+-- As it was, and takes a pool first that nobody has locked: somebody may keep one for long.
+--
+-- Locks: one pool; only when no single pool has the seats: all pools of the show, in the order of pool_no.
+CREATE OR REPLACE FUNCTION take_seats(the_show bigint, wanted integer) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    pool  integer;
+    taken bigint;
+BEGIN
+    SELECT pool_no INTO pool
+    FROM seat_pools
+    WHERE show_id = the_show AND free >= wanted
+    ORDER BY random()
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        UPDATE seat_pools SET free = free - wanted WHERE show_id = the_show AND pool_no = pool;
+        RETURN true;
+    END IF;
+    SELECT pool_no INTO pool FROM seat_pools WHERE show_id = the_show AND free >= wanted ORDER BY random() LIMIT 1;
+    IF FOUND THEN
+        BEGIN
+            UPDATE seat_pools SET free = free - wanted WHERE show_id = the_show AND pool_no = pool AND free >= wanted;
+            IF FOUND THEN
+                RETURN true;
+            END IF;
+            -- It ran dry while we waited for its lock, and the lock is ours none the less. Undoing this block lets go of
+            -- it: else the lock of all pools below would be out of order.
+            RAISE SQLSTATE 'BXDRY';
+        EXCEPTION WHEN SQLSTATE 'BXDRY' THEN
+            NULL;
+        END;
+    END IF;
+    -- Most late payments are for a show that is sold out: they are told by a read.
+    IF (SELECT sum(free) FROM seat_pools WHERE show_id = the_show) < wanted THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM seat_pools WHERE show_id = the_show ORDER BY pool_no FOR UPDATE;
+    -- As in book_across.sql: the fullest first; seats_before: the free seats of the pools that come first.
+    WITH counted AS MATERIALIZED (
+        SELECT pool_no, free, sum(free) OVER fullest - free AS seats_before, sum(free) OVER () AS seats_in_all
+        FROM seat_pools
+        WHERE show_id = the_show AND free > 0
+        WINDOW fullest AS (ORDER BY free DESC, pool_no)
+    ), changed AS (
+        UPDATE seat_pools
+        SET free = seat_pools.free - least(counted.free, wanted - counted.seats_before)
+        FROM counted
+        WHERE seat_pools.show_id = the_show AND seat_pools.pool_no = counted.pool_no
+            AND counted.seats_before < wanted AND counted.seats_in_all >= wanted
+        RETURNING least(counted.free, wanted - counted.seats_before) AS seats
+    )
+    SELECT coalesce(sum(seats), 0) INTO taken FROM changed;
+    IF taken NOT IN (0, wanted) THEN
+        RAISE 'took % seats instead of %', taken, wanted;
+    END IF;
+    RETURN taken = wanted;
+END
+$$;
+
 -- Locks a holder of a show as lock_holder does, if that needs no wait, and says whether it did.
 --
 -- Locks: the holder of the show. It never waits, so its place in the order of locks does not matter.
@@ -163,7 +222,7 @@ $$;
 --
 -- Locks: none. The caller has the payment.
 CREATE FUNCTION is_disputed(the_payment payments) RETURNS boolean LANGUAGE sql VOLATILE AS $$
-    SELECT the_payment.state <> 'unclaimed' AND EXISTS (
+    SELECT the_payment.state <> 'unclaimed' AND the_payment.booking_id IS NOT NULL AND EXISTS (
         SELECT FROM payment_disputes
         WHERE provider = the_payment.provider AND payment_id = the_payment.payment_id
             AND (state IN ('opened', 'funds_withdrawn', 'funds_reinstated')

@@ -81,6 +81,14 @@ async fn settle(admin: &Instance, segment: &str) -> Answer {
     call(admin, &operator(api_event("POST", resource, &path, &[], &[], None))).await
 }
 
+/// A decision about a dispute that nobody has: it is answered by the payment that the segment means.
+async fn decide(admin: &Instance, segment: &str) -> Answer {
+    let path = [("provider", "standard"), ("payment_id", segment)];
+    let resource = "/admin/payments/{provider}/{payment_id}/dispute";
+    let headers = [("Content-Type", "application/json")];
+    call(admin, &operator(api_event("POST", resource, &path, &[], &headers, Some(r#"{"decision": "keep"}"#)))).await
+}
+
 async fn replay(admin: &Instance, segment: &str) -> Answer {
     let path = [("provider", "standard"), ("event_id", segment)];
     let resource = "/admin/payments/events/{provider}/{event_id}/replay";
@@ -111,6 +119,10 @@ async fn every_payment_that_is_listed_can_be_settled_by_its_path_id() {
         let (id, path_id) = (&payment["payment_id"], payment["path_id"].as_str().unwrap());
         // No client encodes it, and no gateway changes it.
         assert_eq!(encoded(path_id), path_id, "{id}");
+        for segment in [path_id, &encoded(id.as_str().unwrap())] {
+            let decided = decide(&admin, segment).await;
+            assert_eq!((decided.status, decided.problem()), (409, "dispute-not-lost"), "{segment}: {}", decided.body);
+        }
         let settled = settle(&admin, path_id).await;
         assert_eq!((settled.status, &settled.body["payment_id"]), (200, id), "{}", settled.body);
     }

@@ -74,7 +74,7 @@ impl<'a, S: Source> Reader<'a, S> {
     }
 
     /// [`hold`](Self::hold), and `MAX_HOLD_SECONDS`: how long after a booking was made its hold may be extended to, 1 to 86,400, 900
-    /// unless set, as the longest hold is. It is not below the hold: no call could extend one.
+    /// unless set, as the longest hold is. It is not below the hold; where they are the same, holds are not extended.
     pub fn holds(&mut self) -> Option<(Hold, Duration)> {
         let hold = self.hold();
         let text = self.source.get("MAX_HOLD_SECONDS").unwrap_or_else(|| "900".to_owned());

@@ -45,7 +45,7 @@
 //! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
 //! | [`ops::sweep`], [`ops::sweep_except`] | the same, but skip bookings that are locked |
 //! | [`ops::set_pools`] | the show, then all of its pools |
-//! | [`ops::record_payment`] | for a success after the hold the holder of the show; the payments of the booking, one payment, for a refund the one that takes its place, the booking; then one pool, or for a late payment that no single pool has seats for all pools of the show; at the end the booking, shared, unless it has it. A hold that ends while its payment waits: the holder is tried last, without a wait, else the transaction is run again |
+//! | [`ops::record_payment`] | late, the holder; the payments of the booking, one payment, for a refund the one in its place, the booking; then one pool, or late all pools; at the end the booking, shared |
 //! | [`ops::replay_payment`] | the event, then as `record_payment` |
 //! | [`ops::set_holder_limits`] | the show |
 //! | [`ops::settle_payment`] | one payment |
@@ -55,6 +55,10 @@
 //! | [`ops::empty_payloads`] | the events of the batch but for those that are locked |
 //! | [`ops::erase_subject`] | the bookings of the batch, then their events |
 //! | reads, [`ops::check`] | nothing |
+//!
+//! Whatever makes or changes a booking of a holder that is counted (one with more than 32 of a show) has that holder's row of `holders`
+//! last, by a trigger. Where a hold ends while its payment waits for the booking, the holder is tried without a wait, or else the
+//! transaction is run again.
 //!
 //! No lock is held across a network round trip: an operation is one statement, or a pipelined transaction that reaches
 //! the server as one message. [`ops::record_payment`], which must look again after each lock, is one call of a function

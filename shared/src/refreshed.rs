@@ -70,6 +70,8 @@ struct State<V> {
     value: Option<(Arc<V>, Instant)>,
     /// When the last reading ended.
     tried: Option<Instant>,
+    /// Why the last reading gave nothing, if it did not.
+    failed: Option<Failed>,
     /// The one that is under way.
     reading: Option<Reading>,
 }
@@ -93,7 +95,11 @@ impl<S: Source> Refreshed<S> {
     }
 
     fn of(source: S, rules: Rules, value: Option<(Arc<S::Value>, Instant)>) -> Self {
-        Self(Arc::new(Inner { source, rules, state: Mutex::new(State { value, tried: None, reading: None }) }))
+        Self(Arc::new(Inner {
+            source,
+            rules,
+            state: Mutex::new(State { value, tried: None, failed: None, reading: None }),
+        }))
     }
 
     /// The value. Without one that can be used, waits for it to be read.
@@ -119,10 +125,10 @@ impl<S: Source> Refreshed<S> {
     }
 
     /// A newer value than `seen`, which did not do. If there is one already it is that; else what a reading gives that is
-    /// under way, or may be begun. `None` if none may be: the last one is too short a time ago.
+    /// under way, or may be begun. `None` if none may be: the last one, which gave `seen`, is too short a time ago.
     ///
     /// # Errors
-    /// It cannot be read, or not before the request's deadline: there may be a newer one.
+    /// It cannot be read, or could not a short time ago, or not before the request's deadline: there may be a newer one.
     pub async fn newer_than(&self, seen: &Arc<S::Value>) -> Result<Option<Arc<S::Value>>, Cause> {
         let reading = {
             let mut state = self.0.state();
@@ -134,7 +140,8 @@ impl<S: Source> Refreshed<S> {
             match state.reading() {
                 Some(reading) => reading,
                 None if state.may_read(self.0.rules.again) => self.0.begin(&mut state),
-                None => return Ok(None),
+                // Nobody knows whether there is a newer one until a reading succeeds.
+                None => return state.failed.clone().map_or(Ok(None), |failed| Err(failed.into())),
             }
         };
         self.0.finish(reading).await?;
@@ -179,13 +186,16 @@ impl<S: Source> Inner<S> {
         let cause = match read {
             Ok(value) => {
                 state.value = Some((Arc::new(value), begun));
+                state.failed = None;
                 return Ok(());
             }
             Err(cause) => cause,
         };
         let kept = self.usable(&state).is_some();
         tracing::warn!(%cause, kept, "{} cannot be read", self.source.name());
-        Err(Failed(format!("{} cannot be read: {cause}", self.source.name()).into()))
+        let failed = Failed(format!("{} cannot be read: {cause}", self.source.name()).into());
+        state.failed = Some(failed.clone());
+        Err(failed)
     }
 
     /// Waits for a reading, until the request's deadline.
@@ -438,8 +448,16 @@ mod tests {
         let old = refreshed.get().await.unwrap();
         advance(RULES.again).await;
         fake.broken.send_replace(true);
-        assert!(refreshed.newer_than(&old).await.is_err());
+        let before = fake.reads();
+        // Whoever comes a moment later knows no more, though nothing is read for it.
+        for _ in 0..3 {
+            assert!(refreshed.newer_than(&old).await.is_err());
+            assert_eq!(fake.reads(), before + 1);
+        }
         assert_eq!(at_once(&refreshed).await, 1);
+        fake.broken.send_replace(false);
+        advance(RULES.again).await;
+        assert!(refreshed.newer_than(&old).await.unwrap().is_some());
     }
 
     #[tokio::test(start_paused = true)]

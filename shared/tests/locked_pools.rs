@@ -7,11 +7,15 @@ use std::collections::BTreeSet;
 
 use boxoffice_shared::{
     Error,
-    model::ShowId,
-    ops::{self, ExpireOutcome},
+    model::{PaymentChange, Refund, ShowId},
+    ops::{self, ExpireOutcome, Recorded},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
-use common::{age, db, free, instances, request, set_free, show};
+use common::{
+    NO_LIMITS, age, db, free, instances,
+    pay::{event, priced_show, success},
+    request, set_free, show,
+};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
@@ -66,6 +70,35 @@ async fn seats_that_come_back_go_to_other_pools() {
         age(&client, *id, 120.0).await;
         let batch = BTreeSet::from([*id]);
         assert_eq!(ops::expire(&db, &batch).await.unwrap()[id], ExpireOutcome::Expired);
+    }
+    assert_eq!(free(&client, show).await[0], before, "it is still locked");
+    assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_600);
+    assert_invariants(&client).await;
+    keeper.batch_execute("COMMIT").await.unwrap();
+}
+
+/// A late payment takes seats again, and a refund gives some back: neither waits for the pool that somebody keeps.
+#[tokio::test]
+async fn payments_go_on_to_other_pools() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = priced_show(&db, 1_600, 4).await.id();
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(ops::book(&db, &request(show, 2)).await.unwrap().booking.id());
+    }
+    for id in &held {
+        age(&client, *id, 120.0).await;
+    }
+    assert_eq!(ops::sweep(&db).await.unwrap(), 20);
+    let keeper = lock(&database, show).await;
+    let before = free(&client, show).await[0];
+    for (number, id) in held.iter().enumerate() {
+        let paid = success(&format!("evt_{number}"), &format!("pi_{number}"), *id, 2);
+        assert_eq!(ops::record_payment(&db, &paid, &NO_LIMITS).await.unwrap(), Recorded::Confirmed);
+        let refund =
+            event(&format!("evt_back_{number}"), &format!("pi_{number}"), None, PaymentChange::Refunded(Refund::Full));
+        assert_eq!(ops::record_payment(&db, &refund, &NO_LIMITS).await.unwrap(), Recorded::Refunded);
     }
     assert_eq!(free(&client, show).await[0], before, "it is still locked");
     assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_600);

@@ -9,8 +9,9 @@
 -- Locks: the holder of the show, then one row of seat_pools, both waited for; for one execution and one commit. Few wait for one
 -- holder, as admit says. For the pool, where there are others, nobody waits longer than 100 ms: a pool that one has to queue for
 -- is free within some tens of ms, and one that is not is somebody's who keeps it.
--- Outcomes: what the request does not say of the booking, which is PENDING, and is_busy false. Or a row of NULLs, is_busy true, and nothing changed: too many bookings of the holder
--- are in progress. Or no row, and nothing changed: the request may not be booked, or this pool has too few seats.
+-- Outcomes: what the request does not say of the booking, which is PENDING, and is_busy false. Or a row of NULLs, is_busy true, and
+-- nothing changed: too many bookings of the holder are in progress. Or no row, and nothing changed: the request may not be booked,
+-- or this pool has too few seats.
 -- lock_not_available, and nothing changed: somebody keeps this pool locked, and others may be free.
 -- unique_violation, and nothing changed: another request with this id or key made a booking just now.
 --

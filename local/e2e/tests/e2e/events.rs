@@ -10,6 +10,7 @@ use std::{
 use boxoffice_e2e::{
     contract::{Contract, Exchange},
     http::Response,
+    poll::until,
     setting,
 };
 use boxoffice_testkit::{invariants::assert_invariants, lambda::Instance, postgres::Database, sqs::FixedDelayQueue};
@@ -166,7 +167,7 @@ async fn every_event_is_answered() {
             assert_eq!(count(&client, "CONFIRMED").await, 1, "events/{}: {answer}", event.file);
         }
         if event.binary() == "book" {
-            sent_the_hold_message(&queue, &answer);
+            sent_the_hold_message(&queue, &answer).await;
         } else {
             assert_eq!(queue.count(), 0, "events/{} sent a message", event.file);
         }
@@ -187,6 +188,7 @@ async fn answer(event: &Event, database: &Database, queue: &FixedDelayQueue) -> 
         ("MAX_HOLD_SECONDS", "600"),
         ("HOLD_QUEUE_URL", &queue_url),
         ("PAYMENTS_QUEUE_URL", &queue_url),
+        ("STRIPE_MODE", "test"),
         ("STRIPE_WEBHOOK_SECRETS", "whsec_boxoffice_local"),
         ("STRIPE_WEBHOOK_SECRET_ARN", ""),
         ("STANDARD_WEBHOOK_SECRETS", "whsec_Ym94b2ZmaWNlLWxvY2Fs"),
@@ -249,7 +251,8 @@ async fn make_inbox(client: &Client, event: &Event) {
     let kept = "INSERT INTO payment_events (provider, event_id, type, occurred_at, change, outcome, payload)
         SELECT $1, $2, '', now(), 'unreadable', 'kept', $3 WHERE $2 <> ''";
     let (provider, event_id) = (event.text("/pathParameters/provider"), event.text("/pathParameters/event_id"));
-    let payload = json!({"id": event_id, "type": "customer.created", "data": {"object": {}}}).to_string();
+    let payload =
+        json!({"id": event_id, "object": "event", "type": "customer.created", "data": {"object": {}}}).to_string();
     client.execute(kept, &[&provider, &event_id, &payload]).await.unwrap();
 }
 
@@ -258,8 +261,10 @@ async fn count(client: &Client, status: &str) -> i64 {
 }
 
 /// One message names the booking, and comes a second after the hold of 120 s.
-fn sent_the_hold_message(queue: &FixedDelayQueue, answer: &Value) {
+async fn sent_the_hold_message(queue: &FixedDelayQueue, answer: &Value) {
     let booking: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    // It is sent after the answer.
+    until("the hold message is sent", Duration::from_secs(10), async || (queue.count() > 0).then_some(())).await;
     let sent = queue.sent();
     assert_eq!(sent.len(), 1, "{sent:?}");
     assert_eq!(serde_json::from_str::<Value>(&sent[0].body).unwrap(), json!({"booking_id": booking["booking_id"]}));

@@ -156,12 +156,16 @@ async fn what_providers_sign_is_kept_as_it_is() {
     nothing_was_executed(&Database::connect().await).await;
 }
 
-/// An event whose every member is this text, with the id that is made of it; and whether that is one.
+/// A booking's id that is nobody's.
+const NOBODYS: &str = "1-019a5b7e-8f00-7abc-8def-0123456789ab";
+
+/// An event whose every member is this text, with the id that is made of it; and whether that is one. It names a booking besides: what
+/// is sent of another shop's is not kept.
 fn event(text: &str) -> (Value, String, bool) {
     let id = format!("{text}{}", unique(""));
     let event = json!({"id": id, "object": "event", "type": text, "created": 1_795_375_825,
         "data": {"object": {"id": id, "object": "payment_intent", "amount_received": 1, "currency": text,
-            "metadata": {"booking_id": text}}}});
+            "metadata": {"booking_id": text}, "client_reference_id": NOBODYS}}});
     (event, id, text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
