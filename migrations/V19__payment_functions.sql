@@ -222,7 +222,7 @@ $$;
 --
 -- Locks: none. The caller has the payment.
 CREATE FUNCTION is_disputed(the_payment payments) RETURNS boolean LANGUAGE sql VOLATILE AS $$
-    SELECT the_payment.state <> 'unclaimed' AND the_payment.booking_id IS NOT NULL AND EXISTS (
+    SELECT the_payment.state <> 'unclaimed' AND EXISTS (
         SELECT FROM payment_disputes
         WHERE provider = the_payment.provider AND payment_id = the_payment.payment_id
             AND (state IN ('opened', 'funds_withdrawn', 'funds_reinstated')
