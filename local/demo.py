@@ -60,7 +60,7 @@ def seconds_until(time_text: str) -> float:
 def create_show() -> int:
     start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
     status, show = call("POST", "/admin/shows", {
-        "name": "The Demo", "start_time": start.strftime("%Y-%m-%dT20:00:00Z"), "total_seats": 10,
+        "name": "The Demo", "start_time": start.strftime("%Y-%m-%dT20:00:00Z"), "total_seats": 10, "max_seats_per_holder": 20,
         "price_minor": 2500, "currency": "EUR"})
     expect("the status", status, 201)
     return show["show_id"]
