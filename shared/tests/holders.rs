@@ -9,7 +9,7 @@ use boxoffice_shared::{
     Error,
     db::Db,
     model::{BookingId, Hold, Holder, HolderLimits, SeatLimit, ShowId, Subject, Viewer},
-    ops::{self, BookRequest},
+    ops::{self, BookRequest, NewShow},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use common::{NO_LIMITS, age, db, instances, keyed, request, show, wait};
@@ -70,6 +70,33 @@ async fn a_holder_holds_so_many_seats_at_a_time_and_has_so_many_in_all() {
     hold(&db, &Holder::of_subject(&subject("grace")), show, 4).await.unwrap();
     hold(&db, &ada(), common::show(&db, 10, 1).await.id(), 4).await.unwrap();
     assert_invariants(&client).await;
+}
+
+/// The deployment's limits would be a whole small house: none of its numbers is more than half of one, rounded up.
+#[tokio::test]
+async fn no_holder_takes_a_whole_house_unless_the_show_says_so() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let office = Holder::of_address("192.0.2.1".parse().unwrap());
+    let limits = HolderLimits { address_allowance: 50, ..HolderLimits::DEFAULT };
+    for (total, half) in [(1, 1), (2, 1), (3, 2), (10, 5), (11, 6)] {
+        for pools in [1, 2] {
+            let show = show(&db, total, pools.min(total)).await.id();
+            let asks = |seats| BookRequest { holder: office.clone(), limits, ..request(show, seats) };
+            if half < total {
+                let refused = ops::book(&db, &asks(half + 1)).await.map(|booked| booked.booking.id());
+                assert!(
+                    matches!(refused, Err(Error::HolderLimit { held: 0, max }) if i64::from(max) == half),
+                    "{total}: {refused:?}"
+                );
+            }
+            ops::book(&db, &asks(half)).await.unwrap();
+        }
+    }
+    let new = NewShow { max_seats_per_holder: Some(SeatLimit::try_from(10).unwrap()), ..common::new_show(10, 1) };
+    let show = ops::create_show(&db, &new).await.unwrap().id();
+    let whole = BookRequest { holder: ada(), limits: HolderLimits::DEFAULT, ..request(show, 10) };
+    ops::book(&db, &whole).await.unwrap();
 }
 
 #[tokio::test]
