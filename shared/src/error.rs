@@ -210,3 +210,23 @@ impl StdError for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_nothing_is_not_told_to_give_it_back() {
+        let nothing = Error::PendingLimit { held: 0, max: 4 }.to_string();
+        assert_eq!(nothing, "You may hold 4 of this show's seats at a time.");
+        let some = Error::PendingLimit { held: 3, max: 4 }.to_string();
+        assert!(some.contains("hold 3: pay for them or give some back"), "{some}");
+        assert_eq!(Error::HolderLimit { held: 0, max: 5 }.to_string(), "You may have 5 of this show's seats in all.");
+    }
+
+    /// A lock may be in the way of any operation, of a read and of an operator's too.
+    #[test]
+    fn what_is_busy_says_nothing_of_bookings() {
+        assert!(!Error::Busy("a lock".into()).to_string().contains("booking"));
+    }
+}
