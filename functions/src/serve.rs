@@ -58,8 +58,8 @@ pub async fn serve<H: Handler>() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // The event as it came: one that cannot be read is answered too, and is no invocation error.
     let finishing = Finishing(handler.clone());
+    // The event as it came: one that cannot be read is answered too, and is no invocation error.
     let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = handler.clone();
         // Always `Ok`: an `Err` would be an invocation error, and the client would not see the problem document.

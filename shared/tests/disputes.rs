@@ -5,63 +5,21 @@ mod common;
 
 use boxoffice_shared::{
     Error,
-    db::Db,
     model::{
-        BookingId, BookingStatus, DisputeDecision, DisputeState, FailureReason, PageLimit, PaymentChange, PaymentEvent,
-        PaymentId, PaymentState, Provider, Refund, RefundReason, RefundState, ShowId, Viewer,
+        BookingId, BookingStatus, DisputeDecision, DisputeState, PageLimit, PaymentChange, PaymentEvent, PaymentId,
+        PaymentState, Provider, RefundReason, RefundState,
     },
     ops::{self, Recorded},
 };
-use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
+use boxoffice_testkit::invariants::assert_invariants;
 use common::{
-    NO_LIMITS, db, instances,
-    pay::{assert_reconciled, eur, event, payment, priced_show, success},
-    request,
+    NO_LIMITS, instances,
+    pay::{FAILED_AS_REFUNDED, FULL, Scene, assert_reconciled, eur, event, payment, success},
 };
-use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::Client;
 
 use DisputeState::{Closed, FundsReinstated, FundsWithdrawn, Lost, Opened, Won};
 
-const FAILED_AS_REFUNDED: BookingStatus = BookingStatus::Failed(FailureReason::Refunded);
-const FULL: PaymentChange = PaymentChange::Refunded(Refund::Full);
-
-struct Scene {
-    database: Database,
-    db: Db,
-    client: Client,
-    show: ShowId,
-    begun: Timestamp,
-}
-
 impl Scene {
-    async fn new(seats: i64) -> Self {
-        let database = Database::create().await;
-        let (db, client) = (db(&database, 4), database.client().await);
-        let show = priced_show(&db, seats, 2).await.id();
-        Self { database, db, client, show, begun: Timestamp::now() }
-    }
-
-    async fn book(&self) -> BookingId {
-        ops::book(&self.db, &request(self.show, 2)).await.unwrap().booking.id()
-    }
-
-    /// A booking that `pi_1` has paid for.
-    async fn paid(&self) -> BookingId {
-        let id = self.book().await;
-        assert_eq!(self.record(success("evt_paid", "pi_1", id, 2)).await, Recorded::Confirmed);
-        id
-    }
-
-    /// Records an event, twice.
-    async fn record(&self, event: PaymentEvent) -> Recorded {
-        let recorded = ops::record_payment(&self.db, &event, &NO_LIMITS).await.unwrap();
-        assert_invariants(&self.client).await;
-        assert_reconciled(&self.db).await;
-        assert_eq!(ops::record_payment(&self.db, &event, &NO_LIMITS).await.unwrap(), Recorded::Repeated);
-        recorded
-    }
-
     /// Records what is told of the dispute `dp_1` about `pi_1`, so many seconds after the test began.
     async fn dispute(&self, at: i64, state: DisputeState) -> Recorded {
         self.tell("pi_1", at, disputed("dp_1", None, state)).await
@@ -73,23 +31,11 @@ impl Scene {
         self.record(self.at(at, event(&id, payment, None, change))).await
     }
 
-    fn at(&self, seconds: i64, event: PaymentEvent) -> PaymentEvent {
-        PaymentEvent { occurred_at: self.begun + SignedDuration::from_secs(seconds), ..event }
-    }
-
     async fn decide(&self, payment: &str, decision: DisputeDecision) -> Result<ops::DecidedDispute, Error> {
         let decided = ops::decide_dispute(&self.db, Provider::Stripe, &id_of(payment), decision).await;
         assert_invariants(&self.client).await;
         assert_reconciled(&self.db).await;
         decided
-    }
-
-    async fn status(&self, id: BookingId) -> BookingStatus {
-        ops::get_booking(&self.db, id, Viewer::Bearer(None)).await.unwrap().status()
-    }
-
-    async fn available(&self) -> i32 {
-        ops::get_show(&self.db, self.show).await.unwrap().available_seats()
     }
 
     /// The lists that have the payment.

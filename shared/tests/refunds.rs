@@ -4,77 +4,23 @@
 mod common;
 
 use boxoffice_shared::{
-    db::Db,
     model::{
-        BookingId, BookingStatus, FailureReason, Money, PageLimit, PaymentChange, PaymentEvent, PaymentState, Provider,
-        Refund, RefundReason, RefundState, ShowId, Viewer,
+        BookingId, BookingStatus, Money, PageLimit, PaymentChange, PaymentEvent, PaymentState, Provider, Refund,
+        RefundReason, RefundState,
     },
     ops::{self, Recorded},
 };
-use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
+use boxoffice_testkit::invariants::assert_invariants;
 use common::{
-    NO_LIMITS, age, db, instances,
-    pay::{assert_reconciled, eur, event, payment, priced_show, success},
+    NO_LIMITS, age, instances,
+    pay::{FAILED_AS_REFUNDED, FULL, Scene, assert_reconciled, eur, event, payment, success},
     request,
 };
-use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::Client;
-
-const FAILED_AS_REFUNDED: BookingStatus = BookingStatus::Failed(FailureReason::Refunded);
-const FULL: PaymentChange = PaymentChange::Refunded(Refund::Full);
-
-struct Scene {
-    database: Database,
-    db: Db,
-    client: Client,
-    show: ShowId,
-    begun: Timestamp,
-}
 
 impl Scene {
-    async fn new(seats: i64) -> Self {
-        let database = Database::create().await;
-        let (db, client) = (db(&database, 4), database.client().await);
-        let show = priced_show(&db, seats, 2).await.id();
-        Self { database, db, client, show, begun: Timestamp::now() }
-    }
-
-    /// A booking of two seats, 5000.
-    async fn book(&self) -> BookingId {
-        ops::book(&self.db, &request(self.show, 2)).await.unwrap().booking.id()
-    }
-
-    /// A booking that `pi_1` has paid for.
-    async fn paid(&self) -> BookingId {
-        let id = self.book().await;
-        assert_eq!(self.record(success("evt_paid", "pi_1", id, 2)).await, Recorded::Confirmed);
-        id
-    }
-
-    /// Records an event, twice.
-    async fn record(&self, event: PaymentEvent) -> Recorded {
-        let recorded = ops::record_payment(&self.db, &event, &NO_LIMITS).await.unwrap();
-        assert_invariants(&self.client).await;
-        assert_reconciled(&self.db).await;
-        assert_eq!(ops::record_payment(&self.db, &event, &NO_LIMITS).await.unwrap(), Recorded::Repeated);
-        recorded
-    }
-
     /// Records an event of `pi_1` that names no booking, as those of refunds, so many seconds after the test began.
     async fn tell(&self, id: &str, at: i64, change: PaymentChange) -> Recorded {
         self.record(self.at(at, event(id, "pi_1", None, change))).await
-    }
-
-    fn at(&self, seconds: i64, event: PaymentEvent) -> PaymentEvent {
-        PaymentEvent { occurred_at: self.begun + SignedDuration::from_secs(seconds), ..event }
-    }
-
-    async fn status(&self, id: BookingId) -> BookingStatus {
-        ops::get_booking(&self.db, id, Viewer::Bearer(None)).await.unwrap().status()
-    }
-
-    async fn available(&self) -> i32 {
-        ops::get_show(&self.db, self.show).await.unwrap().available_seats()
     }
 
     /// The ids of a list, each with the state that it says, what went back, and what is due.

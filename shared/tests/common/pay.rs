@@ -2,12 +2,17 @@
 
 use boxoffice_shared::{
     db::Db,
-    model::{BookingId, Money, PaymentChange, PaymentEvent, Price, Provider, Show},
-    ops::{self, NewShow},
+    model::{
+        BookingId, BookingStatus, FailureReason, Money, PaymentChange, PaymentEvent, Price, Provider, Refund, Show,
+        ShowId, Viewer,
+    },
+    ops::{self, NewShow, Recorded},
 };
+use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
+use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Client;
 
-use super::new_show;
+use super::{NO_LIMITS, db, new_show, request};
 
 /// What a seat costs in these tests, in minor units.
 pub const PRICE: i64 = 2_500;
@@ -31,7 +36,7 @@ pub fn event(id: &str, payment: &str, booking: Option<BookingId>, change: Paymen
         event_type: "test".into(),
         payment_id: Some(payment.try_into().unwrap()),
         booking_id: booking,
-        occurred_at: jiff::Timestamp::now(),
+        occurred_at: Timestamp::now(),
         change,
         payload: "{}".into(),
     }
@@ -58,4 +63,59 @@ pub async fn events(client: &Client) -> i64 {
 pub async fn assert_reconciled(db: &Db) {
     let found = ops::check(db).await.unwrap();
     assert!(found.is_empty(), "{}", found.iter().map(|v| format!("{v}\n")).collect::<String>());
+}
+
+pub const FAILED_AS_REFUNDED: BookingStatus = BookingStatus::Failed(FailureReason::Refunded);
+pub const FULL: PaymentChange = PaymentChange::Refunded(Refund::Full);
+
+/// A show of a test that tells of what came after a payment: its refunds and its disputes.
+pub struct Scene {
+    pub database: Database,
+    pub db: Db,
+    pub client: Client,
+    pub show: ShowId,
+    begun: Timestamp,
+}
+
+impl Scene {
+    pub async fn new(seats: i64) -> Self {
+        let database = Database::create().await;
+        let (db, client) = (db(&database, 4), database.client().await);
+        let show = priced_show(&db, seats, 2).await.id();
+        Self { database, db, client, show, begun: Timestamp::now() }
+    }
+
+    /// A booking of two seats, 5000.
+    pub async fn book(&self) -> BookingId {
+        ops::book(&self.db, &request(self.show, 2)).await.unwrap().booking.id()
+    }
+
+    /// A booking that `pi_1` has paid for.
+    pub async fn paid(&self) -> BookingId {
+        let id = self.book().await;
+        assert_eq!(self.record(success("evt_paid", "pi_1", id, 2)).await, Recorded::Confirmed);
+        id
+    }
+
+    /// Records an event, twice.
+    pub async fn record(&self, event: PaymentEvent) -> Recorded {
+        let recorded = ops::record_payment(&self.db, &event, &NO_LIMITS).await.unwrap();
+        assert_invariants(&self.client).await;
+        assert_reconciled(&self.db).await;
+        assert_eq!(ops::record_payment(&self.db, &event, &NO_LIMITS).await.unwrap(), Recorded::Repeated);
+        recorded
+    }
+
+    /// The event, so many seconds after the test began.
+    pub fn at(&self, seconds: i64, event: PaymentEvent) -> PaymentEvent {
+        PaymentEvent { occurred_at: self.begun + SignedDuration::from_secs(seconds), ..event }
+    }
+
+    pub async fn status(&self, id: BookingId) -> BookingStatus {
+        ops::get_booking(&self.db, id, Viewer::Bearer(None)).await.unwrap().status()
+    }
+
+    pub async fn available(&self) -> i32 {
+        ops::get_show(&self.db, self.show).await.unwrap().available_seats()
+    }
 }
