@@ -1,0 +1,3 @@
+//! The authorizer.
+
+mod authorizer;

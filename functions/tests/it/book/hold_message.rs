@@ -1,0 +1,117 @@
+//! The real book binary and its two sides: the database decides, and the queue is a hint that may fail.
+
+use std::time::Duration;
+
+use crate::common::{book, booking, bookings, call, ready, show, until};
+use boxoffice_shared::ops;
+use boxoffice_testkit::{
+    events::from_somebody,
+    invariants::assert_invariants,
+    postgres::Database,
+    sqs::{BlackHole, FixedDelayQueue, Refusing, Sent},
+};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_booking_sends_its_message_for_a_second_after_the_hold() {
+    let database = Database::create().await;
+    show(&database).await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    for (hold, delay) in [("", 121), ("1", 2), ("900", 900)] {
+        let instance =
+            ready(book(&database.url(), &queue.endpoint(), &queue.queue_url()).env("HOLD_SECONDS", hold)).await;
+        let answer = call(&instance, &booking(2, &[])).await;
+        assert_eq!(answer.status, 201);
+        let id = answer.body["booking_id"].as_str().unwrap();
+        assert_eq!(answer.header("location").unwrap(), format!("../../bookings/{id}"));
+        let message = Sent { body: json!({ "booking_id": id }).to_string(), delay_seconds: Some(delay) };
+        until("the message is there", async || queue.sent().last() == Some(&message)).await;
+    }
+    assert_eq!(queue.count(), 3);
+}
+
+/// Whatever is wrong with the queue: the buyer has the booking, and the sweep ends the hold.
+#[tokio::test]
+async fn a_message_that_cannot_be_sent_costs_no_booking() {
+    let (refusing, black_hole) = (Refusing::start(), BlackHole::start().await);
+    let failing = FixedDelayQueue::start(Duration::ZERO).await;
+    failing.set_failing(true);
+    for (endpoint, queue_url) in [
+        (refusing.endpoint(), refusing.queue_url()),
+        (black_hole.endpoint(), black_hole.queue_url()),
+        (failing.endpoint(), failing.queue_url()),
+    ] {
+        let database = Database::create().await;
+        let db = show(&database).await;
+        let client = database.client().await;
+        let instance = ready(book(&database.url(), &endpoint, &queue_url)).await;
+        // Within the function's timeout, whatever the queue does.
+        let answer = call(&instance, &booking(2, &[])).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        assert!(instance.logged("\"HoldMessageFailed\":1").await, "{}", instance.stdout());
+        assert_eq!(ops::sweep(&db).await.unwrap(), 0);
+        let past = "UPDATE bookings SET created_at = created_at - interval '2 min', expires_at = expires_at - interval '2 min'";
+        client.execute(past, &[]).await.unwrap();
+        assert_eq!(ops::sweep(&db).await.unwrap(), 1);
+        let seats: i64 = client.query_one("SELECT sum(free) FROM seat_pools", &[]).await.unwrap().get(0);
+        assert_eq!(seats, 100);
+        assert_invariants(&client).await;
+    }
+}
+
+/// The answer is there while the queue has taken the message and said nothing. Whoever waited for the queue before answering would
+/// have given the message up by then, for nobody lets the queue go on before the answer came.
+#[tokio::test]
+async fn the_buyer_does_not_wait_for_the_message() {
+    let database = Database::create().await;
+    show(&database).await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let instance = ready(book(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
+    queue.set_held(true);
+    let answer = call(&instance, &booking(2, &[])).await;
+    assert_eq!(answer.status, 201);
+    queue.set_held(false);
+    assert_eq!(call(&instance, &from_somebody(booking(2, &[]))).await.status, 201);
+    until("both messages are there", async || queue.count() == 2).await;
+    assert!(!instance.stdout().contains("HoldMessageFailed"), "{}", instance.stdout());
+}
+
+/// An instance may be frozen when it asks for the next request: it does not before its message is sent.
+#[tokio::test]
+async fn the_message_is_sent_before_the_next_request_is_taken() {
+    let database = Database::create().await;
+    show(&database).await;
+    let client = database.client().await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let instance = ready(book(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
+    queue.set_held(true);
+    assert_eq!(call(&instance, &booking(2, &[])).await.status, 201);
+    let next = from_somebody(booking(2, &[]));
+    let (answer, ()) = tokio::join!(call(&instance, &next), async {
+        until("the queue has the first message", async || queue.count() == 1).await;
+        assert_eq!(bookings(&client).await, 1, "the second request is not taken yet");
+        queue.set_held(false);
+    });
+    assert_eq!(answer.status, 201);
+}
+
+/// Whatever is refused sends nothing, and neither does a repetition: the first request has sent its message.
+#[tokio::test]
+async fn only_a_booking_that_was_made_sends_a_message() {
+    let database = Database::create().await;
+    show(&database).await;
+    let client = database.client().await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let instance = ready(book(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
+    let key = [("Idempotency-Key", "k-1")];
+    assert_eq!(call(&instance, &booking(2, &key)).await.status, 201);
+    assert_eq!(call(&instance, &booking(2, &key)).await.header("idempotency-replayed"), Some("true"));
+    assert_eq!(call(&instance, &booking(3, &key)).await.problem(), "idempotency-key-reused");
+    assert_eq!(call(&instance, &booking(9, &[])).await.problem(), "pending-limit");
+    assert_eq!(call(&instance, &booking(11, &[])).await.problem(), "validation-failed");
+    client.execute("UPDATE seat_pools SET free = 0", &[]).await.unwrap();
+    assert_eq!(call(&instance, &from_somebody(booking(1, &[]))).await.problem(), "sold-out");
+    client.execute("UPDATE shows SET start_time = now()", &[]).await.unwrap();
+    assert_eq!(call(&instance, &from_somebody(booking(1, &[]))).await.problem(), "show-started");
+    assert_eq!(queue.count(), 1);
+}

@@ -1,0 +1,124 @@
+//! A database with a show, and the real binaries under a Lambda runtime.
+#![allow(unreachable_pub, reason = "tests")]
+
+pub mod webhook;
+
+use std::{num::NonZeroU16, time::Duration};
+
+use boxoffice_functions::access::Scope;
+use boxoffice_shared::{
+    config,
+    db::Db,
+    model::{Pools, Price, SeatCount, ShowName, TotalSeats},
+    ops::{self, NewShow},
+    tls::connector,
+};
+use boxoffice_testkit::{
+    events::{api_event, with_token},
+    lambda::{Builder, Instance},
+    postgres::Database,
+};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+pub const BOOK: &str = env!("CARGO_BIN_EXE_book");
+
+/// The API functions' `Timeout` in the template: an answer that takes longer is none.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A show of 100 seats, by the operation itself. It has the id 1.
+pub async fn show(database: &Database) -> Db {
+    show_for(database, None).await
+}
+
+/// The same with a price.
+pub async fn show_for(database: &Database, price: Option<Price>) -> Db {
+    let settings = config::Database::from_url(&database.url(), None).unwrap();
+    let db = Db::new(&settings, connector(None).unwrap(), NonZeroU16::MIN).unwrap();
+    let new = NewShow {
+        name: ShowName::try_from("The Tempest").unwrap(),
+        start_time: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24),
+        total_seats: TotalSeats::try_from(100).unwrap(),
+        max_seats_per_booking: SeatCount::try_from(10).unwrap(),
+        pools: Pools::try_from(4).unwrap(),
+        max_pending_seats_per_holder: None,
+        max_seats_per_holder: None,
+        price,
+    };
+    assert_eq!(ops::create_show(&db, &new).await.unwrap().id().get(), 1);
+    db
+}
+
+/// The book binary with a database and a queue, not yet started.
+pub fn book(database_url: &str, endpoint: &str, queue_url: &str) -> Builder {
+    Instance::builder(BOOK)
+        .env("DATABASE_URL", database_url)
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("HOLD_QUEUE_URL", queue_url)
+        .timeout(TIMEOUT)
+}
+
+/// Started, and with its connection open.
+pub async fn ready(builder: Builder) -> Instance {
+    let instance = builder.start().await;
+    instance.ready().await.unwrap();
+    instance
+}
+
+/// `POST /shows/1/bookings` for Ada.
+pub fn booking(seats: i32, headers: &[(&str, &str)]) -> Value {
+    let mut all = vec![("Content-Type", "application/json")];
+    all.extend(headers);
+    let body = json!({ "user_name": "Ada", "seats": seats }).to_string();
+    api_event("POST", "/shows/{show_id}/bookings", &[("show_id", "1")], &[], &all, Some(&body))
+}
+
+/// The event of somebody whose token allows everything.
+pub fn operator(event: Value) -> Value {
+    let scopes: Vec<_> = Scope::ALL.into_iter().map(Scope::as_str).collect();
+    with_token(event, "operator", &scopes.join(" "))
+}
+
+/// An answer as API Gateway reads it.
+pub struct Answer {
+    pub status: u64,
+    pub body: Value,
+    raw: Value,
+}
+
+impl Answer {
+    pub fn of(raw: Value) -> Self {
+        let body = serde_json::from_str(raw["body"].as_str().unwrap()).unwrap();
+        Self { status: raw["statusCode"].as_u64().unwrap(), body, raw }
+    }
+
+    /// The one value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.raw["multiValueHeaders"][name].get(0).or_else(|| self.raw["headers"].get(name)).and_then(Value::as_str)
+    }
+
+    /// The end of a problem's type.
+    pub fn problem(&self) -> &str {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.raw);
+        self.body["type"].as_str().unwrap().rsplit('/').next().unwrap()
+    }
+}
+
+/// Sends a request and reads the answer, which must come within the function's timeout.
+pub async fn call(instance: &Instance, event: &Value) -> Answer {
+    Answer::of(instance.invoke(event).await.unwrap())
+}
+
+/// How many bookings there are.
+pub async fn bookings(client: &tokio_postgres::Client) -> i64 {
+    client.query_one("SELECT count(*) FROM bookings", &[]).await.unwrap().get(0)
+}
+
+/// Looks until it is so, 20 s at most.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_so().await {
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        sleep(Duration::from_millis(2)).await;
+    }
+}

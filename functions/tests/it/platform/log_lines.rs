@@ -1,0 +1,180 @@
+//! Whatever a client sends, each line of the log is the function's own: at the lowest level, as JSON and as text.
+
+use std::time::Duration;
+
+use crate::common::{self, book, webhook};
+use boxoffice_testkit::{
+    events::{api_event, with_token},
+    issuer::Issuer,
+    lambda::{Builder, Instance},
+    postgres::Database,
+    sqs::FixedDelayQueue,
+};
+use serde_json::{Value, json};
+
+/// What an attacker's line would begin with. It is found nowhere else.
+const MARK: &str = "zq-forged";
+
+/// What a line of the text form begins with.
+const BEGINNINGS: [&str; 5] = ["ERROR ", " WARN ", " INFO ", "DEBUG ", "TRACE "];
+
+/// Texts that would begin a line, or end a JSON text, if they were written as they are.
+fn forged() -> [String; 5] {
+    [
+        format!("x\n{MARK}"),
+        format!("x\r\n{{\"level\":\"ERROR\",\"fields\":{{\"message\":\"{MARK}\"}}}}"),
+        format!("x\"}},\"level\":\"ERROR\",\"{MARK}\":{{\""),
+        format!("\u{1b}[2K\r{MARK}\u{85}{MARK}\u{2028}{MARK}"),
+        format!("x\0\\\n{MARK}\\u000a{MARK}"),
+    ]
+}
+
+/// One request of each route with this text wherever a text can stand.
+fn requests(text: &str) -> Vec<Value> {
+    let routes = [
+        ("GET", "/shows"),
+        ("GET", "/shows/{show_id}"),
+        ("POST", "/shows/{show_id}/bookings"),
+        ("POST", "/partner/shows/{show_id}/bookings"),
+        ("GET", "/bookings/{booking_id}"),
+        ("DELETE", "/bookings/{booking_id}"),
+        ("POST", "/bookings/{booking_id}/confirm"),
+        ("POST", "/bookings/{booking_id}/extend"),
+        ("POST", "/webhooks/payments/stripe"),
+        ("POST", "/webhooks/payments/standard"),
+        ("POST", "/admin/shows"),
+        ("PATCH", "/admin/shows/{show_id}"),
+        ("GET", "/admin/payments"),
+        ("POST", "/admin/payments/{provider}/{payment_id}/settle"),
+        ("GET", "/admin/payments/events"),
+        ("POST", "/admin/payments/events/{provider}/{event_id}/replay"),
+    ];
+    let names = ["show_id", "booking_id", "provider", "payment_id", "event_id"];
+    let path: Vec<_> = names.iter().map(|name| (*name, text)).collect();
+    let query = ["limit", "cursor", "state", "change", text].map(|name| (name, text));
+    let body = json!({"user_name": text, "seats": text, text: text, "name": text, "start_time": text}).to_string();
+    let mut requests = Vec::new();
+    for (method, resource) in routes {
+        for body in [body.as_str(), text, &format!("\"{text}\"")] {
+            let headers = [("Content-Type", "application/json"), ("X-Note", MARK)];
+            let event = api_event(method, resource, &path, &query, &headers, Some(body));
+            let mut keyed = event.clone();
+            keyed["headers"]["Idempotency-Key"] = json!(MARK);
+            keyed["requestContext"]["identity"]["sourceIp"] = json!(text);
+            keyed["requestContext"]["identity"]["userAgent"] = json!(text);
+            requests.extend([with_token(event, text, text), with_token(keyed, MARK, "shows:write payments:settle")]);
+        }
+    }
+    requests
+}
+
+/// Starts it with all levels; sends it everything; and looks at each line that it wrote.
+async fn holds_its_lines(name: &str, builder: impl Fn() -> Builder, events: &[Value], says: &str) {
+    for format in ["JSON", "TEXT"] {
+        let builder = builder().env("AWS_LAMBDA_LOG_LEVEL", "DEBUG").env("AWS_LAMBDA_LOG_FORMAT", format);
+        let instance: Instance = builder.start().await;
+        instance.ready().await.unwrap();
+        for event in events {
+            // What is answered is for other tests.
+            let _ = instance.invoke(event).await;
+        }
+        assert!(instance.logged(says).await, "{name}: {}", instance.stdout());
+        for line in instance.stdout().lines() {
+            assert!(is_ours(format, line), "{name} {format}: {line:?}");
+        }
+    }
+}
+
+/// Whether a line can be the function's own: by its form and its beginning, and without anything that ends or hides a line.
+fn is_ours(format: &str, line: &str) -> bool {
+    let has_form = match format {
+        "JSON" => serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object() && line.get(MARK).is_none()),
+        _ => BEGINNINGS.iter().any(|beginning| line.starts_with(beginning)) || is_metric(line),
+    };
+    has_form && !line.contains(char::is_control)
+}
+
+/// A metric is a JSON object in either form.
+fn is_metric(line: &str) -> bool {
+    serde_json::from_str::<Value>(line).is_ok_and(|line| line.get("_aws").is_some())
+}
+
+fn events() -> Vec<Value> {
+    forged().iter().flat_map(|text| requests(text)).collect()
+}
+
+#[tokio::test]
+async fn a_clients_text_begins_no_line_of_the_api_functions() {
+    let database = Database::create().await;
+    common::show(&database).await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let (url, endpoint, queue_url) = (database.url(), queue.endpoint(), queue.queue_url());
+    let plain = |binary| Instance::builder(binary).env("DATABASE_URL", &url).env("AWS_ENDPOINT_URL", &endpoint);
+    let says = "a request was refused";
+    let events = events();
+    holds_its_lines("book", || book(&url, &endpoint, &queue_url), &events, says).await;
+    holds_its_lines("confirm", || webhook::confirm(&url, &endpoint, &queue_url), &events, says).await;
+    holds_its_lines("list-shows", || plain(env!("CARGO_BIN_EXE_list-shows")), &events, says).await;
+    holds_its_lines("manage-shows", || plain(env!("CARGO_BIN_EXE_manage-shows")), &events, says).await;
+}
+
+/// What is signed is believed, and still is no line.
+#[tokio::test]
+async fn a_signed_text_begins_no_line_either() {
+    let scene = webhook::Scene::new().await;
+    let queue = FixedDelayQueue::start(Duration::ZERO).await;
+    let mut events = Vec::new();
+    for text in forged() {
+        let event = json!({"id": text, "type": text, "created": 1, "data": {"object": {"id": text, "object": text,
+            "metadata": {"booking_id": text}, "currency": text, "amount_received": 1}}});
+        events.extend([webhook::stripe(&event.to_string()), webhook::standard(&text, &event.to_string())]);
+    }
+    let builder = || scene.confirm(&queue.endpoint(), &queue.queue_url());
+    holds_its_lines("confirm", builder, &events, "is not understood").await;
+}
+
+#[tokio::test]
+async fn a_token_begins_no_line_of_the_authorizer() {
+    let issuer = Issuer::start().await;
+    let claims = |text: &str| {
+        let mut claims = issuer.claims(text, text);
+        (claims["sub"], claims["iss"]) = (json!(text), json!(text));
+        claims
+    };
+    let mut events = Vec::new();
+    for text in forged() {
+        let header = json!({"alg": text, "kid": text, "typ": text, text.as_str(): text});
+        let named = json!({"alg": "RS256", "kid": text});
+        for bearer in [
+            text.clone(),
+            format!("Bearer {text}"),
+            format!("Bearer {}", issuer.rsa.token(&claims(&text))),
+            format!("Bearer {}", issuer.rsa.token_with(&header, &claims(&text))),
+            format!("Bearer {}", issuer.rsa.token_with(&named, &claims(&text))),
+        ] {
+            let mut event = api_event("POST", "/admin/shows", &[], &[], &[("Authorization", &bearer)], None);
+            event["type"] = json!("REQUEST");
+            event["methodArn"] = json!("arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1/POST/admin/shows");
+            events.push(event);
+        }
+    }
+    let builder = || {
+        let builder = Instance::builder(env!("CARGO_BIN_EXE_authorize"));
+        builder.env("OIDC_ISSUER", issuer.url()).env("OIDC_AUDIENCE", "boxoffice")
+    };
+    holds_its_lines("authorize", builder, &events, "a call was refused").await;
+}
+
+/// What would be written without escapes is seen.
+#[test]
+fn a_forged_line_is_no_line_of_ours() {
+    for text in forged() {
+        let json = |message: &str| format!("{{\"level\":\"INFO\",\"fields\":{{\"message\":\"{message}\"}}}}");
+        let ours = |format, lines: &str| lines.lines().all(|line| is_ours(format, line));
+        assert!(!ours("JSON", &json(&text)), "{text:?}");
+        let escaped = json!(text).to_string();
+        assert!(ours("JSON", &json(&escaped[1..escaped.len() - 1])) || text.contains('\u{85}'), "{text:?}");
+        let is_one_line = !text.contains(char::is_control);
+        assert_eq!(ours("TEXT", &format!(" INFO {text}")), is_one_line, "{text:?}");
+    }
+}

@@ -1,0 +1,117 @@
+//! A binary whose environment is not usable says all that is wrong with it, and ends.
+
+use std::{fs, path::Path};
+
+use boxoffice_testkit::lambda::{Instance, InvokeError};
+use serde_json::{Value, json};
+
+const DATABASE: &[&str] = &["DATABASE_URL", "DATABASE_STATEMENTS", "AWS_LAMBDA_MAX_CONCURRENCY"];
+
+/// Each binary, and the settings of its own.
+const BINARIES: [(&str, &[&str]); 4] = [
+    (env!("CARGO_BIN_EXE_list-shows"), &[]),
+    (env!("CARGO_BIN_EXE_book"), &["HOLD_SECONDS", "HOLD_QUEUE_URL", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
+    (env!("CARGO_BIN_EXE_confirm"), &["STRIPE_MODE", "STRIPE_ACCOUNT", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
+    (
+        env!("CARGO_BIN_EXE_manage-shows"),
+        &["EXPECTED_WRITERS", "STRIPE_MODE", "STRIPE_ACCOUNT", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"],
+    ),
+];
+
+/// What the binary says before it ends with the exit code 1: one line with all that is wrong.
+async fn refusal(binary: &str, env: &[(&str, &str)]) -> String {
+    let instance = Instance::start(binary, env).await;
+    match instance.ready().await {
+        Err(InvokeError::Exited { status, .. }) => assert_eq!(status.code(), Some(1), "{binary}"),
+        other => panic!("{binary}: {other:?}"),
+    }
+    let said = instance.stdout() + &instance.stderr();
+    assert!(!said.contains("s3cret"), "{said}");
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("cannot start")).collect();
+    assert_eq!(lines.len(), 1, "{binary}: {said}");
+    lines[0].to_owned()
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_said_in_one_line() {
+    let wrong = [
+        ("DATABASE_URL", "postgres://boxoffice:s3cret@/?nonsense=1"),
+        ("DATABASE_STATEMENTS", "s3cret"),
+        ("AWS_LAMBDA_MAX_CONCURRENCY", "0"),
+        ("HOLD_SECONDS", "901"),
+        ("HOLD_QUEUE_URL", "s3cret"),
+        ("EXPECTED_WRITERS", "257"),
+        ("STRIPE_MODE", "both"),
+        ("STRIPE_ACCOUNT", "s3cret"),
+        ("MAX_SEATS_PER_HOLDER", "0"),
+        ("ADDRESS_ALLOWANCE", "x"),
+    ];
+    for (binary, own) in BINARIES {
+        let line = refusal(binary, &wrong).await;
+        for name in DATABASE.iter().chain(own) {
+            assert!(line.contains(name), "{name} is not in: {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said() {
+    for (binary, _) in BINARIES {
+        let line = refusal(binary, &[]).await;
+        assert!(line.contains("DATABASE_URL or DATABASE_SECRET_ARN"), "{line}");
+    }
+    let line = refusal(env!("CARGO_BIN_EXE_book"), &[]).await;
+    assert!(line.contains("HOLD_QUEUE_URL must be set"), "{line}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_named_twice_is_refused() {
+    let both = [("DATABASE_URL", "postgres://a:s3cret@db/x"), ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:x")];
+    for (binary, _) in BINARIES {
+        assert!(refusal(binary, &both).await.contains("must not both be set"));
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_certificates_that_is_not_there_is_refused() {
+    let missing = [
+        ("DATABASE_URL", "postgres://a:s3cret@127.0.0.1:9/x"),
+        ("DATABASE_CA_FILE", "/nonexistent.pem"),
+        ("HOLD_QUEUE_URL", "http://127.0.0.1:9/holds"),
+    ];
+    for (binary, _) in BINARIES {
+        refusal(binary, &missing).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hold_that_no_call_could_extend_is_refused() {
+    let longer = [
+        ("DATABASE_URL", "postgres://a:s3cret@127.0.0.1:9/x"),
+        ("HOLD_QUEUE_URL", "http://127.0.0.1:9/holds"),
+        ("PAYMENTS_QUEUE_URL", "http://127.0.0.1:9/payments"),
+        ("HOLD_SECONDS", "301"),
+        ("MAX_HOLD_SECONDS", "300"),
+    ];
+    for binary in [env!("CARGO_BIN_EXE_book"), env!("CARGO_BIN_EXE_confirm")] {
+        let line = refusal(binary, &longer).await;
+        assert!(line.contains("MAX_HOLD_SECONDS must not be below HOLD_SECONDS"), "{line}");
+    }
+}
+
+/// CloudFormation refuses it before anything is deployed: its rules cannot compare two numbers, but a parameter has a least value.
+#[test]
+fn the_template_takes_no_hold_that_no_call_could_extend() {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let template: Value = serde_saphyr::from_str(&fs::read_to_string(template).unwrap()).unwrap();
+    let parameter = |name: &str, property: &str| template["Parameters"][name][property].as_u64().unwrap();
+    assert!(parameter("MaxHoldSeconds", "MinValue") >= parameter("HoldSeconds", "MaxValue"));
+    assert!(parameter("MaxHoldSeconds", "Default") >= parameter("MaxHoldSeconds", "MinValue"));
+    for function in ["Book", "Confirm"] {
+        let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
+        assert_eq!(
+            (&variables["HOLD_SECONDS"], &variables["MAX_HOLD_SECONDS"]),
+            (&json!("HoldSeconds"), &json!("MaxHoldSeconds"))
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! Many buyers at once: exactly what there is is sold, and nobody is refused without reason.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use crate::common::{count, db, free, instances, keyed, request, show};
+use boxoffice_shared::{
+    Error,
+    model::{BookingId, Pools},
+    ops,
+};
+use boxoffice_testkit::{
+    invariants::{assert_invariants, violations},
+    postgres::Database,
+    rng::SeededRng,
+};
+use rand::RngExt as _;
+use tokio::{sync::Barrier, task::JoinSet};
+use tokio_postgres::Client;
+
+const BUYERS: usize = 500;
+const AT_ONCE: usize = 200;
+const SEATS: i64 = 100;
+
+/// Lets `BUYERS` buy, one after the other at each counter, the first of all counters at the same moment.
+async fn race<C, F, T>(counters: Vec<C>, buy: impl Fn(C) -> F + Clone + Send + 'static) -> Vec<T>
+where
+    C: Clone + Send + 'static,
+    F: Future<Output = T> + Send,
+    T: Send + 'static,
+{
+    let (start, next) = (Arc::new(Barrier::new(counters.len())), Arc::new(AtomicUsize::new(0)));
+    let mut tasks = JoinSet::new();
+    for counter in counters {
+        let (start, next, buy) = (start.clone(), next.clone(), buy.clone());
+        tasks.spawn(async move {
+            start.wait().await;
+            let mut answers = Vec::new();
+            while next.fetch_add(1, Ordering::Relaxed) < BUYERS {
+                answers.push(buy(counter.clone()).await);
+            }
+            answers
+        });
+    }
+    tasks.join_all().await.into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_buyers_get_exactly_a_hundred_seats() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), AT_ONCE).await;
+    for pools in [1, 4, 16] {
+        let show = show(&counters[0], SEATS, pools).await.id();
+        let answers = race(counters.clone(), move |db| async move { ops::book(&db, &request(show, 1)).await }).await;
+        assert_eq!(answers.len(), BUYERS);
+        let sold = answers.iter().filter(|answer| answer.is_ok()).count();
+        let refused = answers.iter().filter(|answer| matches!(answer, Err(Error::SoldOut { available: 0 }))).count();
+        let other = answers.iter().find(|answer| !matches!(answer, Ok(_) | Err(Error::SoldOut { available: 0 })));
+        assert_eq!((sold, refused), (100, 400), "{pools} pools; neither sold nor sold out: {other:?}");
+        // Rows, not answers.
+        let rows = "SELECT count(*) FROM bookings WHERE show_id = $1 AND seats = 1 AND status = 'PENDING'";
+        assert_eq!(client.query_one(rows, &[&show.get()]).await.unwrap().get::<_, i64>(0), 100);
+        assert_eq!(free(&client, show).await.iter().sum::<i32>(), 0);
+        assert_invariants(&client).await;
+    }
+}
+
+/// The same race with the lock taken out: it must be seen to fail, or the test above proves nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_race_oversells_when_the_lock_is_taken_out() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, SEATS, 1).await.id();
+    let mut counters = Vec::new();
+    for _ in 0..AT_ONCE {
+        counters.push((Arc::new(database.client().await), Arc::new(AtomicUsize::new(0))));
+    }
+    // The first buyers of all counters look before any of them writes.
+    let all_have_looked = Arc::new(Barrier::new(AT_ONCE));
+    let answers = race(counters, move |(client, served): (Arc<Client>, Arc<AtomicUsize>)| {
+        let all_have_looked = all_have_looked.clone();
+        async move {
+            let look = client.query_one(include_str!("../broken/book_read.sql"), &[&show.get()]).await.unwrap();
+            let seen: i32 = look.get(0);
+            if served.fetch_add(1, Ordering::Relaxed) == 0 {
+                all_have_looked.wait().await;
+            }
+            if seen < 1 {
+                return false;
+            }
+            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+                [&show.get(), &BookingId::generate(show).uuid(), &seen];
+            client.execute(include_str!("../broken/book_write.sql"), &parameters).await.unwrap();
+            true
+        }
+    })
+    .await;
+    let sold = answers.iter().filter(|sold| **sold).count();
+    assert!(sold >= AT_ONCE, "{sold} sold: the first {AT_ONCE} all saw {SEATS} free seats");
+    let found = violations(&database.client().await).await;
+    assert_eq!(found.len(), 1, "the alarm should be raised: {found:?}");
+    assert!(found[0].contains("free"), "{found:?}");
+}
+
+/// Bookings of several sizes until nothing fits: a refusal says how many seats were left, and that is true.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_seats_are_sold_wherever_they_lie() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 16).await;
+    for pools in [1, 4, 16, 64] {
+        let show = show(&counters[0], 203, pools).await.id();
+        let answers = race(counters.clone(), move |db| async move {
+            let seats = rand::rng().random_range(1..=7);
+            (seats, ops::book(&db, &request(show, seats)).await)
+        })
+        .await;
+        let left = i64::from(free(&client, show).await.iter().sum::<i32>());
+        let mut sold = 0;
+        for (seats, answer) in answers {
+            match answer {
+                Ok(booked) => sold += i64::from(booked.booking.seats()),
+                Err(Error::SoldOut { available }) => {
+                    assert!(available < seats, "{seats} seats refused though {available} were free");
+                    assert!(available >= left, "{available} said to be left, and {left} are at the end");
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert_eq!(sold + left, 203, "{pools} pools");
+        assert_eq!(left, 0, "500 buyers, a seventh of whom want one seat, leave none");
+        assert_invariants(&client).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_seats_in_four_pools_go_to_one_of_several_who_want_three() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 8).await;
+    for round in 0..25 {
+        // Ten seats in each pool, of which nine are sold: each of four bookings of nine needs a pool of its own.
+        let show = show(&counters[0], 40, 4).await.id();
+        for _ in 0..4 {
+            ops::book(&counters[0], &request(show, 9)).await.unwrap();
+        }
+        assert_eq!(free(&client, show).await, [1, 1, 1, 1]);
+        let start = Arc::new(Barrier::new(counters.len()));
+        let mut buyers = JoinSet::new();
+        for db in counters.clone() {
+            let start = start.clone();
+            buyers.spawn(async move {
+                start.wait().await;
+                ops::book(&db, &request(show, 3)).await
+            });
+        }
+        let answers = buyers.join_all().await;
+        let sold = answers.iter().filter(|answer| answer.is_ok()).count();
+        let refused = answers.iter().filter(|answer| matches!(answer, Err(Error::SoldOut { available: 1 }))).count();
+        assert_eq!((sold, refused), (1, 7), "round {round}: {answers:?}");
+        assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1);
+    }
+    assert_invariants(&client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_at_once_with_one_key_make_one_booking() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 4).await;
+    let show = show(&counters[0], 1_000, 4).await.id();
+    let rounds = 100;
+    for round in 0..rounds {
+        let start = Arc::new(Barrier::new(counters.len()));
+        let mut twins = JoinSet::new();
+        for db in counters.clone() {
+            let start = start.clone();
+            twins.spawn(async move {
+                start.wait().await;
+                ops::book(&db, &keyed(show, 2, &format!("key-{round}"))).await.unwrap()
+            });
+        }
+        let booked = twins.join_all().await;
+        assert!(booked.iter().all(|b| b.booking == booked[0].booking), "round {round}: {booked:?}");
+        assert_eq!(booked.iter().filter(|b| !b.replayed).count(), 1, "round {round}: one made it, the others found it");
+        let other = ops::book(&counters[round % 4], &keyed(show, 3, &format!("key-{round}"))).await;
+        assert!(matches!(other, Err(Error::IdempotencyKeyReused)), "{other:?}");
+    }
+    assert_eq!(count(&client, "PENDING").await, rounds as i64);
+    assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_000 - 2 * rounds as i32);
+    assert_invariants(&client).await;
+}
+
+/// Different bodies with one key at once: one of them has the key, the other is told so, and holds no seats.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn different_requests_at_once_with_one_key_make_one_booking() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 2).await;
+    let show = show(&counters[0], 1_000, 4).await.id();
+    for round in 0..50 {
+        let key = format!("key-{round}");
+        let (one, two) = (keyed(show, 2, &key), keyed(show, 3, &key));
+        match tokio::join!(ops::book(&counters[0], &one), ops::book(&counters[1], &two)) {
+            (Ok(booked), Err(Error::IdempotencyKeyReused)) => assert_eq!(booked.booking.seats(), 2),
+            (Err(Error::IdempotencyKeyReused), Ok(booked)) => assert_eq!(booked.booking.seats(), 3),
+            other => panic!("round {round}: {other:?}"),
+        }
+    }
+    assert_eq!(count(&client, "PENDING").await, 50);
+    assert_invariants(&client).await;
+}
+
+/// All operations at once on a show that is nearly sold out, in a random but repeatable choice, while somebody changes
+/// its pools.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bookings_and_returns_at_once_lose_no_seat() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 16).await;
+    let show = show(&counters[0], 60, 8).await.id();
+    let seed = SeededRng::new();
+    let mut clerks = JoinSet::new();
+    for (number, db) in counters.into_iter().enumerate() {
+        let mut rng = SeededRng::from_seed(seed.seed() + number as u64);
+        clerks.spawn(async move {
+            for _ in 0..40 {
+                let seats = rng.random_range(1..=9);
+                let booked = match ops::book(&db, &request(show, seats)).await {
+                    Ok(booked) => booked.booking,
+                    Err(Error::SoldOut { available }) => {
+                        assert!(available < seats);
+                        continue;
+                    }
+                    Err(error) => panic!("{error:?}"),
+                };
+                if rng.random_bool(0.1) {
+                    ops::confirm(&db, booked.id()).await.unwrap();
+                } else {
+                    ops::cancel(&db, booked.id(), None).await.unwrap();
+                }
+            }
+        });
+    }
+    let operator = db(&database, 1);
+    for pools in [16, 1, 3, 8].into_iter().cycle() {
+        if clerks.is_empty() {
+            break;
+        }
+        ops::set_pools(&operator, show, Pools::try_from(pools).unwrap()).await.unwrap();
+        // At every moment, not only at the end.
+        assert_invariants(&client).await;
+        if let Some(ended) = clerks.try_join_next() {
+            ended.unwrap();
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the tests of the operations share.
+#![allow(unreachable_pub, reason = "tests")]
+
+pub mod broken;
+pub mod pay;
+pub mod turns;
+pub mod wait;
+
+use std::{
+    net::Ipv4Addr,
+    num::NonZeroU16,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use boxoffice_shared::{
+    config,
+    db::Db,
+    model::{
+        BookingId, Hold, Holder, HolderLimits, IdempotencyKey, Pools, SeatCount, Show, ShowId, ShowName, TotalSeats,
+        UserName,
+    },
+    ops::{self, BookRequest, NewShow},
+    tls::connector,
+};
+use boxoffice_testkit::postgres::Database;
+
+/// Access to a test's database with this many connections.
+pub fn db(database: &Database, connections: u16) -> Db {
+    db_at(&database.url(), connections)
+}
+
+/// Access to the database at this URL.
+pub fn db_at(url: &str, connections: u16) -> Db {
+    let settings = config::Database::from_url(url, None).unwrap();
+    Db::new(&settings, connector(None).unwrap(), NonZeroU16::new(connections).unwrap()).unwrap()
+}
+
+/// The same with the other way to send statements.
+pub fn unnamed_db_at(url: &str, connections: u16) -> Db {
+    let settings = config::Database::from_url(url, None).unwrap().with_naming(config::StatementNaming::Unnamed);
+    Db::new(&settings, connector(None).unwrap(), NonZeroU16::new(connections).unwrap()).unwrap()
+}
+
+/// As many instances of a Lambda would have it: this many pools of one connection each, all of them open.
+pub async fn instances(url: &str, count: usize) -> Vec<Db> {
+    let settings = config::Database::from_url(url, None).unwrap();
+    let tls = connector(None).unwrap();
+    let mut all = Vec::new();
+    for _ in 0..count {
+        let db = Db::new(&settings, tls.clone(), NonZeroU16::MIN).unwrap();
+        // One after the other: a server that starts 200 backends at once is a test of something else.
+        db.warm().await.unwrap();
+        all.push(db);
+    }
+    all
+}
+
+/// A show that starts in a day.
+pub async fn show(db: &Db, seats: i64, pools: i64) -> Show {
+    ops::create_show(db, &new_show(seats, pools)).await.unwrap()
+}
+
+/// A show that starts in a day, to be made.
+pub fn new_show(seats: i64, pools: i64) -> NewShow {
+    NewShow {
+        name: ShowName::try_from("The Tempest").unwrap(),
+        start_time: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24),
+        total_seats: TotalSeats::try_from(seats).unwrap(),
+        max_seats_per_booking: SeatCount::try_from(100).unwrap(),
+        pools: Pools::try_from(pools).unwrap(),
+        max_pending_seats_per_holder: None,
+        max_seats_per_holder: None,
+        price: None,
+    }
+}
+
+/// A request for seats, held for two minutes.
+pub fn request(show: ShowId, seats: i64) -> BookRequest {
+    BookRequest {
+        id: BookingId::generate(show),
+        user_name: UserName::try_from("Ada").unwrap(),
+        seats: SeatCount::try_from(seats).unwrap(),
+        hold: Hold::DEFAULT,
+        idempotency_key: None,
+        holder: somebody(),
+        limits: NO_LIMITS,
+    }
+}
+
+/// Limits that nobody reaches.
+pub const NO_LIMITS: HolderLimits = HolderLimits {
+    max_pending_seats: 1_000_000,
+    max_seats: 1_000_000,
+    max_unpaid_holds: 15,
+    address_allowance: 1,
+    partner_allowance: 1,
+};
+
+/// Somebody else each time: those who book at once must not wait for each other as one holder would.
+pub fn somebody() -> Holder {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    Holder::of_address(Ipv4Addr::from_bits(NEXT.fetch_add(1, Ordering::Relaxed)).into())
+}
+
+/// The same with a key.
+pub fn keyed(show: ShowId, seats: i64, key: &str) -> BookRequest {
+    BookRequest { idempotency_key: Some(IdempotencyKey::try_from(key).unwrap()), ..request(show, seats) }
+}
+
+/// Moves a hold's life this many seconds into the past: for the booking, the clock jumps ahead.
+pub async fn age(client: &tokio_postgres::Client, id: BookingId, seconds: f64) {
+    let aged = client
+        .execute(
+            "UPDATE bookings SET created_at = created_at - make_interval(secs => $3), \
+             expires_at = expires_at - make_interval(secs => $3) WHERE show_id = $1 AND id = $2",
+            &[&id.show_id().get(), &id.uuid(), &seconds],
+        )
+        .await
+        .unwrap();
+    assert_eq!(aged, 1);
+}
+
+/// Ages all holds that are pending.
+pub async fn age_all(client: &tokio_postgres::Client, seconds: f64) -> u64 {
+    let sql = "UPDATE bookings SET created_at = created_at - make_interval(secs => $1), \
+               expires_at = expires_at - make_interval(secs => $1) WHERE status = 'PENDING'";
+    client.execute(sql, &[&seconds]).await.unwrap()
+}
+
+/// The free seats of each pool of a show, in the order of `pool_no`.
+pub async fn free(client: &tokio_postgres::Client, show: ShowId) -> Vec<i32> {
+    let sql = "SELECT free FROM seat_pools WHERE show_id = $1 ORDER BY pool_no";
+    client.query(sql, &[&show.get()]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Puts this many seats into a pool.
+pub async fn set_free(client: &tokio_postgres::Client, show: ShowId, pool: i32, seats: i32) {
+    let sql = "UPDATE seat_pools SET free = $3 WHERE show_id = $1 AND pool_no = $2";
+    assert_eq!(client.execute(sql, &[&show.get(), &pool, &seats]).await.unwrap(), 1);
+}
+
+/// How many bookings there are in a status.
+pub async fn count(client: &tokio_postgres::Client, status: &str) -> i64 {
+    let sql = "SELECT count(*) FROM bookings WHERE status = $1";
+    client.query_one(sql, &[&status]).await.unwrap().get(0)
+}

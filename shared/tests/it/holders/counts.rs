@@ -1,0 +1,398 @@
+//! What a holder has is known at one price, however much it is and whoever changes it; and nobody waits for a holder that books a lot.
+
+use std::collections::BTreeSet;
+
+use crate::common::{
+    self, NO_LIMITS, age, broken, db, instances,
+    pay::{event, priced_show, success},
+    request, show, wait,
+};
+use boxoffice_shared::{
+    Error,
+    db::Db,
+    model::{BookingId, Hold, Holder, HolderLimits, PaymentChange, Refund, ShowId, Subject},
+    ops::{self, BookRequest, Rule},
+};
+use boxoffice_testkit::{
+    invariants::{assert_invariants, violations},
+    postgres::Database,
+    rng::SeededRng,
+};
+use rand::RngExt as _;
+use tokio::task::JoinSet;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+/// So many bookings of a show, and the holder is counted by the next one.
+const MANY: i32 = 33;
+
+fn ada() -> Holder {
+    Holder::of_subject(&subject())
+}
+
+fn subject() -> Subject {
+    Subject::try_from("ada").unwrap()
+}
+
+fn of(holder: &Holder, limits: HolderLimits, show: ShowId, seats: i64) -> BookRequest {
+    BookRequest { holder: holder.clone(), limits, ..request(show, seats) }
+}
+
+/// 40 seats held at a time, 60 in all.
+const LIMITS: HolderLimits = HolderLimits { max_pending_seats: 40, max_seats: 60, ..NO_LIMITS };
+
+async fn hold(db: &Db, show: ShowId, seats: i64) -> Result<BookingId, Error> {
+    ops::book(db, &of(&ada(), LIMITS, show, seats)).await.map(|booked| booked.booking.id())
+}
+
+/// Makes so many holds of one seat of hers, as those that were there before anybody counted.
+async fn fill(client: &Client, show: ShowId, bookings: i32) {
+    let make = "INSERT INTO bookings (
+            show_id, id, user_name, seats, status, created_at, expires_at, holder, amount_minor, currency)
+        SELECT $1, gen_random_uuid(), 'Ada', 1, 'PENDING', now(), now() + interval '1 hour', 'sub:ada', 2500, 'EUR'
+        FROM generate_series(1, $2)";
+    client.execute(make, &[&show.get(), &bookings]).await.unwrap();
+    let take = "UPDATE seat_pools SET free = free - $2 WHERE show_id = $1 AND pool_no = 0";
+    client.execute(take, &[&show.get(), &bookings]).await.unwrap();
+}
+
+/// The seats of hers that the count says, pending and in all; none if she is not counted.
+async fn counted(client: &Client, show: ShowId) -> Option<(i64, i64)> {
+    let sql = "SELECT pending_seats, seats FROM holders WHERE show_id = $1 AND holder = 'sub:ada' AND is_counted";
+    client.query_opt(sql, &[&show.get()]).await.unwrap().map(|row| (row.get(0), row.get(1)))
+}
+
+#[tokio::test]
+async fn a_hold_whose_time_is_over_does_not_count_whether_it_was_expired_or_not() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    // With a few bookings, and with so many that they are counted.
+    for (bookings, seats) in [(4, 10), (40, 1)] {
+        let show = show(&db, 1_000, 2).await.id();
+        let mut held = Vec::new();
+        for _ in 0..bookings {
+            held.push(hold(&db, show, seats).await.unwrap());
+        }
+        assert!(matches!(hold(&db, show, 1).await, Err(Error::PendingLimit { held: 40, max: 40 })));
+        assert_eq!(counted(&client, show).await.is_some(), bookings > 32);
+        // Ten seats are over; nobody has expired them.
+        for id in &held[..10 / seats as usize] {
+            age(&client, *id, 120.0).await;
+        }
+        assert!(matches!(hold(&db, show, 11).await, Err(Error::PendingLimit { held: 30, max: 40 })));
+        hold(&db, show, 10).await.unwrap();
+        assert!(matches!(hold(&db, show, 1).await, Err(Error::PendingLimit { held: 40, max: 40 })));
+        // Nor in all: what is sold counts, what is over does not.
+        for id in &held[10 / seats as usize..] {
+            ops::confirm(&db, *id).await.unwrap();
+        }
+        assert!(matches!(hold(&db, show, 21).await, Err(Error::HolderLimit { held: 40, max: 60 })));
+        hold(&db, show, 20).await.unwrap();
+        // To expire them changes nothing.
+        ops::sweep(&db).await.unwrap();
+        assert!(matches!(hold(&db, show, 1).await, Err(Error::HolderLimit { held: 60, max: 60 })));
+        assert_invariants(&client).await;
+    }
+}
+
+#[tokio::test]
+async fn a_count_is_right_whoever_changes_the_bookings() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = priced_show(&db, 1_000, 2).await.id();
+    fill(&client, show, MANY).await;
+    let book = async |seats| ops::book(&db, &of(&ada(), NO_LIMITS, show, seats)).await.unwrap().booking.id();
+    let is = async |pending: i64, seats: i64| {
+        assert_eq!(counted(&client, show).await, Some((33 + pending, 33 + seats)));
+        assert_invariants(&client).await;
+    };
+    let (paid, confirmed, cancelled, expired, swept) =
+        (book(1).await, book(2).await, book(3).await, book(4).await, book(5).await);
+    is(15, 15).await;
+    ops::record_payment(&db, &success("evt_1", "pi_1", paid, 1), &common::NO_LIMITS).await.unwrap();
+    is(14, 15).await;
+    ops::confirm(&db, confirmed).await.unwrap();
+    is(12, 15).await;
+    ops::cancel(&db, cancelled, Some(&subject())).await.unwrap();
+    is(9, 12).await;
+    age(&client, expired, 120.0).await;
+    ops::expire(&db, &BTreeSet::from([expired])).await.unwrap();
+    is(5, 8).await;
+    age(&client, swept, 120.0).await;
+    assert_eq!(ops::sweep(&db).await.unwrap(), 1);
+    is(0, 3).await;
+    // A payment that comes late takes its seats again, and a refund gives those of another back.
+    ops::record_payment(&db, &success("evt_2", "pi_2", expired, 4), &common::NO_LIMITS).await.unwrap();
+    is(0, 7).await;
+    let refund = event("evt_3", "pi_1", None, PaymentChange::Refunded(Refund::Full));
+    ops::record_payment(&db, &refund, &common::NO_LIMITS).await.unwrap();
+    is(0, 6).await;
+    let extended = book(6).await;
+    ops::extend(&db, extended, Some(&subject()), Hold::try_from(600).unwrap(), std::time::Duration::from_secs(600))
+        .await
+        .unwrap();
+    is(6, 12).await;
+    // As the functions of the previous version make one: they know of no counts.
+    client
+        .batch_execute(&format!(
+            "BEGIN; SELECT admit_holder({show}, 'sub:ada', 2, 1000, 1000, 5, 120);
+         INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at, holder)
+         VALUES ({show}, gen_random_uuid(), 'Ada', 2, 'PENDING', now(), now() + interval '1 hour', 'sub:ada');
+         UPDATE seat_pools SET free = free - 2 WHERE show_id = {show} AND pool_no = 0; COMMIT"
+        ))
+        .await
+        .unwrap();
+    is(8, 14).await;
+    assert_eq!(ops::check(&db).await.unwrap(), []);
+}
+
+/// All that can be done to a partner's bookings at once, while it becomes one that is counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_is_right_whatever_happens_at_once() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 12).await;
+    let show = show(&counters[0], 5_000, 8).await.id();
+    let limits = HolderLimits { partner_allowance: 100, ..NO_LIMITS };
+    let seed = SeededRng::new();
+    let mut clerks = JoinSet::new();
+    for (number, db) in counters.into_iter().enumerate() {
+        let mut rng = SeededRng::from_seed(seed.seed() + number as u64);
+        clerks.spawn(async move {
+            let partner = Holder::of_api_key("acme").unwrap();
+            let mut held = Vec::new();
+            for _ in 0..60 {
+                match (rng.random_range(0..10), held.pop()) {
+                    (0..5, last) | (_, last @ None) => {
+                        held.extend(last);
+                        let booked = ops::book(&db, &of(&partner, limits, show, rng.random_range(1..=4))).await;
+                        held.push(booked.unwrap().booking.id());
+                    }
+                    (5..7, Some(id)) => drop(ops::confirm(&db, id).await.unwrap()),
+                    (7, Some(id)) => {
+                        ops::expire(&db, &BTreeSet::from([id])).await.unwrap();
+                    }
+                    (_, Some(id)) => drop(ops::cancel(&db, id, None).await.unwrap()),
+                }
+            }
+        });
+    }
+    let mut looks = 0;
+    while !clerks.is_empty() {
+        // At every moment, not only at the end.
+        assert_invariants(&client).await;
+        looks += 1;
+        if let Some(ended) = clerks.try_join_next() {
+            ended.unwrap();
+        }
+    }
+    let sql = "SELECT count(*) FROM holders WHERE is_counted AND seats > 0";
+    assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 1, "seed {}, {looks} looks", seed.seed());
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
+/// What the locks of the first count are for: without them, what somebody is just confirming stays in the sum of what is held for ever.
+#[tokio::test]
+async fn the_locks_of_the_first_count_are_needed() {
+    for (is_broken, expected) in [(false, 0), (true, 1)] {
+        let database = Database::create().await;
+        let (db, client) = (db(&database, 1), database.client().await);
+        let show = show(&db, 1_000, 2).await.id();
+        fill(&client, show, MANY + 1).await;
+        if is_broken {
+            let migration = include_str!("../../../../migrations/V13__holders.sql");
+            let (_, from) = migration.split_once("CREATE FUNCTION count_holder(").unwrap();
+            let (function, _) = from.split_once("\n$$;\n").unwrap();
+            let function = broken::without(function, "\n    FOR SHARE");
+            client.batch_execute(&format!("CREATE OR REPLACE FUNCTION count_holder({function}\n$$")).await.unwrap();
+        }
+        let (rival, watcher) = (database.admin_client().await, database.admin_client().await);
+        rival.batch_execute("BEGIN").await.unwrap();
+        let confirm = "WITH one AS (SELECT id FROM bookings WHERE holder = 'sub:ada' LIMIT 1 FOR UPDATE)
+            UPDATE bookings SET status = 'CONFIRMED', settled_at = now() FROM one WHERE bookings.id = one.id";
+        rival.batch_execute(confirm).await.unwrap();
+        let rival_pid = wait::pid(&rival).await;
+        let order = of(&ada(), NO_LIMITS, show, 1);
+        let (booked, ()) = tokio::join!(ops::book(&db, &order), async {
+            if !is_broken {
+                wait::until_blocked(&watcher, rival_pid, 1).await;
+                rival.batch_execute("COMMIT").await.unwrap();
+            }
+        });
+        booked.unwrap();
+        if is_broken {
+            rival.batch_execute("COMMIT").await.unwrap();
+        }
+        let found = violations(&watcher).await;
+        assert_eq!(found.len(), expected, "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_count_is_found() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = show(&db, 1_000, 2).await.id();
+    fill(&client, show, MANY).await;
+    hold(&db, show, 1).await.unwrap();
+    assert_eq!(ops::check(&db).await.unwrap(), []);
+    for damage in ["seats = seats + 1", "pending_seats = pending_seats - 1"] {
+        client.batch_execute(&format!("BEGIN; UPDATE holders SET {damage}")).await.unwrap();
+        assert_eq!(violations(&client).await.len(), 1, "the alarm should be raised");
+        client.batch_execute("COMMIT").await.unwrap();
+        let found = ops::check(&db).await.unwrap();
+        assert_eq!(found.iter().map(|violation| violation.rule).collect::<Vec<_>>(), [Rule::HolderCount]);
+        assert!(!found[0].to_string().contains("ada"), "{}", found[0]);
+    }
+}
+
+/// Each trigger, taken away: the count is wrong then, and it is seen.
+#[tokio::test]
+async fn each_trigger_is_needed() {
+    for (trigger, changes) in
+        [("bookings_counted", "book"), ("bookings_changed", "cancel"), ("bookings_forgotten", "erase")]
+    {
+        let database = Database::create().await;
+        let (db, client) = (db(&database, 1), database.client().await);
+        let show = show(&db, 1_000, 2).await.id();
+        fill(&client, show, MANY).await;
+        let held = hold(&db, show, 1).await.unwrap();
+        client.batch_execute(&format!("ALTER TABLE bookings DISABLE TRIGGER {trigger}")).await.unwrap();
+        match changes {
+            "book" => drop(hold(&db, show, 1).await.unwrap()),
+            "cancel" => drop(ops::cancel(&db, held, Some(&subject())).await.unwrap()),
+            _ => drop(ops::erase_subject(&db, &subject()).await.unwrap()),
+        }
+        assert_eq!(violations(&client).await.len(), 1, "without {trigger}");
+    }
+}
+
+/// Whose it was goes with the bookings' own.
+#[tokio::test]
+async fn nothing_of_an_erased_holder_is_left() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let many = show(&db, 1_000, 2).await.id();
+    fill(&client, many, MANY).await;
+    hold(&db, many, 1).await.unwrap();
+    // One that is not counted, and let a hold go.
+    let few = show(&db, 10, 1).await.id();
+    let id = hold(&db, few, 1).await.unwrap();
+    ops::cancel(&db, id, Some(&subject())).await.unwrap();
+    let rows = async || client.query_one("SELECT count(*) FROM holders", &[]).await.unwrap().get::<_, i64>(0);
+    assert_eq!(rows().await, 2);
+    ops::erase_subject(&db, &subject()).await.unwrap();
+    assert_eq!(rows().await, 0);
+    // She may book again, and is nobody that was known.
+    hold(&db, many, 40).await.unwrap();
+    assert_invariants(&client).await;
+}
+
+/// Blocks that a look at what a holder has reads.
+async fn blocks(client: &Client, show: ShowId) -> i64 {
+    let explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
+        SELECT admit($SHOW, 'sub:ada', 1, 1000000, 1000000, 5, 120, 1, NULL)"
+        .replace("$SHOW", &show.to_string());
+    client.batch_execute("BEGIN").await.unwrap();
+    // The first one of a session plans, and of many bookings counts them.
+    let mut plan = serde_json::Value::Null;
+    for _ in 0..2 {
+        let lines = client.simple_query(&explain).await.unwrap();
+        let text: String = lines
+            .iter()
+            .filter_map(|line| match line {
+                SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            })
+            .collect();
+        plan = serde_json::from_str(&text).unwrap();
+    }
+    client.batch_execute("COMMIT").await.unwrap();
+    let read = |name: &str| plan[0]["Plan"][name].as_i64().unwrap();
+    read("Shared Hit Blocks") + read("Shared Read Blocks")
+}
+
+/// With 20,000 bookings, and as many that it let go, what a holder has is known as fast as with 34.
+#[tokio::test]
+async fn what_a_holder_has_costs_the_same_however_much_it_is() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let mut costs = Vec::new();
+    for bookings in [MANY + 1, 20_000] {
+        let show = show(&db, 100_000, 2).await.id();
+        fill(&client, show, 2 * bookings).await;
+        let admin = database.admin_client().await;
+        admin.batch_execute("VACUUM ANALYZE bookings").await.unwrap();
+        let let_go = "WITH chosen AS (SELECT id FROM bookings WHERE show_id = $1 LIMIT $2), let_go AS (
+                UPDATE bookings SET status = 'FAILED', failure_reason = 'cancelled', settled_at = now()
+                FROM chosen WHERE bookings.show_id = $1 AND bookings.id = chosen.id)
+            UPDATE seat_pools SET free = free + $2::bigint WHERE show_id = $1 AND pool_no = 0";
+        admin.execute(let_go, &[&show.get(), &i64::from(bookings)]).await.unwrap();
+        admin.batch_execute("VACUUM ANALYZE bookings, holders").await.unwrap();
+        costs.push(blocks(&client, show).await);
+    }
+    // An index of ten times as many rows may be one or two blocks deeper at each look into it.
+    assert!(costs[1] <= costs[0] + 8, "{costs:?}");
+    assert_invariants(&client).await;
+}
+
+/// Three wait for their turn, each with a connection. The others are told at once, and nobody else is held up.
+#[tokio::test]
+async fn too_many_bookings_of_one_holder_are_refused_at_once() {
+    for (allowance, waiting) in [(1, 3), (2, 7), (100, 15)] {
+        let database = Database::create().await;
+        let db = db(&database, 20);
+        let show = show(&db, 1_000, 4).await.id();
+        let partner = Holder::of_api_key("acme").unwrap();
+        let limits = HolderLimits { partner_allowance: allowance, ..NO_LIMITS };
+        let (holder, watcher) = (database.admin_client().await, database.admin_client().await);
+        holder.batch_execute(&format!("BEGIN; SELECT lock_holder({show}, 'key:acme')")).await.unwrap();
+        let mut queue = JoinSet::new();
+        for _ in 0..waiting {
+            let (db, order) = (db.clone(), of(&partner, limits, show, 1));
+            queue.spawn(async move { ops::book(&db, &order).await });
+        }
+        wait::until_waiting(&watcher, waiting).await;
+        // Twice as many as the pool has connections, and more: none of them keeps one.
+        for _ in 0..40 {
+            let refused = ops::book(&db, &of(&partner, limits, show, 1)).await;
+            assert!(matches!(refused, Err(Error::HolderBusy)), "{refused:?}");
+        }
+        assert!(Error::HolderBusy.retryable());
+        // Others, and other shows, are not concerned.
+        ops::book(&db, &request(show, 1)).await.unwrap();
+        let other = common::show(&db, 10, 1).await.id();
+        ops::book(&db, &of(&partner, limits, other, 1)).await.unwrap();
+        holder.batch_execute("COMMIT").await.unwrap();
+        for booked in queue.join_all().await {
+            booked.unwrap();
+        }
+        assert_invariants(&watcher).await;
+    }
+}
+
+/// The same where seats lie in several pools, which the statement that takes turns before all are locked says by itself.
+#[tokio::test]
+async fn a_busy_holder_locks_no_pools() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let (holder, others) =
+        (database.admin_client().await, [database.client().await, database.client().await, database.client().await]);
+    let show = show(&db(&database, 1), 4, 4).await.id();
+    holder.batch_execute(&format!("BEGIN; SELECT lock_holder({show}, 'sub:ada')")).await.unwrap();
+    let wait_for_a_turn = format!("SELECT admit({show}, 'sub:ada', 1, 10, 10, 5, 120, 1, NULL)");
+    let waits = others.map(|other| {
+        let sql = wait_for_a_turn.clone();
+        tokio::spawn(async move { other.batch_execute(&sql).await })
+    });
+    wait::until_waiting(&client, 3).await;
+    let error = client
+        .query(include_str!("../../../src/ops/lock_holder.sql"), &[&show.get(), &"sub:ada", &1_i32])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "BXBSY");
+    holder.batch_execute("COMMIT").await.unwrap();
+    for wait in waits {
+        wait.await.unwrap().unwrap();
+    }
+}

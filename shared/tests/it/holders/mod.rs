@@ -1,0 +1,4 @@
+//! What one holder may have.
+
+mod counts;
+mod limits;

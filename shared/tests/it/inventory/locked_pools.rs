@@ -1,0 +1,122 @@
+//! A pool that somebody keeps locked holds up nobody: there are others.
+
+use std::collections::BTreeSet;
+
+use crate::common::{
+    NO_LIMITS, age, db, free, instances,
+    pay::{event, priced_show, success},
+    request, set_free, show,
+};
+use boxoffice_shared::{
+    Error,
+    model::{PaymentChange, Refund, ShowId},
+    ops::{self, ExpireOutcome, Recorded},
+};
+use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+
+/// Somebody's transaction that has the lock of the show's pool 0 until it is ended.
+async fn lock(database: &Database, show: ShowId) -> Client {
+    let keeper = database.admin_client().await;
+    let sql = format!("BEGIN; SELECT FROM seat_pools WHERE show_id = {show} AND pool_no = 0 FOR UPDATE");
+    keeper.batch_execute(&sql).await.unwrap();
+    keeper
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bookings_go_on_to_other_pools() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 8).await;
+    for pools in [16, 2] {
+        let show = show(&counters[0], 1_600, pools).await.id();
+        let keeper = lock(&database, show).await;
+        let mut clerks = JoinSet::new();
+        for db in counters.clone() {
+            clerks.spawn(async move {
+                for _ in 0..25 {
+                    ops::book(&db, &request(show, 2)).await.unwrap();
+                }
+            });
+        }
+        clerks.join_all().await;
+        let now_free = free(&client, show).await;
+        assert_eq!(now_free.iter().sum::<i32>(), 1_600 - 8 * 25 * 2);
+        assert_eq!(i64::from(now_free[0]), 1_600 / pools, "it is still locked");
+        assert_invariants(&client).await;
+        keeper.batch_execute("COMMIT").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn seats_that_come_back_go_to_other_pools() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = show(&db, 1_600, 16).await.id();
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        held.push(ops::book(&db, &request(show, 2)).await.unwrap().booking.id());
+    }
+    let keeper = lock(&database, show).await;
+    let before = free(&client, show).await[0];
+    for id in &held[..20] {
+        ops::cancel(&db, *id, None).await.unwrap();
+    }
+    for id in &held[20..] {
+        age(&client, *id, 120.0).await;
+        let batch = BTreeSet::from([*id]);
+        assert_eq!(ops::expire(&db, &batch).await.unwrap()[id], ExpireOutcome::Expired);
+    }
+    assert_eq!(free(&client, show).await[0], before, "it is still locked");
+    assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_600);
+    assert_invariants(&client).await;
+    keeper.batch_execute("COMMIT").await.unwrap();
+}
+
+/// A late payment takes seats again, and a refund gives some back: neither waits for the pool that somebody keeps.
+#[tokio::test]
+async fn payments_go_on_to_other_pools() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = priced_show(&db, 1_600, 4).await.id();
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(ops::book(&db, &request(show, 2)).await.unwrap().booking.id());
+    }
+    for id in &held {
+        age(&client, *id, 120.0).await;
+    }
+    assert_eq!(ops::sweep(&db).await.unwrap(), 20);
+    let keeper = lock(&database, show).await;
+    let before = free(&client, show).await[0];
+    for (number, id) in held.iter().enumerate() {
+        let paid = success(&format!("evt_{number}"), &format!("pi_{number}"), *id, 2);
+        assert_eq!(ops::record_payment(&db, &paid, &NO_LIMITS).await.unwrap(), Recorded::Confirmed);
+        let refund =
+            event(&format!("evt_back_{number}"), &format!("pi_{number}"), None, PaymentChange::Refunded(Refund::Full));
+        assert_eq!(ops::record_payment(&db, &refund, &NO_LIMITS).await.unwrap(), Recorded::Refunded);
+    }
+    assert_eq!(free(&client, show).await[0], before, "it is still locked");
+    assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_600);
+    assert_invariants(&client).await;
+    keeper.batch_execute("COMMIT").await.unwrap();
+}
+
+/// "Sold out" is said of the sum, locked or not. What is there and cannot be had just now is busy.
+#[tokio::test]
+async fn seats_that_are_locked_are_not_sold_out() {
+    let database = Database::create().await;
+    let (db, client) = (db(&database, 1), database.client().await);
+    let show = show(&db, 5, 2).await.id();
+    set_free(&client, show, 0, 5).await;
+    set_free(&client, show, 1, 0).await;
+    let keeper = lock(&database, show).await;
+    let refused = ops::book(&db, &request(show, 2)).await;
+    assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
+    assert!(matches!(ops::book(&db, &request(show, 6)).await, Err(Error::SoldOut { available: 5 })));
+    keeper.batch_execute("COMMIT").await.unwrap();
+    ops::book(&db, &request(show, 2)).await.unwrap();
+    assert_eq!(free(&client, show).await, [3, 0]);
+    assert_invariants(&client).await;
+}

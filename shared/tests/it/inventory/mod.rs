@@ -1,0 +1,4 @@
+//! Seats and their pools.
+
+mod locked_pools;
+mod pools;

@@ -1,0 +1,9 @@
+//! Payments, refunds and disputes.
+
+mod disputes;
+mod late;
+mod prices;
+mod races;
+mod record;
+mod refunds;
+mod replay;

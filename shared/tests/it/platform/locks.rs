@@ -1,0 +1,134 @@
+//! Waits have an end, and collisions are run again.
+
+use std::collections::BTreeSet;
+
+use crate::common::{age, age_all, count, db, instances, request, show, wait};
+use boxoffice_shared::{
+    Error,
+    model::{BookingStatus, Viewer},
+    ops::{self, ExpireOutcome},
+};
+use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
+
+/// Every operation that waits for a lock waits 2 s, by the role's `lock_timeout`, and then says so. Reads and the sweep
+/// do not wait at all.
+#[tokio::test]
+async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let counters = instances(&database.url(), 4).await;
+    let show = show(&counters[0], 100, 4).await.id();
+    let held = ops::book(&counters[0], &request(show, 2)).await.unwrap().booking;
+    age(&client, held.id(), 120.0).await;
+    let holder = database.admin_client().await;
+    holder.batch_execute("BEGIN; SELECT FROM bookings FOR UPDATE; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
+
+    let (batch, order) = (BTreeSet::from([held.id()]), request(show, 2));
+    let (booked, confirmed, cancelled, expired) = tokio::join!(
+        ops::book(&counters[0], &order),
+        ops::confirm(&counters[1], held.id()),
+        ops::cancel(&counters[2], held.id(), None),
+        ops::expire(&counters[3], &batch),
+    );
+    for (name, busy) in [
+        ("book", matches!(booked, Err(Error::Busy(_)))),
+        ("confirm", matches!(confirmed, Err(Error::Busy(_)))),
+        ("cancel", matches!(cancelled, Err(Error::Busy(_)))),
+        ("expire", matches!(expired, Err(Error::Busy(_)))),
+    ] {
+        assert!(busy, "{name}: {booked:?} {confirmed:?} {cancelled:?} {expired:?}");
+    }
+    assert!(booked.unwrap_err().retryable());
+    // What takes no lock of others is not held up.
+    assert_eq!(ops::sweep(&counters[0]).await.unwrap(), 0);
+    assert_eq!(
+        ops::get_booking(&counters[1], held.id(), Viewer::Bearer(None)).await.unwrap().status(),
+        BookingStatus::Pending
+    );
+    assert_eq!(ops::get_show(&counters[2], show).await.unwrap().available_seats(), 98);
+
+    holder.batch_execute("COMMIT").await.unwrap();
+    // Nothing was changed, and the connections are as good as before.
+    assert_eq!(count(&client, "PENDING").await, 1);
+    ops::book(&counters[0], &order).await.unwrap();
+    assert!(matches!(ops::confirm(&counters[1], held.id()).await, Err(Error::BookingExpired)));
+    assert_eq!(ops::expire(&counters[3], &batch).await.unwrap()[&held.id()], ExpireOutcome::Expired);
+    assert_invariants(&client).await;
+}
+
+/// A lock of all pools that is not had in time, in the middle of a pipelined transaction.
+#[tokio::test]
+async fn a_lock_of_all_pools_that_is_not_had_is_busy_too() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, 2, 2).await.id();
+    let holder = database.admin_client().await;
+    holder.batch_execute("BEGIN; SELECT FROM seat_pools WHERE pool_no = 1 FOR UPDATE").await.unwrap();
+    let order = request(show, 2);
+    assert!(matches!(ops::book(&db, &order).await, Err(Error::Busy(_))));
+    holder.batch_execute("COMMIT").await.unwrap();
+    // On the same connection: its transaction was ended.
+    ops::book(&db, &order).await.unwrap();
+    assert_invariants(&database.client().await).await;
+}
+
+#[tokio::test]
+async fn a_statement_that_is_too_slow_is_busy() {
+    let database = Database::create().await;
+    let admin = database.admin_client().await;
+    // The server is asked to be less patient than in production, below its patience with locks.
+    let set = format!("ALTER ROLE boxoffice_app IN DATABASE {} SET statement_timeout = '200ms'", database.name());
+    admin.batch_execute(&set).await.unwrap();
+    let db = db(&database, 1);
+    let show = show(&db, 10, 1).await.id();
+    admin.batch_execute("BEGIN; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
+    assert!(matches!(ops::book(&db, &request(show, 1)).await, Err(Error::Busy(_))));
+    admin.batch_execute("COMMIT").await.unwrap();
+    ops::book(&db, &request(show, 1)).await.unwrap();
+}
+
+/// What the migration says of the role counts for every connection of the Lambdas.
+#[tokio::test]
+async fn the_role_has_its_timeouts() {
+    let client = Database::create().await.client_as("boxoffice_app").await;
+    for (name, value) in
+        [("lock_timeout", "2s"), ("statement_timeout", "4s"), ("idle_in_transaction_session_timeout", "5s")]
+    {
+        let shown: String = client.query_one(&format!("SHOW {name}"), &[]).await.unwrap().get(0);
+        assert_eq!(shown, value, "{name}");
+    }
+}
+
+/// The server ends one of two transactions that wait for each other. If it is ours it is run again.
+#[tokio::test]
+async fn a_deadlock_is_run_again() {
+    let database = Database::create().await;
+    let db = db(&database, 1);
+    let show = show(&db, 10, 1).await.id();
+    let mut ids = BTreeSet::new();
+    for _ in 0..2 {
+        ids.insert(ops::book(&db, &request(show, 1)).await.unwrap().booking.id());
+    }
+    let watcher = database.admin_client().await;
+    age_all(&watcher, 120.0).await;
+    let (first, last) = (ids.first().unwrap(), ids.last().unwrap());
+    let rival = database.admin_client().await;
+    // It does not look for deadlocks itself: the operation, which looks after the usual second, is the one to be ended.
+    rival.batch_execute("SET deadlock_timeout = '1min'; BEGIN").await.unwrap();
+    let lock = "SELECT FROM bookings WHERE id = $1 FOR UPDATE";
+    rival.execute(lock, &[&last.uuid()]).await.unwrap();
+    let rival_pid = wait::pid(&rival).await;
+    let (outcomes, ()) = tokio::join!(ops::expire(&db, &ids), async {
+        // It has the first booking and waits for the last, which we have; now we want the first.
+        wait::until_blocked(&watcher, rival_pid, 1).await;
+        rival.execute(lock, &[&first.uuid()]).await.unwrap();
+        rival.batch_execute("COMMIT").await.unwrap();
+    });
+    assert!(outcomes.unwrap().values().all(|outcome| *outcome == ExpireOutcome::Expired));
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    wait::until("the server counts the deadlock", async || {
+        watcher.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 1
+    })
+    .await;
+    assert_invariants(&watcher).await;
+}

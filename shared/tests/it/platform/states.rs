@@ -1,0 +1,193 @@
+//! What an error of the server's costs, by its SQLSTATE and its moment: an attempt, a connection, or the call.
+
+use crate::common::{count, db, db_at, new_show, request, show};
+use boxoffice_shared::{Error, db::Db, model::ShowId, ops};
+use boxoffice_testkit::{
+    failing_server::{FailingServer, Moment},
+    invariants::assert_invariants,
+    postgres::Database,
+};
+
+/// Attempts at one operation.
+const ATTEMPTS: u64 = 4;
+
+/// Every state, by what it is: the table of the classification itself.
+const STATES: &str = include_str!("../../../src/db/fault/states.txt");
+
+fn states(of: &str) -> Vec<&'static str> {
+    let lines = STATES.lines().skip_while(|line| line.strip_suffix(':') != Some(of)).skip(1);
+    lines.take_while(|line| !line.ends_with(':')).flat_map(str::split_whitespace).collect()
+}
+
+fn some_show() -> ShowId {
+    "1".parse().unwrap()
+}
+
+/// A read: one statement. The server has no rows.
+async fn read(db: &Db) -> Result<(), Error> {
+    match ops::get_show(db, some_show()).await {
+        Err(Error::ShowNotFound) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// A booking, whose second part is a transaction of several statements.
+async fn book(db: &Db) -> Result<(), Error> {
+    match ops::book(db, &request(some_show(), 1)).await {
+        Err(Error::ShowNotFound) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Once is an attempt; and each further one has a connection of its own, where the state spoils it.
+#[tokio::test]
+async fn a_state_in_which_nothing_was_done_is_tried_again() {
+    let server = FailingServer::start().await;
+    let db = db_at(&server.url(), 1);
+    for (kind, spoils) in [("Unfit", true), ("Lost", true), ("Collision", false)] {
+        assert!(!states(kind).is_empty());
+        for state in states(kind) {
+            for moment in [Moment::Execute, Moment::Commit] {
+                read(&db).await.unwrap();
+                let before = server.connections();
+                server.fail(moment, "ERROR", state, 1);
+                if moment == Moment::Commit { book(&db).await } else { read(&db).await }
+                    .unwrap_or_else(|error| panic!("{state} at {moment:?}: {error:?}"));
+                assert_eq!(server.connections() - before, u64::from(spoils), "{state} at {moment:?}");
+            }
+        }
+    }
+}
+
+/// To a statement that is prepared, and to the login.
+#[tokio::test]
+async fn a_login_and_a_preparation_that_fail_are_tried_again() {
+    for state in states("Unfit").into_iter().chain(states("Collision")) {
+        for (moment, severity) in [(Moment::Prepare, "ERROR"), (Moment::Prepare, "FATAL"), (Moment::Connect, "FATAL")] {
+            let server = FailingServer::start().await;
+            server.fail(moment, severity, state, 2);
+            read(&db_at(&server.url(), 1)).await.unwrap_or_else(|error| panic!("{state} at {moment:?}: {error:?}"));
+            assert_eq!(server.failed(), 2);
+        }
+    }
+}
+
+/// Whatever a login is refused for: there is no session, and so nothing was done.
+#[tokio::test]
+async fn without_a_session_it_is_unavailable_and_found_again() {
+    let all = ["Collision", "TooSlow", "Lost", "Unfit", "Refused"].map(states).concat();
+    for state in all.into_iter().step_by(7).chain(["3D000", "28P01", "28000", "53300", "57P03", "58P01", "42501"]) {
+        let server = FailingServer::start().await;
+        let db = db_at(&server.url(), 1);
+        server.fail(Moment::Connect, "FATAL", state, ATTEMPTS);
+        let error = read(&db).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)) && error.is_outage(), "{state}: {error:?}");
+        assert_eq!(server.failed(), ATTEMPTS, "{state}");
+        read(&db).await.unwrap();
+    }
+}
+
+/// A library of the server's that is gone, a full disk, a damaged page: as often as it may be tried, each time on another
+/// connection; then the caller may come again, and the instance is as good as new.
+#[tokio::test]
+async fn a_server_that_cannot_is_unavailable_and_its_connection_is_thrown_away() {
+    for state in states("Unfit") {
+        let server = FailingServer::start().await;
+        let db = db_at(&server.url(), 1);
+        read(&db).await.unwrap();
+        server.fail(Moment::Execute, "ERROR", state, ATTEMPTS);
+        let error = read(&db).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)), "{state}: {error:?}");
+        // It said so itself, and may say other things to other statements.
+        assert!(!error.is_outage() && error.retryable(), "{state}");
+        read(&db).await.unwrap();
+        assert_eq!((server.failed(), server.connections()), (ATTEMPTS, 1 + ATTEMPTS), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_defect_is_said_at_once() {
+    let server = FailingServer::start().await;
+    let db = db_at(&server.url(), 1);
+    for state in states("Refused") {
+        for moment in [Moment::Execute, Moment::Commit] {
+            read(&db).await.unwrap();
+            server.fail(moment, "ERROR", state, ATTEMPTS);
+            let error = if moment == Moment::Commit { book(&db).await } else { read(&db).await }.unwrap_err();
+            assert!(matches!(error, Error::Internal(_)), "{state} at {moment:?}: {error:?}");
+            server.fail(moment, "ERROR", state, 0);
+        }
+    }
+    assert_eq!((server.failed(), server.connections()), (2 * states("Refused").len() as u64, 1));
+}
+
+/// To make a show twice would make two: it is tried again where nothing can have been done, and nowhere else.
+#[tokio::test]
+async fn what_may_have_been_done_is_not_done_again() {
+    let create = async |severity: &'static str, state: &str| {
+        let server = FailingServer::start().await;
+        let db = db_at(&server.url(), 1);
+        server.fail(Moment::Execute, severity, state, ATTEMPTS);
+        let error = ops::create_show(&db, &new_show(10, 2)).await.unwrap_err();
+        assert!(error.retryable(), "{severity} {state}: {error:?}");
+        server.runs()
+    };
+    for state in ["58P01", "XX000", "53200", "25006", "26000", "40001", "57P01", "28000", "08001"] {
+        assert_eq!(create("ERROR", state).await, ATTEMPTS, "{state}");
+    }
+    for state in ["57P03", "57P05", "25P03", "08004"] {
+        assert_eq!(create("FATAL", state).await, ATTEMPTS, "{state}");
+    }
+    // After the commit and before the answer, for all that is known.
+    for state in ["57P01", "57P02", "57P04", "58P01", "XX000", "53200", "08006", "40001"] {
+        assert_eq!(create("FATAL", state).await, 1, "{state}");
+    }
+    for state in ["40003", "08007", "08006", "08P01"] {
+        assert_eq!(create("ERROR", state).await, 1, "{state}");
+    }
+}
+
+/// A statement that somebody cancelled by hand is run again; one that timed out has waited for long enough.
+#[tokio::test]
+async fn a_statement_that_was_cancelled_at_once_is_run_again() {
+    let server = FailingServer::start().await;
+    let db = db_at(&server.url(), 1);
+    for state in states("TooSlow") {
+        server.fail(Moment::Execute, "ERROR", state, 1);
+        read(&db).await.unwrap();
+        server.fail(Moment::Execute, "ERROR", state, ATTEMPTS);
+        assert!(matches!(read(&db).await, Err(Error::Busy(_))), "{state}");
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+/// The real server, whose own rollback it is: at the statement and at the commit.
+#[tokio::test]
+async fn a_real_transaction_that_fails_so_has_done_nothing_and_is_run_again() {
+    let database = Database::create().await;
+    let (db, owner) = (db(&database, 1), database.admin_client().await);
+    let show = show(&db, 10, 2).await.id();
+    owner.batch_execute("CREATE SEQUENCE tries; GRANT USAGE ON SEQUENCE tries TO PUBLIC").await.unwrap();
+    for (number, (state, timing)) in
+        [("58P01", "BEFORE"), ("XX000", "AFTER"), ("53100", "BEFORE"), ("57P03", "AFTER")].into_iter().enumerate()
+    {
+        // The sequence does not forget a transaction that is undone: it fails twice, then it lets it pass.
+        let function = format!(
+            "CREATE OR REPLACE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF nextval('tries') % 3 <> 0 THEN RAISE EXCEPTION USING ERRCODE = '{state}'; END IF;
+                 RETURN NEW;
+             END $$"
+        );
+        let trigger = if timing == "BEFORE" {
+            "CREATE TRIGGER gone BEFORE INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION gone()"
+        } else {
+            "CREATE CONSTRAINT TRIGGER gone AFTER INSERT ON bookings DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION gone()"
+        };
+        owner.batch_execute(&format!("{function}; {trigger}")).await.unwrap();
+        ops::book(&db, &request(show, 1)).await.unwrap_or_else(|error| panic!("{state}: {error:?}"));
+        assert_eq!(count(&owner, "PENDING").await, number as i64 + 1);
+        owner.batch_execute("DROP TRIGGER gone ON bookings; SELECT setval('tries', 3)").await.unwrap();
+    }
+    assert_invariants(&owner).await;
+}

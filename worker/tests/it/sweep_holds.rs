@@ -1,0 +1,270 @@
+//! The real sweep-holds binary: it finds what no message came for.
+
+use std::time::Duration;
+
+use crate::common::Stage;
+use boxoffice_testkit::{
+    events::schedule_event,
+    invariants::assert_invariants,
+    lambda::{Instance, InvokeError},
+    postgres::{Options, Server, Stop},
+    proxy::Proxy,
+};
+use serde_json::json;
+
+const SWEEP_HOLDS: &str = env!("CARGO_BIN_EXE_sweep-holds");
+
+async fn sweep_holds(stage: &Stage) -> Instance {
+    // It calls no AWS service.
+    stage.worker(SWEEP_HOLDS, "http://127.0.0.1:9", "http://127.0.0.1:9/holds").await
+}
+
+#[tokio::test]
+async fn a_sweep_expires_what_is_due_and_nothing_else() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    let due = stage.bookings(7, "PENDING", None, -1.0).await;
+    let (pending, confirmed, cancelled) = (stage.pending(60.0).await, stage.confirmed().await, stage.cancelled().await);
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 7, "violations": 0 }));
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 0, "violations": 0 }));
+    for id in due {
+        assert_eq!(stage.status(&id).await, "FAILED expired");
+    }
+    assert_eq!(stage.status(&pending).await, "PENDING");
+    assert_eq!(stage.status(&confirmed).await, "CONFIRMED");
+    assert_eq!(stage.status(&cancelled).await, "FAILED cancelled");
+    assert_invariants(&stage.client).await;
+}
+
+#[tokio::test]
+async fn any_payload_is_a_tick() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    for payload in [json!({}), json!(null), json!("now"), json!([1, 2]), json!({ "Records": [] })] {
+        stage.due().await;
+        assert_eq!(worker.invoke(&payload).await.unwrap(), json!({ "expired": 1, "violations": 0 }), "{payload}");
+    }
+}
+
+/// More than one batch of 1,000, in one invocation; and two at once share them.
+#[tokio::test]
+async fn sweeps_go_on_until_nothing_is_due() {
+    let stage = Stage::new().await;
+    stage
+        .client
+        .batch_execute("UPDATE shows SET total_seats = 20100; UPDATE seat_pools SET free = 10050")
+        .await
+        .unwrap();
+    let (one, two) = (sweep_holds(&stage).await, sweep_holds(&stage).await);
+    stage.bookings(2_300, "PENDING", None, -1.0).await;
+    assert_eq!(one.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 2_300, "violations": 0 }));
+    assert_invariants(&stage.client).await;
+    stage.client.batch_execute("UPDATE seat_pools SET free = CASE pool_no WHEN 0 THEN 20100 ELSE 0 END").await.unwrap();
+    stage.bookings(2_300, "PENDING", None, -1.0).await;
+    let (event, again) = (schedule_event(), schedule_event());
+    let (first, second) = tokio::join!(one.invoke(&event), two.invoke(&again));
+    let expired = |report: &serde_json::Value| report["expired"].as_u64().unwrap();
+    // One that finds less than a batch, since the other has the rest locked, ends: the other one does the rest.
+    assert_eq!(expired(&first.unwrap()) + expired(&second.unwrap()), 2_300);
+    assert_eq!(stage.free().await, 20_100);
+    assert_invariants(&stage.client).await;
+}
+
+#[tokio::test]
+async fn a_hold_that_somebody_has_locked_is_swept_the_next_time() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    let (free, locked) = (stage.due().await, stage.due().await);
+    let holder = stage.database.admin_client().await;
+    holder.batch_execute("BEGIN").await.unwrap();
+    holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&locked]).await.unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
+    assert_eq!(
+        (stage.status(&free).await.as_str(), stage.status(&locked).await.as_str()),
+        ("FAILED expired", "PENDING")
+    );
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
+    assert_invariants(&stage.client).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_down_fails_the_sweep_and_is_found_again() {
+    let server = Server::start(&Options::fast());
+    let stage = Stage::on(server.create_database().await).await;
+    let worker = sweep_holds(&stage).await;
+    stage.due().await;
+    server.stop(Stop::Immediate).await;
+    let failed = worker.invoke(&schedule_event()).await.unwrap_err();
+    assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
+    server.start_again().await;
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
+    assert_invariants(&stage.database.client().await).await;
+}
+
+/// A show that lost its pools cannot be given seats back: it is said and counted, and the others' seats are given back in
+/// the same run, however many of its holds are due before theirs.
+#[tokio::test]
+async fn a_damaged_show_does_not_hold_up_the_others() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    let damaged = "
+        INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
+        VALUES ('Lear', now() + interval '1 day', 2400, 10, 2);
+        INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at)
+        SELECT 2, gen_random_uuid(), 'Ada', 2, 'PENDING', now() - interval '2 hours', now() - interval '1 hour'
+        FROM generate_series(1, 1200)";
+    stage.client.batch_execute(damaged).await.unwrap();
+    let due = stage.bookings(7, "PENDING", None, -1.0).await;
+    let report = worker.invoke(&schedule_event()).await.unwrap();
+    assert_eq!(report, json!({ "expired": 7, "violations": 0 }));
+    for id in due {
+        assert_eq!(stage.status(&id).await, "FAILED expired");
+    }
+    assert!(worker.logged(r#""ShowPassedOver":1"#).await);
+    let said = worker.stdout() + &worker.stderr();
+    assert!(said.contains("a show is damaged, and passed over by this sweep") && said.contains("show_id=2"), "{said}");
+    // Mended, it is swept as others are.
+    stage
+        .client
+        .batch_execute("INSERT INTO seat_pools SELECT 2, pool_no, 0 FROM generate_series(0, 1) AS pool_no")
+        .await
+        .unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap()["expired"], 1_200);
+    assert_invariants(&stage.client).await;
+}
+
+/// The server says it of one show's rows alone: the others' seats are given back all the same.
+#[tokio::test]
+async fn rows_that_the_server_cannot_read_do_not_hold_up_the_other_shows() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    let due = stage.due().await;
+    let unreadable = "
+        INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
+        VALUES ('Lear', now() + interval '1 day', 2, 10, 1);
+        INSERT INTO seat_pools VALUES (2, 0, 0);
+        INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at)
+        VALUES (2, gen_random_uuid(), 'Ada', 2, 'PENDING', now() - interval '2 hours', now() - interval '1 hour');
+        CREATE FUNCTION unreadable() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'data_corrupted'; END $$;
+        CREATE TRIGGER unreadable BEFORE UPDATE ON seat_pools FOR EACH ROW WHEN (OLD.show_id = 2)
+            EXECUTE FUNCTION unreadable()";
+    stage.client.batch_execute(unreadable).await.unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap()["expired"], 1);
+    assert_eq!(stage.status(&due).await, "FAILED expired");
+    assert!(worker.logged(r#""ShowPassedOver":1"#).await);
+}
+
+/// The function's own time is shorter than what the database may take: the run fails, and is not cut off.
+#[tokio::test]
+async fn a_silent_database_is_told_of_before_the_time_is_up() {
+    let stage = Stage::new().await;
+    let proxy = Proxy::to_port(stage.database.port()).await;
+    let url = stage.database.url_at(proxy.port(), "disable");
+    let builder = Instance::builder(SWEEP_HOLDS).env("DATABASE_URL", url).timeout(Duration::from_secs(6));
+    let worker = builder.start().await;
+    worker.ready().await.unwrap();
+    proxy.freeze();
+    let failed = worker.invoke(&schedule_event()).await.unwrap_err();
+    assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
+}
+
+/// It is no show's fault: what fails fails, and the sweep does not go round for ever.
+#[tokio::test]
+async fn a_sweep_that_fails_for_all_shows_ends() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    stage.due().await;
+    let admin = stage.database.admin_client().await;
+    admin.batch_execute("ALTER TABLE shows RENAME COLUMN pools TO puddles").await.unwrap();
+    let failed = worker.invoke(&schedule_event()).await.unwrap_err();
+    assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
+    admin.batch_execute("ALTER TABLE shows RENAME COLUMN puddles TO pools").await.unwrap();
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
+}
+
+/// What must never be is said in the log, counted in the metrics, and no reason to stop.
+#[tokio::test]
+async fn broken_invariants_are_said_and_counted() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    stage.due().await;
+    let paid =
+        "INSERT INTO payments (provider, payment_id, show_id, booking_id, state, amount_minor, currency, succeeded_at)
+                SELECT 'stripe', 'pi_1', show_id, id, 'confirmed', 1, 'EUR', now() FROM bookings;
+                UPDATE bookings SET amount_minor = 1, currency = 'EUR'; UPDATE seat_pools SET free = free + 1";
+    stage.client.batch_execute(paid).await.unwrap();
+    // The hold is paid and not confirmed, and there are two seats too many.
+    assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 2 }));
+    let said = worker.stdout() + &worker.stderr();
+    assert_eq!(said.matches("an invariant is broken").count(), 2, "{said}");
+    assert_eq!(said.matches("\"InvariantBroken\":1").count(), 2, "{said}");
+    assert_eq!(said.matches("\"PaidNotConfirmed\":1").count(), 1, "{said}");
+    assert!(said.contains("show 1: 102 free + 0 held = 102, and not its 100 seats"), "{said}");
+}
+
+/// The ages that the worker has measured so far.
+fn ages(worker: &Instance) -> Vec<u64> {
+    let said = worker.stdout();
+    let lines = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.filter_map(|line| line["SnapshotAge"].as_u64()).collect()
+}
+
+/// A backup sees all as it was when it began: nothing that changed since can be cleared away. Who does is measured by what happened
+/// meanwhile, and told from when it does harm.
+#[tokio::test]
+async fn a_snapshot_that_is_kept_is_measured_and_its_holder_is_told() {
+    let stage = Stage::new().await;
+    let worker = sweep_holds(&stage).await;
+    worker.invoke(&schedule_event()).await.unwrap();
+    assert_eq!(ages(&worker).len(), 1, "{}", worker.stdout());
+    let backup = stage.database.admin_client().await;
+    backup
+        .batch_execute("SET application_name = 'nightly'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+        .await
+        .unwrap();
+    // Each block that fails to be undone has a number of its own, as a transaction has.
+    let write = |times: u32| {
+        format!(
+            "DO $$ BEGIN FOR n IN 1..{times} LOOP
+                 BEGIN INSERT INTO written VALUES (n); EXCEPTION WHEN raise_exception THEN NULL; END;
+             END LOOP; END $$"
+        )
+    };
+    let writer = stage.database.admin_client().await;
+    writer.batch_execute("SET statement_timeout = 0; CREATE TABLE written (n int)").await.unwrap();
+    writer.batch_execute(&write(1_000)).await.unwrap();
+    worker.invoke(&schedule_event()).await.unwrap();
+    assert!((1_000..100_000).contains(&ages(&worker)[1]), "{:?}", ages(&worker));
+    assert!(!worker.stdout().contains("an old snapshot"), "{}", worker.stdout());
+    writer.batch_execute(&write(100_000)).await.unwrap();
+    worker.invoke(&schedule_event()).await.unwrap();
+    assert!(ages(&worker)[2] >= 101_000, "{:?}", ages(&worker));
+    assert!(worker.logged("an old snapshot keeps the server from cleaning up").await);
+    assert!(worker.logged("of postgres (nightly)").await, "{}", worker.stdout());
+    backup.batch_execute("COMMIT").await.unwrap();
+    worker.invoke(&schedule_event()).await.unwrap();
+    assert!(ages(&worker)[3] < 1_000, "{:?}", ages(&worker));
+}
+
+/// The alarm rings where the log begins to tell.
+#[test]
+fn the_alarm_and_the_log_have_one_threshold() {
+    let template = include_str!("../../../template.yaml");
+    let alarm = template.split("MetricName: SnapshotAge").nth(1).unwrap();
+    assert!(alarm.split("Threshold: ").nth(1).unwrap().starts_with("100000\n"));
+    assert!(include_str!("../../src/sweep_holds.rs").contains("OLD_SNAPSHOT: u64 = 100_000;"));
+}
+
+#[tokio::test]
+async fn an_unusable_environment_is_said_at_once() {
+    let worker = Instance::start(SWEEP_HOLDS, &[("DATABASE_URL", ""), ("DATABASE_STATEMENTS", "loud")]).await;
+    match worker.ready().await {
+        Err(InvokeError::Exited { status, .. }) => assert_eq!(status.code(), Some(1)),
+        other => panic!("{other:?}"),
+    }
+    let said = worker.stdout() + &worker.stderr();
+    let line = said.lines().find(|line| line.contains("cannot start")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains("DATABASE_URL") && line.contains("DATABASE_STATEMENTS"), "{line}");
+}
