@@ -1,6 +1,6 @@
 //! Shows to sell.
 
-use boxoffice_shared::model::{Pools, TotalSeats};
+use boxoffice_shared::inventory::{Pools, TotalSeats};
 use tokio_postgres::Client;
 
 /// The most that a show can have: no run sells it out.

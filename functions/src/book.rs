@@ -10,15 +10,17 @@ use crate::{
     serve::Handler,
 };
 use boxoffice_shared::{
-    Error, aws,
-    config::{Environment, Reader},
-    db::Db,
+    Error,
+    bookings::{self, BookRequest, Booked, BookingId, Hold, HoldMessage, HoldQueue},
     error::Cause,
+    holders::HolderLimits,
     metrics::Counter,
-    model::{BookingId, Hold, HolderLimits},
-    ops::{self, BookRequest, Booked},
-    queue::{HoldMessage, HoldQueue},
-    start::start,
+    platform::{
+        aws,
+        config::{Environment, Reader},
+        db::Db,
+        start::start,
+    },
 };
 use tokio::task::JoinHandle;
 
@@ -46,7 +48,7 @@ impl Handler for Book {
         let (((database, connections), ((hold, _), queue_url)), limits) = reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
         let queue = HoldQueue::new(aws::load(&tls), queue_url);
-        let (prepared, ()) = tokio::join!(ops::prepare_book(&db), queue.warm());
+        let (prepared, ()) = tokio::join!(bookings::prepare_book(&db), queue.warm());
         if let Err(error) = prepared {
             tracing::warn!(cause = ?std::error::Error::source(&error), "the first booking will prepare its statement");
         }
@@ -73,7 +75,7 @@ impl Handler for Book {
 impl Book {
     async fn book(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let request = read(call, self.hold, self.limits)?;
-        match ops::book(&self.db, &request).await {
+        match bookings::book(&self.db, &request).await {
             Ok(booked) => {
                 if !booked.replayed {
                     self.send_message(request.id);

@@ -4,15 +4,17 @@
 use std::time::Duration;
 
 use boxoffice_shared::{
-    aws,
-    config::{Environment, Reader},
-    db::Db,
+    bookings::{self, Booking, Hold, Settled},
     error::Cause,
+    holders::Viewer,
     metrics::Counter,
-    model::{Booking, Hold, Provider, Viewer},
-    ops::{self, Settled},
-    queue::PaymentQueue,
-    start::start,
+    payments::{PaymentQueue, Provider},
+    platform::{
+        aws,
+        config::{Environment, Reader},
+        db::Db,
+        start::start,
+    },
 };
 
 use crate::{
@@ -55,16 +57,18 @@ impl Handler for Confirm {
             ("GET", "/bookings/{booking_id}") => {
                 let operator = caller.may(Scope::BookingsRead);
                 let viewer = if operator { Viewer::Operator } else { Viewer::Bearer(caller.subject()) };
-                ops::get_booking(&self.db, call.booking_id()?, viewer).await?
+                bookings::get(&self.db, call.booking_id()?, viewer).await?
             }
             ("DELETE", "/bookings/{booking_id}") => {
-                count(Counter::Cancelled, ops::cancel(&self.db, call.booking_id()?, caller.subject()).await?)
+                count(Counter::Cancelled, bookings::cancel(&self.db, call.booking_id()?, caller.subject()).await?)
             }
             ("POST", "/bookings/{booking_id}/confirm") => {
-                count(Counter::Confirmed, ops::confirm(&self.db, call.booking_id()?).await?)
+                count(Counter::Confirmed, bookings::confirm(&self.db, call.booking_id()?).await?)
             }
             ("POST", "/bookings/{booking_id}/extend") => {
-                ops::extend(&self.db, call.booking_id()?, caller.subject(), self.hold, self.max_hold).await?.booking
+                bookings::extend(&self.db, call.booking_id()?, caller.subject(), self.hold, self.max_hold)
+                    .await?
+                    .booking
             }
             ("POST", "/webhooks/payments/stripe") => return self.receive(Provider::Stripe, call).await,
             ("POST", "/webhooks/payments/standard") => return self.receive(Provider::Standard, call).await,

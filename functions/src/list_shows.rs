@@ -1,6 +1,6 @@
 //! `GET /shows` and `GET /shows/{show_id}`.
 
-use boxoffice_shared::{db::Db, error::Cause, model::Position, ops};
+use boxoffice_shared::{error::Cause, page::Position, platform::db::Db, shows};
 use serde_json::json;
 
 use crate::{
@@ -31,13 +31,13 @@ impl Handler for ListShows {
 impl ListShows {
     async fn list(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (limit, after) = call.page()?;
-        let page = ops::list_shows(&self.db, limit, after).await?;
+        let page = shows::list(&self.db, limit, after).await?;
         let next_cursor = page.next.map(|last| last.cursor(""));
-        Ok(Reply::ok(&json!({ "shows": page.shows, "next_cursor": next_cursor })))
+        Ok(Reply::ok(&json!({ "shows": page.items, "next_cursor": next_cursor })))
     }
 
     async fn get(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        let show = ops::get_show(&self.db, call.show_id()?).await?;
+        let show = shows::get(&self.db, call.show_id()?).await?;
         Ok(Reply::ok(&show))
     }
 }

@@ -6,13 +6,19 @@ use std::time::{Duration, Instant};
 
 use boxoffice_shared::{
     Error,
-    config::{Environment, Reader, StripeScope},
-    db::Db,
     error::Cause,
+    holders::HolderLimits,
+    inventory::{Pools, SeatCount, TotalSeats},
     metrics::Counter,
-    model::{CreationKey, DisputeDecision, HolderLimits, Pools, Position, SeatCount, TotalSeats},
-    ops::{self, CreatedShow, LimitChange, NewShow},
-    start::start,
+    page::Position,
+    payments::{self, DisputeDecision, StripeScope},
+    platform::{
+        config::{Environment, Reader},
+        db::Db,
+        start::start,
+    },
+    privacy,
+    shows::{self, CreatedShow, CreationKey, LimitChange, NewShow},
 };
 use serde_json::json;
 
@@ -82,9 +88,9 @@ impl ManageShows {
         let created = match key.zip(call.caller().subject()) {
             Some((key, subject)) => {
                 let key = CreationKey::new(subject, &key, Fields::read(call.request())?.digest());
-                ops::create_show_once(&self.db, &new, &key).await?
+                shows::create_once(&self.db, &new, &key).await?
             }
-            None => CreatedShow { show: ops::create_show(&self.db, &new).await?, replayed: false },
+            None => CreatedShow { show: shows::create(&self.db, &new).await?, replayed: false },
         };
         let location = call.location(&format!("/shows/{}", created.show.id()));
         Ok(Reply::created(&location, &created.show).replayed(created.replayed))
@@ -96,29 +102,28 @@ impl ManageShows {
         let mut show = None;
         if change.max_pending_seats_per_holder.is_some() || change.max_seats_per_holder.is_some() {
             let (pending, in_all) = (change.max_pending_seats_per_holder, change.max_seats_per_holder);
-            show = Some(ops::set_holder_limits(&self.db, show_id, pending, in_all).await?);
+            show = Some(shows::set_holder_limits(&self.db, show_id, pending, in_all).await?);
         }
         // The two are transactions of their own: after a failure between them the same call is made again.
         if let Some(pools) = change.pools {
-            show = Some(ops::set_pools(&self.db, show_id, pools).await?);
+            show = Some(shows::set_pools(&self.db, show_id, pools).await?);
         }
         match show {
             Some(show) => Ok(Reply::ok(&show)),
-            None => Ok(Reply::ok(&ops::get_show(&self.db, show_id).await?)),
+            None => Ok(Reply::ok(&shows::get(&self.db, show_id).await?)),
         }
     }
 
     async fn list_payments(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (state, limit, after) = call.payment_page()?;
-        let page = ops::list_payments(&self.db, state, limit, after).await?;
+        let page = payments::list(&self.db, state, limit, after).await?;
         let next_cursor = page.next.map(|last| last.cursor(state.as_str()));
-        Ok(Reply::ok(&json!({ "payments": page.payments, "next_cursor": next_cursor })))
+        Ok(Reply::ok(&json!({ "payments": page.items, "next_cursor": next_cursor })))
     }
 
     async fn settle_payment(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (provider, payment_ids) = call.payment()?;
-        let settled =
-            first_known!(payment_ids, Error::PaymentNotFound, |id| ops::settle_payment(&self.db, provider, id))?;
+        let settled = first_known!(payment_ids, Error::PaymentNotFound, |id| payments::settle(&self.db, provider, id))?;
         if settled.changed {
             let payment_id = settled.payment.payment_id();
             tracing::info!(%provider, %payment_id, "a refund that was due was settled by an operator");
@@ -131,7 +136,7 @@ impl ManageShows {
         let mut fields = Fields::read(call.request())?;
         let decision = fields.required::<DisputeDecision>("decision");
         let decision = fields.finish(decision)?;
-        let decided = first_known!(payment_ids, Error::PaymentNotFound, |id| ops::decide_dispute(
+        let decided = first_known!(payment_ids, Error::PaymentNotFound, |id| payments::decide_dispute(
             &self.db, provider, id, decision
         ))?;
         if decided.changed {
@@ -143,32 +148,32 @@ impl ManageShows {
 
     async fn list_events(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (limit, after) = call.event_page()?;
-        let page = ops::list_unreadable(&self.db, limit, after).await?;
+        let page = payments::list_unreadable(&self.db, limit, after).await?;
         let next_cursor = page.next.map(|last| last.cursor("unreadable"));
-        Ok(Reply::ok(&json!({ "events": page.events, "next_cursor": next_cursor })))
+        Ok(Reply::ok(&json!({ "events": page.items, "next_cursor": next_cursor })))
     }
 
     async fn replay_event(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (provider, event_ids) = call.event()?;
         let (kept, payload) =
-            first_known!(event_ids, Error::EventNotFound, |id| ops::get_event(&self.db, provider, id))?;
+            first_known!(event_ids, Error::EventNotFound, |id| payments::get_event(&self.db, provider, id))?;
         let event_id = kept.event_id();
         if !kept.is_unreadable() {
             return Ok(Reply::ok(&kept));
         }
         let event = read_again(provider, &kept, &payload, &self.stripe_scope)?;
-        let recorded = ops::replay_payment(&self.db, &event, &self.limits).await?;
-        Counter::count_payment(recorded);
+        let recorded = payments::replay(&self.db, &event, &self.limits).await?;
+        recorded.count();
         tracing::info!(%provider, %event_id, ?recorded, "an event that had not been understood was replayed by an operator");
-        Ok(Reply::ok(&ops::get_event(&self.db, provider, event_id).await?.0))
+        Ok(Reply::ok(&payments::get_event(&self.db, provider, event_id).await?.0))
     }
 
     async fn export_subject(&self, call: &Call<'_>) -> Result<Reply, Problem> {
         let (subject, limit, after) = call.subject_page()?;
-        let page = ops::export_subject(&self.db, &subject, limit, after).await?;
+        let page = privacy::export(&self.db, &subject, limit, after).await?;
         let next_cursor = page.next.map(|last| last.cursor(subject.as_str()));
-        tracing::info!(bookings = page.bookings.len(), "what is kept about a subject was told to an operator");
-        Ok(Reply::ok(&json!({ "bookings": page.bookings, "next_cursor": next_cursor })))
+        tracing::info!(bookings = page.items.len(), "what is kept about a subject was told to an operator");
+        Ok(Reply::ok(&json!({ "bookings": page.items, "next_cursor": next_cursor })))
     }
 
     /// Erases in batches, each a transaction, until nothing is left or the time is up. What a call that fails has erased stays
@@ -177,10 +182,10 @@ impl ManageShows {
         let subject = call.about_subject()?;
         let (begun, mut erased, mut more) = (Instant::now(), 0, true);
         while more && begun.elapsed() < ERASURE_BUDGET {
-            let batch = ops::erase_subject(&self.db, &subject).await?;
+            let batch = privacy::erase(&self.db, &subject).await?;
             Counter::Anonymised.add(batch);
             erased += batch;
-            more = batch == u64::from(ops::MAX_ERASED);
+            more = batch == u64::from(privacy::MAX_ERASED);
         }
         tracing::info!(erased, more, "bookings of a subject were erased by an operator");
         Ok(Reply::ok(&json!({ "erased": erased, "more": more })))

@@ -9,13 +9,14 @@ use std::{
 
 use boxoffice_shared::{
     Error,
-    config::{Environment, Reader},
-    db::Db,
-    deadline,
     error::Cause,
-    logging,
     metrics::Counter,
-    start::start,
+    platform::{
+        config::{Environment, Reader},
+        db::Db,
+        deadline, logging,
+        start::start,
+    },
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;

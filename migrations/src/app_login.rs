@@ -1,6 +1,6 @@
 //! How `boxoffice_app`, the functions' role, logs in.
 
-use boxoffice_shared::{
+use boxoffice_shared::platform::{
     config::{Database, Reader, Source},
     db, secret, tls,
 };

@@ -19,7 +19,7 @@
 
 use std::time::Duration;
 
-use boxoffice_shared::config::Database;
+use boxoffice_shared::platform::config::Database;
 
 mod app_login;
 mod concurrently;

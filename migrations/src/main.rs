@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use boxoffice_migrations::{APP_ROLE, AppLogin, Claim, Error, Given, apply, give};
-use boxoffice_shared::{
+use boxoffice_shared::platform::{
     config::{Environment, Reader},
     secret, tls,
 };

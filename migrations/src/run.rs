@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use boxoffice_shared::{config::Database, db};
+use boxoffice_shared::platform::{config::Database, db};
 use refinery::{Migration, Runner, Target};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::{

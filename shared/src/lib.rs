@@ -1,7 +1,11 @@
 //! The booking domain: shows, holds and bookings on Postgres, and the queue that times holds.
 //!
-//! There are no HTTP or Lambda types here. The way in is [`ops`]: one operation a file, its statement in a `.sql` file
-//! beside it. An operation takes types of [`model`], which are valid by construction, and a [`db::Db`].
+//! There are no HTTP or Lambda types here. Code is grouped by capability: a type, its operations and their statements live in one
+//! room. An operation is a file, its statement a `.sql` file beside it. It takes values that are valid by construction and a
+//! [`platform::db::Db`].
+//!
+//! Arrows point one way: `payments`, `privacy` and `checks` use `bookings`; `bookings` uses `shows` and `holders`; `shows` uses
+//! `inventory`, `holders` and `money`. All of them use [`platform`], which uses none of them.
 //!
 //! # Invariants
 //!
@@ -38,46 +42,44 @@
 //!
 //! | operation | locks |
 //! |---|---|
-//! | [`ops::book`] | the holder of the show (the first time that it has many bookings these too, shared), then one pool; only when no single pool has the seats: all pools of the show |
-//! | [`ops::confirm`] | one booking |
-//! | [`ops::cancel`] | one booking, then one pool |
-//! | [`ops::extend`] | one booking |
-//! | [`ops::expire`] | the bookings of the batch, then the pools that their seats go to |
-//! | [`ops::sweep`], [`ops::sweep_except`] | the same, but skip bookings that are locked |
-//! | [`ops::set_pools`] | the show, then all of its pools |
-//! | [`ops::record_payment`] | late, the holder; the payments of the booking, one payment, for a refund the one in its place, the booking; then one pool, or late all pools; at the end the booking, shared |
-//! | [`ops::replay_payment`] | the event, then as `record_payment` |
-//! | [`ops::set_holder_limits`] | the show |
-//! | [`ops::settle_payment`] | one payment |
-//! | [`ops::decide_dispute`] | the payments of the booking, one payment, the one that takes its place, the booking, then one pool |
-//! | [`ops::anonymise_bookings`] | the bookings of the page but for those that are locked, then their events |
-//! | [`ops::mark_anonymised`] | the show |
-//! | [`ops::empty_payloads`] | the events of the batch but for those that are locked |
-//! | [`ops::erase_subject`] | the bookings of the batch, then their events |
-//! | reads, [`ops::check`] | nothing |
+//! | [`bookings::book`] | the holder of the show (the first time that it has many bookings these too, shared), then one pool; only when no single pool has the seats: all pools of the show |
+//! | [`bookings::confirm`] | one booking |
+//! | [`bookings::cancel`] | one booking, then one pool |
+//! | [`bookings::extend`] | one booking |
+//! | [`bookings::expire`] | the bookings of the batch, then the pools that their seats go to |
+//! | [`bookings::sweep`], [`bookings::sweep_except`] | the same, but skip bookings that are locked |
+//! | [`shows::set_pools`] | the show, then all of its pools |
+//! | [`payments::record`] | late, the holder; the payments of the booking, one payment, for a refund the one in its place, the booking; then one pool, or late all pools; at the end the booking, shared |
+//! | [`payments::replay`] | the event, then as `payments::record` |
+//! | [`shows::set_holder_limits`] | the show |
+//! | [`payments::settle`] | one payment |
+//! | [`payments::decide_dispute`] | the payments of the booking, one payment, the one that takes its place, the booking, then one pool |
+//! | [`privacy::anonymise`] | the bookings of the page but for those that are locked, then their events |
+//! | [`privacy::mark_anonymised`] | the show |
+//! | [`privacy::empty_payloads`] | the events of the batch but for those that are locked |
+//! | [`privacy::erase`] | the bookings of the batch, then their events |
+//! | reads, [`checks::check`] | nothing |
 //!
 //! Whatever makes or changes a booking of a holder that is counted (one with more than 32 of a show) has that holder's row of `holders`
 //! last, by a trigger. Where a hold ends while its payment waits for the booking, the holder is tried without a wait, or else the
 //! transaction is run again.
 //!
 //! No lock is held across a network round trip: an operation is one statement, or a pipelined transaction that reaches
-//! the server as one message. [`ops::record_payment`], which must look again after each lock, is one call of a function
+//! the server as one message. [`payments::record`], which must look again after each lock, is one call of a function
 //! in the database.
 
-pub mod aws;
-pub mod config;
-pub mod db;
-pub mod deadline;
+pub mod bookings;
+pub mod checks;
 pub mod error;
-pub mod fetch;
-pub mod logging;
+pub mod holders;
+pub mod inventory;
 pub mod metrics;
-pub mod model;
-pub mod ops;
-pub mod queue;
-pub mod refreshed;
-pub mod secret;
-pub mod start;
-pub mod tls;
+pub mod money;
+pub mod page;
+pub mod payments;
+pub mod platform;
+pub mod privacy;
+pub mod shows;
 
 pub use error::Error;
+pub use platform::Invalid;

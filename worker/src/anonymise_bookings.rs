@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use boxoffice_shared::{
     Error,
-    config::{Environment, Reader},
-    db::Db,
-    deadline,
     error::Cause,
     metrics::Counter,
-    model::Retention,
-    ops::{self, DueShow},
-    start::start,
+    platform::{
+        config::{Environment, Reader},
+        db::Db,
+        deadline,
+        start::start,
+    },
+    privacy::{self, DueShow, Retention},
 };
 use serde::Serialize;
 
@@ -79,7 +80,7 @@ impl AnonymiseBookings {
         self.empty_payloads(retention, begun, report).await?;
         let (mut after, mut failed) = (None, None);
         while has_time(begun, BUDGET)
-            && let Some(show) = ops::due_show(&self.db, retention, after).await?
+            && let Some(show) = privacy::due_show(&self.db, retention, after).await?
         {
             after = Some(show);
             match self.anonymise(show, begun, report).await {
@@ -97,9 +98,9 @@ impl AnonymiseBookings {
 
     async fn empty_payloads(&self, retention: Retention, begun: Instant, report: &mut Report) -> Result<(), Error> {
         while has_time(begun, PAYLOADS_BUDGET) {
-            let batch = ops::empty_payloads(&self.db, retention).await?;
+            let batch = privacy::empty_payloads(&self.db, retention).await?;
             report.payloads += batch;
-            if batch < ops::MAX_PAYLOADS.into() {
+            if batch < privacy::MAX_PAYLOADS.into() {
                 break;
             }
         }
@@ -110,7 +111,7 @@ impl AnonymiseBookings {
     async fn anonymise(&self, show: DueShow, begun: Instant, report: &mut Report) -> Result<(), Error> {
         let (mut after, mut left) = (None, 0);
         while has_time(begun, BUDGET) {
-            let page = ops::anonymise_bookings(&self.db, show, after).await?;
+            let page = privacy::anonymise(&self.db, show, after).await?;
             report.bookings += page.bookings;
             left += page.left;
             if page.last.is_some() {
@@ -118,7 +119,7 @@ impl AnonymiseBookings {
                 continue;
             }
             if left == 0 {
-                ops::mark_anonymised(&self.db, show).await?;
+                privacy::mark_anonymised(&self.db, show).await?;
                 report.shows += 1;
             } else {
                 tracing::info!(show_id = %show.id(), left, "a show is not anonymised yet: bookings are pending or locked");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use boxoffice_shared::{Error, deadline, metrics::Counter};
+use boxoffice_shared::{Error, metrics::Counter, platform::deadline};
 
 /// The time that must be left for something new to be begun: a lock is waited for 2 s at most. What is cut short by the
 /// deadline all the same comes again.

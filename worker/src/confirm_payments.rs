@@ -3,14 +3,14 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boxoffice_shared::{
     Error,
-    config::{Environment, Reader},
-    db::Db,
     error::Cause,
-    metrics::Counter,
-    model::{HolderLimits, PaymentEvent},
-    ops,
-    queue::read_payment_message,
-    start::start,
+    holders::HolderLimits,
+    payments::{self, PaymentEvent, read_payment_message},
+    platform::{
+        config::{Environment, Reader},
+        db::Db,
+        start::start,
+    },
 };
 
 use crate::{
@@ -59,9 +59,9 @@ impl Worker for ConfirmPayments {
 impl ConfirmPayments {
     async fn record(&self, event: &PaymentEvent) -> Result<(), Error> {
         let (provider, event_id) = (event.provider, &event.event_id);
-        match ops::record_payment(&self.db, event, &self.limits).await {
+        match payments::record(&self.db, event, &self.limits).await {
             Ok(recorded) => {
-                Counter::count_payment(recorded);
+                recorded.count();
                 tracing::info!(%provider, %event_id, ?recorded, "recorded a payment event that had been queued");
                 Ok(())
             }

@@ -8,15 +8,16 @@ use std::{
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boxoffice_shared::{
-    Error, aws,
-    config::{Environment, Reader},
-    db::Db,
+    Error,
+    bookings::{self, BookingId, ExpireOutcome, HoldMessage, HoldQueue},
     error::Cause,
     metrics::Counter,
-    model::BookingId,
-    ops::{self, ExpireOutcome},
-    queue::{HoldMessage, HoldQueue},
-    start::start,
+    platform::{
+        aws,
+        config::{Environment, Reader},
+        db::Db,
+        start::start,
+    },
 };
 
 use crate::{
@@ -92,7 +93,7 @@ impl ExpireHolds {
     /// the time is up, none is.
     async fn expire(&self, ids: BTreeSet<BookingId>) -> (Outcomes, Vec<BookingId>) {
         let mut turns = Turns::default();
-        match ops::expire(&self.db, &ids).await {
+        match bookings::expire(&self.db, &ids).await {
             Ok(outcomes) => return (outcomes, Vec::new()),
             Err(error) => {
                 let cause = error.source();
@@ -115,7 +116,7 @@ impl ExpireHolds {
                 stuck.push(id);
                 continue;
             }
-            match ops::expire(&self.db, &BTreeSet::from([id])).await {
+            match bookings::expire(&self.db, &BTreeSet::from([id])).await {
                 Ok(outcome) => outcomes.extend(outcome),
                 Err(error) => {
                     tracing::error!(booking_id = %id, cause = ?error.source(), "a hold was not expired: {error}");

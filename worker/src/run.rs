@@ -2,7 +2,10 @@
 
 use std::{future::Future, process::ExitCode};
 
-use boxoffice_shared::{deadline, error::Cause, logging};
+use boxoffice_shared::{
+    error::Cause,
+    platform::{deadline, logging},
+};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;

@@ -9,14 +9,17 @@ use std::{
 
 use boxoffice_shared::{
     Error,
-    config::{Environment, Reader},
-    db::Db,
-    deadline,
+    bookings::{self, ExpireOutcome},
+    checks::{self, CheckCursor, Rule, Violation},
     error::Cause,
     metrics::{Counter, Gauge},
-    model::ShowId,
-    ops::{self, CheckCursor, ExpireOutcome, Rule, Violation},
-    start::start,
+    platform::{
+        config::{Environment, Reader},
+        db::Db,
+        deadline,
+        start::start,
+    },
+    shows::ShowId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -107,11 +110,11 @@ impl SweepHolds {
         let (mut expired, mut passed_over) = (0, BTreeSet::new());
         while begun.elapsed() <= BUDGET && deadline::has(ENOUGH) {
             let before = (expired, passed_over.len());
-            match ops::sweep_except(&self.db, &passed_over).await {
+            match bookings::sweep_except(&self.db, &passed_over).await {
                 Ok(batch) => {
                     Counter::Expired.add(batch);
                     expired += batch;
-                    if batch < ops::MAX_BATCH.into() {
+                    if batch < bookings::MAX_BATCH.into() {
                         break;
                     }
                 }
@@ -133,11 +136,11 @@ impl SweepHolds {
     /// a row that is locked for too long.
     async fn sweep_each(&self, passed_over: &mut BTreeSet<ShowId>, begun: Instant) -> Result<u64, Error> {
         let mut expired = 0;
-        for (show, holds) in ops::due(&self.db, passed_over).await? {
+        for (show, holds) in bookings::due(&self.db, passed_over).await? {
             if begun.elapsed() > BUDGET || !deadline::has(ENOUGH) || passed_over.len() >= MAX_PASSED_OVER {
                 break;
             }
-            match ops::expire(&self.db, &holds).await {
+            match bookings::expire(&self.db, &holds).await {
                 Ok(outcomes) => {
                     let count = outcomes.values().filter(|outcome| **outcome == ExpireOutcome::Expired).count() as u64;
                     Counter::Expired.add(count);
@@ -155,7 +158,7 @@ impl SweepHolds {
 
     /// Measures what slows everybody down and is nobody's error. That it cannot be measured is no reason to call the sweep failed.
     async fn measure(&self) {
-        match ops::oldest_snapshot(&self.db).await {
+        match checks::oldest_snapshot(&self.db).await {
             Ok(None) => Gauge::SnapshotAge.set(0),
             Ok(Some(snapshot)) => {
                 Gauge::SnapshotAge.set(snapshot.age);
@@ -179,7 +182,7 @@ impl SweepHolds {
         let mut at = Some(self.checked.lock().unwrap_or_else(PoisonError::into_inner).clone());
         let mut found = 0;
         while let Some(cursor) = at.clone().filter(|_| begun.elapsed() <= CHECK_BUDGET) {
-            match ops::check_some(&self.db, &cursor).await {
+            match checks::check_some(&self.db, &cursor).await {
                 Ok((violations, next)) => {
                     violations.iter().for_each(tell);
                     found += violations.len() as u64;

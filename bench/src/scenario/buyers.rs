@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use boxoffice_shared::config::Database as Target;
-use boxoffice_shared::db::Db;
-use boxoffice_shared::model::{BookingId, Hold, Holder, HolderLimits, SeatCount, ShowId, UserName};
-use boxoffice_shared::ops::BookRequest;
-use boxoffice_shared::tls;
+use boxoffice_shared::bookings::BookRequest;
+use boxoffice_shared::platform::config::Database as Target;
+use boxoffice_shared::platform::db::Db;
+use boxoffice_shared::platform::tls;
+use boxoffice_shared::{
+    bookings::{BookingId, Hold, UserName},
+    holders::{Holder, HolderLimits},
+    inventory::SeatCount,
+    shows::ShowId,
+};
 use boxoffice_testkit::postgres::Database;
 use tokio::task::JoinSet;
 

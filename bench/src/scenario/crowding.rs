@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use boxoffice_shared::Error;
-use boxoffice_shared::model::{Holder, HolderLimits};
-use boxoffice_shared::ops::{self, BookRequest};
+use boxoffice_shared::bookings::{self, BookRequest};
+use boxoffice_shared::holders::{Holder, HolderLimits};
 use boxoffice_testkit::postgres::Database;
 use tokio_postgres::Client;
 
@@ -96,7 +96,7 @@ async fn bookings_of_others(bench: &Bench, database: &Database, admin: &Client, 
             let turn = number.fetch_add(1, Ordering::Relaxed);
             let is_busy = matches!(way, Way::BusyHolder | Way::KeptHolder) && turn.is_multiple_of(ONE_OF);
             let wish = if is_busy { busy(show) } else { request(show_id(show), 2) };
-            match ops::book(&db, &wish).await {
+            match bookings::book(&db, &wish).await {
                 Ok(_) | Err(Error::HolderBusy | Error::Busy(_)) => true,
                 Err(error) => panic!("a booking failed: {error}: {:?}", std::error::Error::source(&error)),
             }

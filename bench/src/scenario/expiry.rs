@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use boxoffice_shared::db::Db;
-use boxoffice_shared::model::BookingId;
-use boxoffice_shared::ops;
+use boxoffice_shared::bookings;
+use boxoffice_shared::bookings::BookingId;
+use boxoffice_shared::platform::db::Db;
 use boxoffice_testkit::postgres::Database;
 use tokio::time::sleep;
 use tokio_postgres::Client;
@@ -41,7 +41,7 @@ async fn swept(bench: &Bench, database: &Database, admin: &Client) -> Table {
     let began = Instant::now();
     let crowd = Crowd::start(BUYERS, began, move || {
         let db = buyer.clone();
-        async move { ops::book(&db, &request(show_id(show), 2)).await.is_ok() }
+        async move { bookings::book(&db, &request(show_id(show), 2)).await.is_ok() }
     });
     let alone = Duration::from_millis(bench.pick(1500, 300));
     sleep(alone).await;
@@ -85,10 +85,10 @@ async fn sweep_all(db: &Db) -> (u64, Vec<u64>) {
     let (mut expired, mut micros) = (0, Vec::new());
     loop {
         let since = Instant::now();
-        let batch = ops::sweep(db).await.expect("a sweep");
+        let batch = bookings::sweep(db).await.expect("a sweep");
         micros.push(since.elapsed().as_micros() as u64);
         expired += batch;
-        if batch < u64::from(ops::MAX_BATCH) {
+        if batch < u64::from(bookings::MAX_BATCH) {
             return (expired, micros);
         }
     }
@@ -122,7 +122,7 @@ async fn cancelled(bench: &Bench, database: &Database, admin: &Client) -> Table 
         Crowd::start(CANCELLERS, Instant::now(), move || {
             let (db, made) = (db.clone(), Arc::clone(&made));
             async move {
-                let booked = ops::book(&db, &request(show_id(show), 2)).await.expect("a booking");
+                let booked = bookings::book(&db, &request(show_id(show), 2)).await.expect("a booking");
                 made.lock().expect("no caller panics").push(booked.booking.id());
                 true
             }
@@ -135,7 +135,7 @@ async fn cancelled(bench: &Bench, database: &Database, admin: &Client) -> Table 
         async move {
             let next = made.lock().expect("no caller panics").pop();
             let Some(id) = next else { return false };
-            ops::cancel(&db, id, None).await.expect("it can be cancelled").changed
+            bookings::cancel(&db, id, None).await.expect("it can be cancelled").changed
         }
     })
     .finish()

@@ -7,7 +7,7 @@ use super::redis;
 use super::subject::{Layout, Plan, Subject};
 
 /// The very text that the Lambda runs.
-const BOOK: &str = include_str!("../../../shared/src/ops/book.sql");
+const BOOK: &str = include_str!("../../../shared/src/bookings/book/own_pool.sql");
 const ONE_STATEMENT: &str = include_str!("../../sql/one_statement.sql");
 
 pub(super) const LIMIT: Plan = Plan {

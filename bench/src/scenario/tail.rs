@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boxoffice_shared::Error;
-use boxoffice_shared::db::Db;
-use boxoffice_shared::model::PageLimit;
-use boxoffice_shared::ops;
+use boxoffice_shared::page::PageLimit;
+use boxoffice_shared::platform::db::Db;
+use boxoffice_shared::{bookings, shows as shared_shows};
 use boxoffice_testkit::postgres::Database;
 use tokio_postgres::Client;
 
@@ -47,7 +47,7 @@ async fn sell_out(bench: &Bench, section: &mut Section, database: &Database, adm
     let seller = db.clone();
     let crowd = Crowd::start(CALLERS, began, move || {
         let db = seller.clone();
-        async move { booked(ops::book(&db, &request(show_id(show), SEATS_A_BOOKING)).await) }
+        async move { booked(bookings::book(&db, &request(show_id(show), SEATS_A_BOOKING)).await) }
     });
     let calls = crowd.finish().await;
     let mut table = Table::new(
@@ -74,7 +74,7 @@ async fn sell_out(bench: &Bench, section: &mut Section, database: &Database, adm
     show
 }
 
-fn booked(result: Result<ops::Booked, Error>) -> bool {
+fn booked(result: Result<bookings::Booked, Error>) -> bool {
     match result {
         Ok(_) => true,
         Err(Error::SoldOut { .. }) => false,
@@ -124,7 +124,7 @@ async fn sold_out(bench: &Bench, section: &mut Section, db: &Db, show: i64) {
             let calls = for_a_while(length, move || {
                 let db = db.clone();
                 async move {
-                    if refuses { refused(&db, show).await } else { ops::get_show(&db, show_id(show)).await.is_ok() }
+                    if refuses { refused(&db, show).await } else { shared_shows::get(&db, show_id(show)).await.is_ok() }
                 }
             })
             .await;
@@ -156,7 +156,7 @@ async fn sold_out(bench: &Bench, section: &mut Section, db: &Db, show: i64) {
 }
 
 async fn refused(db: &Db, show: i64) -> bool {
-    let answer = ops::book(db, &request(show_id(show), SEATS_A_BOOKING)).await;
+    let answer = bookings::book(db, &request(show_id(show), SEATS_A_BOOKING)).await;
     assert!(matches!(answer, Err(Error::SoldOut { .. })), "a sold-out show answered {answer:?}");
     true
 }
@@ -184,8 +184,8 @@ async fn pages(bench: &Bench) -> Table {
         let mut took = Vec::with_capacity(calls);
         for _ in 0..calls + 5 {
             let since = Instant::now();
-            let page = ops::list_shows(&db, PageLimit::DEFAULT, None).await.expect("a page");
-            assert_eq!(page.shows.len(), 50, "a full page");
+            let page = shared_shows::list(&db, PageLimit::DEFAULT, None).await.expect("a page");
+            assert_eq!(page.items.len(), 50, "a full page");
             took.push(since.elapsed().as_micros() as u64);
         }
         // The first ones prepare.

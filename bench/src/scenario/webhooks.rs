@@ -24,7 +24,7 @@ use super::subject::{Layout, Plan, Subject};
 /// The very text that the Lambda runs.
 const RECORD_PAYMENT: Plan = Plan {
     name: "record_payment, one hot show",
-    sql: include_str!("../../../shared/src/ops/record_payment.sql"),
+    sql: include_str!("../../../shared/src/payments/record.sql"),
     schema: None,
     layout: Layout::Held,
     every_round: true,

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use boxoffice_shared::{
-    config::Issuer,
     error::Cause,
-    fetch::{SafeUrl, Web},
     metrics::Counter,
-    refreshed::{Refreshed, Rules, Source},
+    platform::{
+        config::Issuer,
+        fetch::{SafeUrl, Web},
+        refreshed::{Refreshed, Rules, Source},
+    },
 };
 use serde::Deserialize;
 

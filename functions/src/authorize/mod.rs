@@ -24,13 +24,14 @@ mod token;
 use std::process::ExitCode;
 
 use boxoffice_shared::{
-    config::{Environment, Reader},
-    deadline,
     error::Cause,
-    fetch::Web,
-    logging,
     metrics::Counter,
-    tls,
+    platform::{
+        config::{Environment, Reader},
+        deadline,
+        fetch::Web,
+        logging, tls,
+    },
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 

@@ -1,7 +1,7 @@
 //! Tokens, good, bad and forged, against an issuer's keys.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use boxoffice_shared::config::Issuer;
+use boxoffice_shared::platform::config::Issuer;
 use boxoffice_testkit::issuer::{Key as SigningKey, assemble, now};
 use openssl::{hash::MessageDigest, pkey::PKey, sign::Signer};
 use serde_json::{Value, json};

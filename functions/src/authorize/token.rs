@@ -1,7 +1,7 @@
 //! An access token: who calls, and what they may do.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use boxoffice_shared::{config::Issuer, model::Subject};
+use boxoffice_shared::{holders::Subject, platform::config::Issuer};
 use jsonwebtoken::{
     Algorithm, Validation, decode,
     errors::{Error, ErrorKind},

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use boxoffice_shared::model::{Currency, Invalid, Money, Price, rfc_3339};
+use boxoffice_shared::{
+    Invalid,
+    money::{Currency, Money, Price},
+    platform::time::rfc_3339,
+};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -186,15 +190,15 @@ macro_rules! from_integer {
 }
 
 from_text!(
-    boxoffice_shared::model::UserName,
-    boxoffice_shared::model::ShowName,
-    boxoffice_shared::model::DisputeDecision
+    boxoffice_shared::bookings::UserName,
+    boxoffice_shared::shows::ShowName,
+    boxoffice_shared::payments::DisputeDecision
 );
 from_integer!(
-    boxoffice_shared::model::SeatCount,
-    boxoffice_shared::model::SeatLimit,
-    boxoffice_shared::model::TotalSeats,
-    boxoffice_shared::model::Pools
+    boxoffice_shared::inventory::SeatCount,
+    boxoffice_shared::inventory::SeatLimit,
+    boxoffice_shared::inventory::TotalSeats,
+    boxoffice_shared::inventory::Pools
 );
 
 impl FromJson for Currency {
@@ -256,7 +260,7 @@ impl<'de> Deserialize<'de> for Members {
 #[cfg(test)]
 mod tests {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    use boxoffice_shared::model::{SeatCount, UserName};
+    use boxoffice_shared::{bookings::UserName, inventory::SeatCount};
     use serde_json::json;
 
     use super::*;

@@ -1,6 +1,6 @@
 //! Who calls, as the gateway's authorizer found out, and whether they may.
 
-use boxoffice_shared::model::{Holder, Subject};
+use boxoffice_shared::holders::{Holder, Subject};
 use jiff::Timestamp;
 
 use super::{Problem, Request};

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use boxoffice_shared::model::Invalid;
+use boxoffice_shared::Invalid;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use boxoffice_shared::{Error, model::Invalid};
+use boxoffice_shared::{Error, Invalid};
 use http::StatusCode;
 use serde_json::{Value, json};
 

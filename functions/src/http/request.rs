@@ -3,11 +3,13 @@
 use std::str::FromStr;
 
 use boxoffice_shared::{
-    Error,
-    model::{
-        BookingId, Cursor, EventCursor, EventId, Holder, IdempotencyKey, Invalid, PageLimit, PaymentCursor, PaymentId,
-        PaymentState, Position, Provider, ShowId, Subject, SubjectCursor,
-    },
+    Error, Invalid,
+    bookings::BookingId,
+    holders::{Holder, IdempotencyKey, Subject},
+    page::{PageLimit, Position},
+    payments::{EventCursor, EventId, PaymentCursor, PaymentId, PaymentState, Provider},
+    privacy::SubjectCursor,
+    shows::{ShowCursor, ShowId},
 };
 use jiff::Timestamp;
 
@@ -75,7 +77,7 @@ impl<'a> Call<'a> {
     }
 
     /// The query of a list: how many, and after what.
-    pub fn page(&self) -> Result<(PageLimit, Option<Cursor>), Problem> {
+    pub fn page(&self) -> Result<(PageLimit, Option<ShowCursor>), Problem> {
         let mut faults = unknown(self.request);
         let (limit, cursor) = self.limit_and_cursor("", &mut faults);
         finish(Some((limit, cursor)), faults)

@@ -1,6 +1,6 @@
 //! Members of a provider's JSON, for events of both kinds.
 
-use boxoffice_shared::model::{EventId, Money};
+use boxoffice_shared::{money::Money, payments::EventId};
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use boxoffice_shared::model::Invalid;
+use boxoffice_shared::Invalid;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 

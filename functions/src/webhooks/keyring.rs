@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use boxoffice_shared::{
-    config::SecretSource,
+    Invalid,
     error::Cause,
-    model::Invalid,
-    refreshed::{Refreshed, Rules, Source},
-    secret,
+    platform::{
+        config::SecretSource,
+        refreshed::{Refreshed, Rules, Source},
+        secret,
+    },
 };
 use native_tls::TlsConnector;
 

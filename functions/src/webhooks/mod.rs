@@ -23,13 +23,10 @@ pub use stripe_event::parse as parse_stripe;
 
 use boxoffice_shared::{
     Error,
-    config::{SecretSource, StripeScope},
-    db::Db,
-    deadline,
+    holders::HolderLimits,
     metrics::Counter,
-    model::{HolderLimits, PaymentChange, PaymentEvent, Provider},
-    ops::{self, Recorded},
-    queue::{PAYMENT_SEND, PaymentQueue},
+    payments::{self, PAYMENT_SEND, PaymentChange, PaymentEvent, PaymentQueue, Provider, Recorded, StripeScope},
+    platform::{config::SecretSource, db::Db, deadline},
 };
 use jiff::Timestamp;
 use native_tls::TlsConnector;
@@ -96,9 +93,9 @@ impl Webhooks {
     /// Does what the event asks for, or has it done later.
     async fn take(&self, db: &Db, event: &PaymentEvent) -> Result<&'static str, Problem> {
         // The queue has its time whatever the database takes of it.
-        let error = match deadline::sparing(PAYMENT_SEND, ops::record_payment(db, event, &self.limits)).await {
+        let error = match deadline::sparing(PAYMENT_SEND, payments::record(db, event, &self.limits)).await {
             Ok(recorded) => {
-                Counter::count_payment(recorded);
+                recorded.count();
                 return Ok(outcome(recorded));
             }
             Err(error) => error,

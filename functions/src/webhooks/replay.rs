@@ -2,8 +2,7 @@
 
 use boxoffice_shared::{
     Error,
-    config::StripeScope,
-    model::{KeptEvent, Payload, PaymentChange, PaymentEvent, Provider},
+    payments::{KeptEvent, Payload, PaymentChange, PaymentEvent, Provider, StripeScope},
 };
 
 use super::{standard_event, stripe_event};

@@ -9,7 +9,7 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use boxoffice_shared::model::Invalid;
+use boxoffice_shared::Invalid;
 use jiff::Timestamp;
 
 use super::{
@@ -67,7 +67,7 @@ pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
 /// };
 /// let now = "2021-02-25T15:02:10Z".parse().unwrap();
 /// assert_eq!(standard::verify(headers, br#"{"test": 2432232314}"#, &keys, now), Ok(now));
-/// # Ok::<(), boxoffice_shared::model::Invalid>(())
+/// # Ok::<(), boxoffice_shared::Invalid>(())
 /// ```
 ///
 /// # Errors

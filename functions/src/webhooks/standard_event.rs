@@ -14,9 +14,12 @@
 //! | `dispute.won`, `dispute.lost`, `dispute.closed` | it was decided for us, for the buyer, or ended without a decision |
 //! | others | nothing that matters here |
 
-use boxoffice_shared::model::{
-    DisputeId, DisputeState, EventId, PaymentChange, PaymentEvent, PaymentId, Provider, Refund, RefundId, RefundState,
-    rfc_3339,
+use boxoffice_shared::{
+    payments::{
+        DisputeId, DisputeState, EventId, PaymentChange, PaymentEvent, PaymentId, Provider, Refund, RefundId,
+        RefundState,
+    },
+    platform::time::rfc_3339,
 };
 use jiff::Timestamp;
 use serde_json::Value;

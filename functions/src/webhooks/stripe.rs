@@ -3,7 +3,7 @@
 //! A v1 is the HMAC-SHA256, in lower-case hex, of `{t}.{raw body}`; its key is the whole text of the secret, `whsec_`
 //! included. There may be several, while a secret is rotated. Other schemes (`v0`, of tests) prove nothing.
 
-use boxoffice_shared::model::Invalid;
+use boxoffice_shared::Invalid;
 use jiff::Timestamp;
 
 use super::{
@@ -33,7 +33,7 @@ pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
 /// let header = "t=1700000000,v1=0000000000000000000000000000000000000000000000000000000000000000";
 /// let now = "2023-11-14T22:13:20Z".parse().unwrap();
 /// assert_eq!(stripe::verify(header, b"{}", &keys, now), Err(Refused::NoMatch));
-/// # Ok::<(), boxoffice_shared::model::Invalid>(())
+/// # Ok::<(), boxoffice_shared::Invalid>(())
 /// ```
 ///
 /// # Errors

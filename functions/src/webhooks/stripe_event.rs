@@ -18,10 +18,11 @@
 //! their object and do not show it, so that they say nothing of money: unreadable, which somebody sees.
 
 use boxoffice_shared::{
-    config::StripeScope,
-    model::{
-        BookingId, DisputeId, DisputeState, EventId, Money, PaymentChange, PaymentEvent, PaymentId, Provider, Refund,
-        RefundId, RefundState,
+    bookings::BookingId,
+    money::Money,
+    payments::{
+        DisputeId, DisputeState, EventId, PaymentChange, PaymentEvent, PaymentId, Provider, Refund, RefundId,
+        RefundState, StripeScope,
     },
 };
 use jiff::Timestamp;

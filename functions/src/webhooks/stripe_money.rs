@@ -14,7 +14,10 @@
 //! nothing rounded. Three currencies have other minor units at Stripe than ISO 4217 gives them
 //! (<https://docs.stripe.com/currencies#special-cases>), which are ours: [`in_minor_units`] says each amount in those.
 
-use boxoffice_shared::model::{Money, PaymentChange, Refund};
+use boxoffice_shared::{
+    money::Money,
+    payments::{PaymentChange, Refund},
+};
 use serde_json::Value;
 
 use super::json::money;

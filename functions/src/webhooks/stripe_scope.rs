@@ -1,6 +1,6 @@
 //! Whose event one of Stripe's is: its mode and its account.
 
-use boxoffice_shared::config::{StripeMode, StripeScope};
+use boxoffice_shared::payments::{StripeMode, StripeScope};
 use serde_json::Value;
 
 /// Why an event is not this stack's.

@@ -2,7 +2,12 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use boxoffice_functions::http::{Fields, Problem, Request};
-use boxoffice_shared::model::{Pools, Price, SeatCount, ShowName, TotalSeats, UserName};
+use boxoffice_shared::{
+    bookings::UserName,
+    inventory::{Pools, SeatCount, TotalSeats},
+    money::Price,
+    shows::ShowName,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! A booking's id.
 
-use boxoffice_shared::model::BookingId;
+use boxoffice_shared::bookings::BookingId;
 use uuid::Uuid;
 
 use crate::number;

@@ -1,7 +1,12 @@
 //! The cursors of pages.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use boxoffice_shared::model::{Cursor, EventCursor, PaymentCursor, Position, SubjectCursor};
+use boxoffice_shared::{
+    page::Position,
+    payments::{EventCursor, PaymentCursor},
+    privacy::SubjectCursor,
+    shows::ShowCursor,
+};
 
 use crate::number;
 
@@ -12,14 +17,14 @@ const MAX_MICROSECONDS: u64 = 253_402_207_200_000_000 - 86_400_000_000;
 pub fn cursors(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for text in [&*text, &URL_SAFE_NO_PAD.encode(data)] {
-        one_spelling::<Cursor>(text);
+        one_spelling::<ShowCursor>(text);
         one_spelling::<PaymentCursor>(text);
         one_spelling::<EventCursor>(text);
         one_spelling::<SubjectCursor>(text);
     }
     let microseconds = (number(data) % MAX_MICROSECONDS + 1).to_string();
     let id = (number(data.get(8..).unwrap_or_default()) % i64::MAX as u64 + 1).to_string();
-    written::<Cursor>(&[&microseconds, &id], &text);
+    written::<ShowCursor>(&[&microseconds, &id], &text);
     written::<PaymentCursor>(&[&microseconds, "stripe", &id], &text);
     written::<EventCursor>(&[&microseconds, "standard", &id], &text);
     // An id that has whatever a provider wrote.
@@ -44,6 +49,6 @@ fn written<P: Position>(values: &[&str], filter: &str) {
     let read = P::read(&cursor, filter).expect("what was written is read");
     assert_eq!(read.values(), values);
     assert!(P::read(&cursor, &format!("{filter} ")).is_err());
-    assert_eq!(Cursor::read(&cursor, filter).is_ok(), P::LIST == Cursor::LIST);
+    assert_eq!(ShowCursor::read(&cursor, filter).is_ok(), P::LIST == ShowCursor::LIST);
     assert_eq!(SubjectCursor::read(&cursor, filter).is_ok(), P::LIST == SubjectCursor::LIST);
 }

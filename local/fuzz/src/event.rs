@@ -1,7 +1,7 @@
 //! The bodies of webhooks, once their signature was good.
 
 use boxoffice_functions::webhooks::{parse_standard, parse_stripe};
-use boxoffice_shared::model::{EventType, Payload, PaymentChange, PaymentEvent, Provider};
+use boxoffice_shared::payments::{EventType, Payload, PaymentChange, PaymentEvent, Provider};
 use jiff::Timestamp;
 
 use crate::signature::now;

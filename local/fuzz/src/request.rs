@@ -13,10 +13,7 @@ use boxoffice_functions::{
     manage_shows,
     serve::{Handler, respond},
 };
-use boxoffice_shared::{
-    error::Cause,
-    model::{Hold, HolderLimits, Pools},
-};
+use boxoffice_shared::{bookings::Hold, error::Cause, holders::HolderLimits, inventory::Pools};
 use serde_json::{Map, Value, json};
 
 /// The input: lines of the method, the route, the path, the query, then headers until an empty line, then the body. It is

@@ -7,10 +7,12 @@ use std::{num::NonZeroU16, process::ExitCode};
 
 use boxoffice_migrations::Error;
 use boxoffice_shared::{
-    config::{Environment, Reader},
-    db::Db,
-    ops::{self, Violation},
-    secret, tls,
+    checks::{self, Violation},
+    platform::{
+        config::{Environment, Reader},
+        db::Db,
+        secret, tls,
+    },
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -43,7 +45,7 @@ async fn check() -> Result<Vec<Violation>, Error> {
     let source = reader.finish(source)?;
     let tls = tls::connector(source.ca_file())?;
     let database = secret::resolve(source, &tls).await?;
-    Ok(ops::check(&Db::new(&database, tls, NonZeroU16::MIN)?).await?)
+    Ok(checks::check(&Db::new(&database, tls, NonZeroU16::MIN)?).await?)
 }
 
 #[allow(clippy::print_stdout, reason = "a command speaks to its user")]

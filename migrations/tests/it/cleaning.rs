@@ -1,7 +1,7 @@
 //! The server's settings for our role and tables.
 
 use boxoffice_migrations::apply;
-use boxoffice_shared::config::Database as Target;
+use boxoffice_shared::platform::config::Database as Target;
 use boxoffice_testkit::postgres::{Database, Options, Server};
 
 /// However dear the planner takes a statement for, the functions' role compiles none; the owner would.

@@ -1,7 +1,7 @@
 //! The roles have the rights that they need, and no others; whoever migrates first makes them.
 
 use boxoffice_migrations::apply;
-use boxoffice_shared::config::Database as Target;
+use boxoffice_shared::platform::config::Database as Target;
 use boxoffice_testkit::postgres::{Database, Options, Server};
 use tokio::time::{Duration, Instant, sleep};
 use tokio_postgres::{Client, error::SqlState};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use boxoffice_migrations::{Migrations, Patience};
-use boxoffice_shared::config::Database as Target;
+use boxoffice_shared::platform::config::Database as Target;
 use boxoffice_testkit::{
     invariants,
     postgres::{Database, Options, Server},

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use boxoffice_migrations::{Migrations, Patience};
-use boxoffice_shared::config::Database as Target;
+use boxoffice_shared::platform::config::Database as Target;
 use boxoffice_testkit::postgres::{Database, Options, Server};
 use tokio::{
     task::JoinHandle,
@@ -161,8 +161,7 @@ async fn an_index_is_built_beside_writes_while_two_runs_take_turns() {
     old.batch_execute("BEGIN; INSERT INTO t VALUES (0)").await.unwrap();
     let runs = [(); 2].map(|()| scene.begin(&[TABLE, INDEX], PATIENCE));
     let writer = scene.database.client().await;
-    let waits =
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%INDEX CONCURRENTLY%' AND wait_event = 'virtualxid'";
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%INDEX CONCURRENTLY%' AND wait_event = 'virtualxid'";
     until("it waits", async || writer.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 1).await;
     writer.batch_execute("SET lock_timeout = '1s'; INSERT INTO t VALUES (1)").await.unwrap();
     assert!(runs.iter().all(|run| !run.is_finished()));

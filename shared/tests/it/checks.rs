@@ -6,9 +6,11 @@ use crate::common::{
     request,
 };
 use boxoffice_shared::{
-    db::Db,
-    model::ShowId,
-    ops::{self, CheckCursor, Rule},
+    bookings,
+    checks::{self, CheckCursor, Rule},
+    payments,
+    platform::db::Db,
+    shows::ShowId,
 };
 use boxoffice_testkit::postgres::Database;
 use tokio_postgres::Client;
@@ -53,7 +55,7 @@ async fn every_slice_is_looked_at() {
         ),
     ] {
         client.batch_execute(damage).await.unwrap();
-        let found = ops::check(&db).await.unwrap();
+        let found = checks::check(&db).await.unwrap();
         assert_eq!(found.len(), 1, "{damage}: {found:?}");
         assert_eq!(found[0].rule, rule, "{damage}");
         assert!(found[0].to_string().contains(detail), "{}", found[0]);
@@ -79,7 +81,7 @@ async fn large_shows_and_many_shows_are_looked_at_in_turn() {
     client.batch_execute(shows).await.unwrap();
     let (mut looks, mut at) = (0, Some(CheckCursor::START));
     while let Some(cursor) = at.filter(|cursor| *cursor != CheckCursor::START.next_part().unwrap()) {
-        let (found, next) = ops::check_some(&db, &cursor).await.unwrap();
+        let (found, next) = checks::check_some(&db, &cursor).await.unwrap();
         assert!(found.is_empty(), "{found:?}");
         (looks, at) = (looks + 1, next);
     }
@@ -87,9 +89,9 @@ async fn large_shows_and_many_shows_are_looked_at_in_turn() {
     assert_eq!(looks, 8);
     let last = "UPDATE seat_pools SET free = free + 1 WHERE show_id = (SELECT max(id) FROM shows)";
     client.batch_execute(last).await.unwrap();
-    assert_eq!(ops::check(&db).await.unwrap().len(), 1);
+    assert_eq!(checks::check(&db).await.unwrap().len(), 1);
     client.execute("UPDATE seat_pools SET free = free + 1 WHERE show_id = $1", &[&first.get()]).await.unwrap();
-    assert_eq!(ops::check(&db).await.unwrap().len(), 2);
+    assert_eq!(checks::check(&db).await.unwrap().len(), 2);
 }
 
 /// Whoever cannot get on with one part goes on with the next, and comes to an end.
@@ -97,12 +99,12 @@ async fn large_shows_and_many_shows_are_looked_at_in_turn() {
 async fn each_part_can_be_passed_over() {
     let (_database, db, client, _) = scene().await;
     client.batch_execute("UPDATE seat_pools SET free = free + 1").await.unwrap();
-    let (found, next) = ops::check_some(&db, &CheckCursor::START).await.unwrap();
+    let (found, next) = checks::check_some(&db, &CheckCursor::START).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(next, CheckCursor::START.next_part());
     let (mut parts, mut at) = (0, next);
     while let Some(cursor) = at {
-        assert!(ops::check_some(&db, &cursor).await.unwrap().0.is_empty());
+        assert!(checks::check_some(&db, &cursor).await.unwrap().0.is_empty());
         at = cursor.next_part();
         parts += 1;
     }
@@ -113,10 +115,10 @@ async fn each_part_can_be_passed_over() {
 #[tokio::test]
 async fn a_booking_that_is_paid_and_pending_is_found() {
     let (_database, db, client, show) = scene().await;
-    let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
-    ops::record_payment(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap();
+    let id = bookings::book(&db, &request(show, 3)).await.unwrap().booking.id();
+    payments::record(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap();
     client.batch_execute("UPDATE bookings SET status = 'PENDING', settled_at = NULL").await.unwrap();
-    let found = ops::check(&db).await.unwrap();
+    let found = checks::check(&db).await.unwrap();
     assert_eq!(found.iter().map(|violation| violation.rule).collect::<Vec<_>>(), [Rule::PaidIsConfirmed]);
     assert!(found[0].to_string().ends_with("which is PENDING"), "{}", found[0]);
 }
@@ -134,9 +136,9 @@ async fn the_seats_of_a_show_are_summed_without_what_failed() {
     client.batch_execute(&fill).await.unwrap();
     database.admin_client().await.batch_execute("VACUUM ANALYZE bookings").await.unwrap();
     for _ in 0..3 {
-        ops::book(&db, &request(show, 3)).await.unwrap();
+        bookings::book(&db, &request(show, 3)).await.unwrap();
     }
-    let explain = format!("EXPLAIN (ANALYZE, FORMAT TEXT) {}", include_str!("../../src/ops/check_seats.sql"));
+    let explain = format!("EXPLAIN (ANALYZE, FORMAT TEXT) {}", include_str!("../../src/checks/seats.sql"));
     let plan = explain.replace("$1", "0::bigint").replace("$2", "10::bigint").replace("$3", "10::bigint");
     let lines = client.simple_query(&plan).await.unwrap();
     let plan: String = lines
@@ -183,8 +185,8 @@ async fn payments_and_events_are_walked_in_the_order_in_which_they_lie() {
     );
     client.batch_execute(&fill).await.unwrap();
     database.admin_client().await.batch_execute("VACUUM ANALYZE bookings, payments, payment_events").await.unwrap();
-    let payments = plan(&client, include_str!("../../src/ops/check_payments.sql"), "bigint, bigint", "64, 64").await;
-    let events = plan(&client, include_str!("../../src/ops/check_events.sql"), "bigint, bigint", "64, 64").await;
+    let payments = plan(&client, include_str!("../../src/checks/payments.sql"), "bigint, bigint", "64, 64").await;
+    let events = plan(&client, include_str!("../../src/checks/events.sql"), "bigint, bigint", "64, 64").await;
     for (plan, table, found_by) in
         [(&payments, "payments", "using bookings_pkey"), (&events, "payment_events", "using payments_by_booking")]
     {
@@ -201,11 +203,11 @@ async fn payments_and_events_are_walked_in_the_order_in_which_they_lie() {
 async fn the_payment_of_an_event_is_found_whatever_booking_the_event_names() {
     let (_database, db, client, show) = scene().await;
     let (paid, other) = (
-        ops::book(&db, &request(show, 1)).await.unwrap().booking,
-        ops::book(&db, &request(show, 1)).await.unwrap().booking,
+        bookings::book(&db, &request(show, 1)).await.unwrap().booking,
+        bookings::book(&db, &request(show, 1)).await.unwrap().booking,
     );
-    ops::record_payment(&db, &success("evt_0", "pi_1", paid.id(), 1), &common::NO_LIMITS).await.unwrap();
-    let unknown = boxoffice_shared::model::BookingId::generate(show);
+    payments::record(&db, &success("evt_0", "pi_1", paid.id(), 1), &common::NO_LIMITS).await.unwrap();
+    let unknown = boxoffice_shared::bookings::BookingId::generate(show);
     for (number, named) in [(1, Some(paid.id())), (2, None), (3, Some(other.id())), (4, Some(unknown))] {
         let (show_id, id) = (named.map(|id| id.show_id().get()), named.map(|id| id.uuid()));
         let event = "INSERT INTO payment_events (provider, event_id, type, payment_id, show_id, booking_id, occurred_at, change, outcome,
@@ -215,7 +217,7 @@ async fn the_payment_of_an_event_is_found_whatever_booking_the_event_names() {
     }
     assert_reconciled(&db).await;
     client.batch_execute("DELETE FROM payments").await.unwrap();
-    let found = ops::check(&db).await.unwrap();
+    let found = checks::check(&db).await.unwrap();
     let said: Vec<_> = found.iter().map(ToString::to_string).collect();
     let expected =
         (0..5).map(|n| format!("event stripe evt_{n}: it tells of a success, and the payment pi_1 is not there"));

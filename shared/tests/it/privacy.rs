@@ -3,12 +3,13 @@
 use crate::common::{self, age, db, instances, keyed, pay, request, show, wait};
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{
-        BookingId, BookingStatus, FailureReason, Holder, PageLimit, PaymentChange, PaymentEvent, Position, Refund,
-        Retention, ShowId, Subject, SubjectBooking, SubjectCursor, UserName, Viewer,
-    },
-    ops::{self, Anonymised, BookRequest, DueShow, Recorded},
+    bookings::{self, BookRequest, BookingId, BookingStatus, FailureReason, UserName},
+    holders::{Holder, Subject, Viewer},
+    page::{PageLimit, Position},
+    payments::{self, PaymentChange, PaymentEvent, Recorded, Refund},
+    platform::db::Db,
+    privacy::{self, Anonymised, DueShow, Retention, SubjectBooking, SubjectCursor},
+    shows::ShowId,
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ async fn started(client: &Client, show: ShowId, seconds: f64) {
 /// The shows that are due, in their order.
 async fn due_shows(db: &Db, retention: Retention) -> Vec<DueShow> {
     let (mut all, mut after) = (Vec::new(), None);
-    while let Some(show) = ops::due_show(db, retention, after).await.unwrap() {
+    while let Some(show) = privacy::due_show(db, retention, after).await.unwrap() {
         after = Some(show);
         all.push(show);
     }
@@ -51,7 +52,7 @@ async fn due_show(db: &Db) -> DueShow {
 async fn anonymise(db: &Db, show: DueShow) -> (Vec<u64>, u64) {
     let (mut pages, mut left, mut after) = (Vec::new(), 0, None);
     loop {
-        let Anonymised { bookings, left: more, last } = ops::anonymise_bookings(db, show, after).await.unwrap();
+        let Anonymised { bookings, left: more, last } = privacy::anonymise(db, show, after).await.unwrap();
         left += more;
         if last.is_none() {
             return (pages, left);
@@ -67,7 +68,7 @@ fn of(who: &Subject, show: ShowId, seats: i64, key: &str) -> BookRequest {
 }
 
 async fn book(db: &Db, request: &BookRequest) -> BookingId {
-    ops::book(db, request).await.unwrap().booking.id()
+    bookings::book(db, request).await.unwrap().booking.id()
 }
 
 /// What there is of somebody in a booking: name, holder and key, and whether it is marked.
@@ -87,7 +88,7 @@ fn telling(event: PaymentEvent) -> PaymentEvent {
 }
 
 async fn record(db: &Db, event: PaymentEvent) -> Recorded {
-    ops::record_payment(db, &telling(event), &common::NO_LIMITS).await.unwrap()
+    payments::record(db, &telling(event), &common::NO_LIMITS).await.unwrap()
 }
 
 /// The ids of the events that still have their payload.
@@ -119,7 +120,7 @@ async fn a_show_is_due_so_many_days_after_its_start_and_no_earlier() {
     assert_eq!(due(days(20)).await, [shows[2], shows[3]]);
     assert!(due(Retention::DEFAULT).await.is_empty());
     let oldest = due_shows(&db, days(10)).await[0];
-    ops::mark_anonymised(&db, oldest).await.unwrap();
+    privacy::mark_anonymised(&db, oldest).await.unwrap();
     assert_eq!(due(days(10)).await, [shows[3], shows[1]]);
     // Half a minute later the first one is due as well.
     started(&client, shows[0], 10.0 * DAY).await;
@@ -149,10 +150,10 @@ async fn old_bookings_lose_their_names_and_pending_ones_do_not() {
         (book(&db, &sold).await, book(&db, &cancelled).await, book(&db, &anonymous).await);
     let pending = book(&db, &of(&ada, show, 1, "d")).await;
     record(&db, pay::success("evt_1", "pi_1", sold, 2)).await;
-    ops::cancel(&db, cancelled, Some(&ada)).await.unwrap();
-    ops::confirm(&db, anonymous).await.unwrap();
+    bookings::cancel(&db, cancelled, Some(&ada)).await.unwrap();
+    bookings::confirm(&db, anonymous).await.unwrap();
     started(&client, show, 2.0 * DAY).await;
-    let before = ops::get_booking(&db, sold, Viewer::Operator).await.unwrap();
+    let before = bookings::get(&db, sold, Viewer::Operator).await.unwrap();
 
     assert_eq!(anonymise(&db, due_show(&db).await).await, (vec![3], 1));
     for id in [sold, cancelled, anonymous] {
@@ -167,13 +168,13 @@ async fn old_bookings_lose_their_names_and_pending_ones_do_not() {
     // Again does nothing more.
     assert_eq!(anonymise(&db, due_show(&db).await).await, (vec![0], 1));
     // All else is as it was, and operators see it.
-    let after = ops::get_booking(&db, sold, Viewer::Operator).await.unwrap();
+    let after = bookings::get(&db, sold, Viewer::Operator).await.unwrap();
     assert_eq!((after.status(), after.seats(), after.amount()), (before.status(), before.seats(), before.amount()));
-    assert!(matches!(ops::get_booking(&db, sold, Viewer::Bearer(Some(&ada))).await, Err(Error::BookingNotFound)));
+    assert!(matches!(bookings::get(&db, sold, Viewer::Bearer(Some(&ada))).await, Err(Error::BookingNotFound)));
 
     // Once the hold has ended its name goes as well, and nothing is left.
     age(&client, pending, 120.0).await;
-    ops::sweep(&db).await.unwrap();
+    bookings::sweep(&db).await.unwrap();
     assert_eq!(anonymise(&db, due_show(&db).await).await, (vec![1], 0));
     pay::assert_reconciled(&db).await;
     assert_invariants(&client).await;
@@ -187,7 +188,7 @@ async fn a_locked_booking_is_left_for_the_next_run() {
     let show = show(&db, 100, 4).await.id();
     let ids = [book(&db, &request(show, 1)).await, book(&db, &request(show, 1)).await];
     for id in ids {
-        ops::confirm(&db, id).await.unwrap();
+        bookings::confirm(&db, id).await.unwrap();
     }
     started(&client, show, 2.0 * DAY).await;
     let holder = database.admin_client().await;
@@ -218,7 +219,7 @@ async fn a_show_with_20_000_bookings_is_anonymised_in_pages() {
     // Interrupted after three pages.
     let mut after = None;
     for _ in 0..3 {
-        let page = ops::anonymise_bookings(db, due, after).await.unwrap();
+        let page = privacy::anonymise(db, due, after).await.unwrap();
         assert_eq!((page.bookings, page.left), (1_000, 0));
         after = page.last;
     }
@@ -230,9 +231,9 @@ async fn a_show_with_20_000_bookings_is_anonymised_in_pages() {
     assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 20_000);
     // Whoever goes through it then finds nothing left, and marks it.
     assert_eq!(anonymise(db, due).await, (vec![0; 20], 0));
-    ops::mark_anonymised(db, due).await.unwrap();
+    privacy::mark_anonymised(db, due).await.unwrap();
     assert!(is_marked(&client, show).await);
-    assert_eq!(ops::due_show(db, days(1), None).await.unwrap(), None);
+    assert_eq!(privacy::due_show(db, days(1), None).await.unwrap(), None);
     assert_invariants(&client).await;
 }
 
@@ -247,7 +248,7 @@ async fn a_late_refund_of_an_anonymised_booking_gives_its_seats_back_once() {
     record(&db, pay::success("evt_2", "pi_2", ids[1], 3)).await;
     started(&client, show, 2.0 * DAY).await;
     assert_eq!(anonymise(&db, due_show(&db).await).await, (vec![2], 0));
-    ops::mark_anonymised(&db, due_show(&db).await).await.unwrap();
+    privacy::mark_anonymised(&db, due_show(&db).await).await.unwrap();
 
     // A refund names only the payment.
     let refund = |id: &str| pay::event(id, "pi_1", None, PaymentChange::Refunded(Refund::Full));
@@ -256,7 +257,7 @@ async fn a_late_refund_of_an_anonymised_booking_gives_its_seats_back_once() {
     assert_eq!(record(&db, refund("evt_4")).await, Recorded::Kept);
     // One that names the booking, and means nothing here.
     record(&db, pay::event("evt_5", "pi_9", Some(ids[1]), PaymentChange::Other)).await;
-    let refunded = ops::get_booking(&db, ids[0], Viewer::Operator).await.unwrap();
+    let refunded = bookings::get(&db, ids[0], Viewer::Operator).await.unwrap();
     assert_eq!(refunded.status(), BookingStatus::Failed(FailureReason::Refunded));
     assert_eq!(common::free(&client, show).await.iter().sum::<i32>(), 10 - 3);
     assert_eq!(personal(&client, ids[0]).await, nobody());
@@ -307,9 +308,9 @@ async fn what_providers_sent_is_emptied_after_so_many_days() {
     let old = "UPDATE payment_events SET received_at = now() - make_interval(secs => CASE event_id
         WHEN 'evt_1' THEN 864000 WHEN 'evt_2' THEN 864000 - 30 ELSE 0 END)";
     client.batch_execute(old).await.unwrap();
-    assert_eq!(ops::empty_payloads(&db, days(10)).await.unwrap(), 1);
+    assert_eq!(privacy::empty_payloads(&db, days(10)).await.unwrap(), 1);
     assert_eq!(with_payload(&client).await, ["evt_2", "evt_3"]);
-    assert_eq!(ops::empty_payloads(&db, days(10)).await.unwrap(), 0);
+    assert_eq!(privacy::empty_payloads(&db, days(10)).await.unwrap(), 0);
     let sql = "SELECT concat_ws(' ', type, payment_id, change, outcome, amount_minor) FROM payment_events WHERE event_id = 'evt_1'";
     assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, String>(0), "test pi_1 succeeded confirmed 5000");
     // The same event again is still known.
@@ -326,7 +327,7 @@ async fn payloads_are_emptied_in_batches() {
         SELECT 'stripe', n, 't', now(), now() - interval '2 days', 'other', 'kept', repeat('x', 5000) FROM generate_series(1, 2500) AS n";
     client.batch_execute(many).await.unwrap();
     for expected in [1_000, 1_000, 500, 0] {
-        assert_eq!(ops::empty_payloads(&db, days(1)).await.unwrap(), expected);
+        assert_eq!(privacy::empty_payloads(&db, days(1)).await.unwrap(), expected);
     }
 }
 
@@ -336,9 +337,9 @@ async fn payloads_are_emptied_in_batches() {
 async fn export(db: &Db, who: &Subject, limit: &str) -> Vec<SubjectBooking> {
     let (mut all, mut after): (Vec<_>, Option<SubjectCursor>) = (Vec::new(), None);
     loop {
-        let page = ops::export_subject(db, who, limit.parse().unwrap(), after).await.unwrap();
-        assert!(page.bookings.len() as i64 <= limit.parse::<PageLimit>().unwrap().get());
-        all.extend(page.bookings);
+        let page = privacy::export(db, who, limit.parse().unwrap(), after).await.unwrap();
+        assert!(page.items.len() as i64 <= limit.parse::<PageLimit>().unwrap().get());
+        all.extend(page.items);
         // Through its text, as a client has it.
         match page.next {
             Some(next) => after = Some(SubjectCursor::read(&next.cursor(""), "").unwrap()),
@@ -387,11 +388,14 @@ async fn an_export_has_all_of_the_subject_and_nothing_of_others() {
     }
     let plan: Vec<String> = {
         client.batch_execute("ANALYZE bookings; SET enable_seqscan = off").await.unwrap();
-        let sql = include_str!("../../src/ops/subject_bookings.sql")
-            .replace("$1", "'sub:ada'")
-            .replace("$2", "0")
-            .replace("$3", "'00000000-0000-0000-0000-000000000000'")
-            .replace("$4", "50");
+        let sql = concat!(
+            include_str!("../../src/privacy/export_bookings.sql"),
+            include_str!("../../src/bookings/answer.sql")
+        )
+        .replace("$1", "'sub:ada'")
+        .replace("$2", "0")
+        .replace("$3", "'00000000-0000-0000-0000-000000000000'")
+        .replace("$4", "50");
         client.query(&format!("EXPLAIN {sql}"), &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     };
     assert!(plan.iter().any(|line| line.contains("bookings_by_subject")), "{plan:#?}");
@@ -412,7 +416,7 @@ async fn an_export_tells_the_payments_and_what_providers_sent() {
     let told = serde_json::to_value(export(&db, &ada, "50").await).unwrap();
     assert_eq!(told.as_array().unwrap().len(), 1);
     let told = &told[0];
-    let shown = serde_json::to_value(ops::get_booking(&db, mine, Viewer::Operator).await.unwrap()).unwrap();
+    let shown = serde_json::to_value(bookings::get(&db, mine, Viewer::Operator).await.unwrap()).unwrap();
     assert_eq!((&told["booking"], &told["idempotency_key"], &told["complete"]), (&shown, &json!("k"), &json!(true)));
     let members =
         |list: &Value, name: &str| list.as_array().unwrap().iter().map(|one| one[name].clone()).collect::<Vec<_>>();
@@ -447,9 +451,9 @@ async fn an_export_is_bounded() {
     let mut pages = Vec::new();
     let mut after = None;
     loop {
-        let page = ops::export_subject(&db, &ada, "100".parse().unwrap(), after).await.unwrap();
-        pages.push(page.bookings.len());
-        for kept in &page.bookings {
+        let page = privacy::export(&db, &ada, "100".parse().unwrap(), after).await.unwrap();
+        pages.push(page.items.len());
+        for kept in &page.items {
             let events = kept.events.len();
             assert_eq!((kept.complete, kept.payments.len()), (events < 10, events), "{kept:?}");
         }
@@ -479,9 +483,9 @@ async fn an_erasure_takes_all_of_the_subject_and_nothing_of_others() {
     }
     let (mut gone, mut payloads) = (Vec::new(), with_payload(&client).await);
     for who in ["ada", "%", "' OR true; --"] {
-        assert_eq!(ops::erase_subject(&db, &subject(who)).await.unwrap(), 2, "{who}");
+        assert_eq!(privacy::erase(&db, &subject(who)).await.unwrap(), 2, "{who}");
         // Again: there is nobody left.
-        assert_eq!(ops::erase_subject(&db, &subject(who)).await.unwrap(), 0, "{who}");
+        assert_eq!(privacy::erase(&db, &subject(who)).await.unwrap(), 0, "{who}");
         gone.push(who);
         let of = CONFUSABLE.iter().position(|other| *other == who).unwrap() * 2;
         payloads.retain(|event| *event != format!("evt_{of:02}"));
@@ -491,7 +495,7 @@ async fn an_erasure_takes_all_of_the_subject_and_nothing_of_others() {
         assert_eq!(with_payload(&client).await, payloads);
         assert!(export(&db, &subject(who), "100").await.is_empty());
     }
-    assert_eq!(ops::erase_subject(&db, &subject("nobody")).await.unwrap(), 0);
+    assert_eq!(privacy::erase(&db, &subject("nobody")).await.unwrap(), 0);
     pay::assert_reconciled(&db).await;
     assert_invariants(&client).await;
 }
@@ -504,21 +508,21 @@ async fn an_erased_hold_goes_on_without_a_name() {
     let show = pay::priced_show(&db, 10, 2).await.id();
     let ada = subject("ada");
     let (paid, expires) = (book(&db, &of(&ada, show, 2, "k")).await, book(&db, &of(&ada, show, 3, "l")).await);
-    assert_eq!(ops::erase_subject(&db, &ada).await.unwrap(), 2);
+    assert_eq!(privacy::erase(&db, &ada).await.unwrap(), 2);
     for viewer in [Viewer::Bearer(None), Viewer::Bearer(Some(&ada))] {
-        assert!(matches!(ops::get_booking(&db, paid, viewer).await, Err(Error::BookingNotFound)));
+        assert!(matches!(bookings::get(&db, paid, viewer).await, Err(Error::BookingNotFound)));
     }
     for who in [None, Some(&ada)] {
-        assert!(matches!(ops::cancel(&db, paid, who).await, Err(Error::BookingNotFound)));
+        assert!(matches!(bookings::cancel(&db, paid, who).await, Err(Error::BookingNotFound)));
     }
-    let held = ops::get_booking(&db, paid, Viewer::Operator).await.unwrap();
+    let held = bookings::get(&db, paid, Viewer::Operator).await.unwrap();
     assert_eq!(held.status(), BookingStatus::Pending);
     assert_eq!(serde_json::to_value(&held).unwrap()["user_name"], "(erased)");
     // A payment that was under way.
     assert_eq!(record(&db, pay::success("evt_1", "pi_1", paid, 2)).await, Recorded::Confirmed);
     assert_eq!(with_payload(&client).await, [""; 0]);
     age(&client, expires, 120.0).await;
-    assert_eq!(ops::sweep(&db).await.unwrap(), 1);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 1);
     assert_eq!(common::free(&client, show).await.iter().sum::<i32>(), 10 - 2);
     pay::assert_reconciled(&db).await;
     assert_invariants(&client).await;
@@ -533,7 +537,7 @@ async fn an_erasure_goes_on_in_batches() {
         FROM generate_series(1, 2100) AS n";
     client.batch_execute(many).await.unwrap();
     for expected in [1_000, 1_000, 100, 0] {
-        assert_eq!(ops::erase_subject(&db, &subject("ada")).await.unwrap(), expected);
+        assert_eq!(privacy::erase(&db, &subject("ada")).await.unwrap(), expected);
     }
 }
 
@@ -550,7 +554,7 @@ async fn what_is_recorded_while_it_is_erased_is_erased_too() {
         // Somebody has the booking's lock, and both stand behind it, in this order.
         let holder = database.admin_client().await;
         holder.batch_execute("BEGIN; SELECT FROM bookings FOR UPDATE").await.unwrap();
-        let erase = async || ops::erase_subject(&dbs[0], &ada).await.unwrap();
+        let erase = async || privacy::erase(&dbs[0], &ada).await.unwrap();
         let pays = async || record(&dbs[1], pay::success("evt_1", "pi_1", id, 2)).await;
         let after = async |backends| wait::until_waiting(&client, backends).await;
         let free = async || {
@@ -632,7 +636,7 @@ async fn an_error_tells_nothing_of_the_row() {
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 10, 1).await.id();
     client.batch_execute("ALTER TABLE bookings ADD CONSTRAINT no_ada CHECK (user_name <> 'Ada')").await.unwrap();
-    let error = ops::book(&db, &of(&subject("lovelace"), show, 1, "lovelaces-key")).await.unwrap_err();
+    let error = bookings::book(&db, &of(&subject("lovelace"), show, 1, "lovelaces-key")).await.unwrap_err();
     let told = format!("{error:?}");
     assert!(matches!(error, Error::Internal(_)) && told.contains("23514") && told.contains("(no_ada)"), "{told}");
     assert!(!told.contains("Ada") && !told.contains("lovelace"), "{told}");

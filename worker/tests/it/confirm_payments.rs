@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::common::{Stage, failures, until};
-use boxoffice_shared::model::{Money, PaymentChange, PaymentEvent, Provider, Refund};
+use boxoffice_shared::{
+    money::Money,
+    payments::{PaymentChange, PaymentEvent, Provider, Refund},
+};
 use boxoffice_testkit::{
     events::{delivered_again, sqs_event},
     invariants::assert_invariants,

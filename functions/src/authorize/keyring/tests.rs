@@ -1,7 +1,7 @@
 //! What is read of an issuer; when it is, are the rules of [`Refreshed`] and their tests.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use boxoffice_shared::tls::connector;
+use boxoffice_shared::platform::tls::connector;
 use boxoffice_testkit::issuer::Issuer as TestIssuer;
 use serde_json::json;
 

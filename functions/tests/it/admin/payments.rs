@@ -7,8 +7,9 @@ use crate::common::{
     webhook::{Scene, stripe},
 };
 use boxoffice_shared::{
-    model::{DisputeState, HolderLimits, Money, PaymentChange, PaymentEvent, Provider, RefundState},
-    ops::{self, Recorded},
+    holders::HolderLimits,
+    money::Money,
+    payments::{self, DisputeState, PaymentChange, PaymentEvent, Provider, Recorded, RefundState},
 };
 use boxoffice_testkit::{events::api_event, lambda::Instance, postgres::Database, sqs::FixedDelayQueue};
 use jiff::Timestamp;
@@ -208,7 +209,7 @@ async fn an_operator_sees_refunds_and_what_of_them_is_due() {
             change,
             payload: "{}".into(),
         };
-        ops::record_payment(&scene.db, &event, &HolderLimits::DEFAULT).await.unwrap()
+        payments::record(&scene.db, &event, &HolderLimits::DEFAULT).await.unwrap()
     };
     let eur = |minor: i64| Money::new(minor, "EUR").unwrap();
     let refund = |id: &str, minor: i64, state: RefundState| PaymentChange::Refund {

@@ -127,10 +127,10 @@ async fn a_request_waits_for_the_one_that_has_its_key() {
         .unwrap();
     let event = event("ada", &["k9"], BODY);
     let waiting = call(&instance, &event);
-    let watcher = database.client().await;
+    let watcher = database.admin_client().await;
     let ending = async {
         common::until("the second waits", async || {
-            let sql = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted";
+            let sql = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
             watcher.query_one(sql, &[]).await.unwrap().get(0)
         })
         .await;

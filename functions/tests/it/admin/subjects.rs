@@ -1,10 +1,14 @@
 //! What is kept about a subject, told and erased: the real manage-shows binary under a Lambda runtime.
 
 use crate::common::{Answer, call, ready, show};
-use boxoffice_shared::model::{BookingId, Hold, Holder, HolderLimits, IdempotencyKey, SeatCount, Subject, UserName};
 use boxoffice_shared::{
-    db::Db,
-    ops::{self, BookRequest},
+    bookings::{self, BookRequest},
+    platform::db::Db,
+};
+use boxoffice_shared::{
+    bookings::{BookingId, Hold, UserName},
+    holders::{Holder, HolderLimits, IdempotencyKey, Subject},
+    inventory::SeatCount,
 };
 use boxoffice_testkit::{
     events::{api_event, with_token},
@@ -49,7 +53,7 @@ async fn book(db: &Db, subject: &str, key: &str) -> BookingId {
         holder: Holder::of_subject(&Subject::try_from(subject).unwrap()),
         limits: HolderLimits::DEFAULT,
     };
-    ops::book(db, &request).await.unwrap().booking.id()
+    bookings::book(db, &request).await.unwrap().booking.id()
 }
 
 fn booking_ids(page: &Value) -> Vec<String> {

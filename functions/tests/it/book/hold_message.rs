@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{book, booking, bookings, call, ready, show, until};
-use boxoffice_shared::ops;
+use boxoffice_shared::bookings;
 use boxoffice_testkit::{
     events::from_somebody,
     invariants::assert_invariants,
@@ -49,10 +49,10 @@ async fn a_message_that_cannot_be_sent_costs_no_booking() {
         let answer = call(&instance, &booking(2, &[])).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         assert!(instance.logged("\"HoldMessageFailed\":1").await, "{}", instance.stdout());
-        assert_eq!(ops::sweep(&db).await.unwrap(), 0);
+        assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
         let past = "UPDATE bookings SET created_at = created_at - interval '2 min', expires_at = expires_at - interval '2 min'";
         client.execute(past, &[]).await.unwrap();
-        assert_eq!(ops::sweep(&db).await.unwrap(), 1);
+        assert_eq!(bookings::sweep(&db).await.unwrap(), 1);
         let seats: i64 = client.query_one("SELECT sum(free) FROM seat_pools", &[]).await.unwrap().get(0);
         assert_eq!(seats, 100);
         assert_invariants(&client).await;

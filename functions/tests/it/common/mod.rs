@@ -7,11 +7,10 @@ use std::{num::NonZeroU16, time::Duration};
 
 use boxoffice_functions::access::Scope;
 use boxoffice_shared::{
-    config,
-    db::Db,
-    model::{Pools, Price, SeatCount, ShowName, TotalSeats},
-    ops::{self, NewShow},
-    tls::connector,
+    inventory::{Pools, SeatCount, TotalSeats},
+    money::Price,
+    platform::{config, db::Db, tls::connector},
+    shows::{self, NewShow, ShowName},
 };
 use boxoffice_testkit::{
     events::{api_event, with_token},
@@ -45,7 +44,7 @@ pub async fn show_for(database: &Database, price: Option<Price>) -> Db {
         max_seats_per_holder: None,
         price,
     };
-    assert_eq!(ops::create_show(&db, &new).await.unwrap().id().get(), 1);
+    assert_eq!(shows::create(&db, &new).await.unwrap().id().get(), 1);
     db
 }
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use boxoffice_shared::{
-    db::Db,
-    model::{BookingId, Hold, Holder, HolderLimits, Money, Price, SeatCount, UserName},
-    ops::{self, BookRequest},
+    bookings::{self, BookRequest, BookingId, Hold, UserName},
+    holders::{Holder, HolderLimits},
+    inventory::SeatCount,
+    money::{Money, Price},
+    platform::db::Db,
 };
 use boxoffice_testkit::{
     events::api_event,
@@ -90,7 +92,7 @@ pub async fn book(db: &Db) -> BookingId {
         holder: Holder::of_address(std::net::Ipv6Addr::from_bits(rand::random()).into()),
         limits: HolderLimits::DEFAULT,
     };
-    ops::book(db, &request).await.unwrap().booking.id()
+    bookings::book(db, &request).await.unwrap().booking.id()
 }
 
 /// Where a booking is in its life.

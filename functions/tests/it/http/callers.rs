@@ -7,7 +7,7 @@ use std::{
 
 use crate::common::{self, Answer, BOOK, book, booking, call, ready, show, webhook};
 use boxoffice_functions::access::{Access, ROUTES, Scope};
-use boxoffice_shared::model::{BookingId, Holder};
+use boxoffice_shared::{bookings::BookingId, holders::Holder};
 use boxoffice_testkit::{
     events::{api_event, from_address, with_token, with_token_until},
     invariants::assert_invariants,

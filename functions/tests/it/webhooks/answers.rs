@@ -216,7 +216,7 @@ async fn wrong_late_and_doubled_payments_are_to_be_refunded() {
     assert_eq!(call(&instance, &stripe(&scene.paid(2))).await.body["outcome"], "confirmed");
     assert_eq!(call(&instance, &stripe(&scene.paid(3))).await.body["outcome"], "refund_due");
     let cancelled = book(&scene.db).await;
-    boxoffice_shared::ops::cancel(&scene.db, cancelled, None).await.unwrap();
+    boxoffice_shared::bookings::cancel(&scene.db, cancelled, None).await.unwrap();
     assert_eq!(call(&instance, &stripe(&paid(cancelled, 4))).await.body["outcome"], "refund_due");
     let expected = [
         "pi_1 refund_due wrong_amount",

@@ -1,7 +1,10 @@
 //! What the events of payment providers say.
 
 use boxoffice_functions::webhooks::{parse_standard, parse_stripe};
-use boxoffice_shared::model::{DisputeState, Money, PaymentChange, PaymentEvent, PaymentId, Refund, RefundState};
+use boxoffice_shared::{
+    money::Money,
+    payments::{DisputeState, PaymentChange, PaymentEvent, PaymentId, Refund, RefundState},
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

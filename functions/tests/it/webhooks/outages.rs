@@ -7,10 +7,7 @@ use crate::common::{
     self, call, ready, until,
     webhook::{Scene, book, confirm, paid, standard, stripe, stripe_by},
 };
-use boxoffice_shared::{
-    ops::{self, Recorded},
-    queue::read_payment_message,
-};
+use boxoffice_shared::payments::{self, Recorded, read_payment_message};
 use boxoffice_testkit::{
     invariants::assert_invariants,
     lambda::InvokeError,
@@ -47,7 +44,7 @@ async fn without_the_database_an_event_is_queued_and_applied_later() {
         let queued = read_payment_message(&message.body).unwrap();
         assert_eq!(queued.payload.as_str(), event);
         outcomes.push(
-            ops::record_payment(&scene.db, &queued, &boxoffice_shared::model::HolderLimits::DEFAULT).await.unwrap(),
+            payments::record(&scene.db, &queued, &boxoffice_shared::holders::HolderLimits::DEFAULT).await.unwrap(),
         );
     }
     assert_eq!(outcomes, [Recorded::Confirmed, Recorded::Repeated]);
@@ -96,10 +93,10 @@ async fn payments_of_ten_seconds_without_postgres_all_land() {
     }
     assert!(queue.count() > 0);
     for message in queue.sent() {
-        ops::record_payment(
+        payments::record(
             &scene.db,
             &read_payment_message(&message.body).unwrap(),
-            &boxoffice_shared::model::HolderLimits::DEFAULT,
+            &boxoffice_shared::holders::HolderLimits::DEFAULT,
         )
         .await
         .unwrap();
@@ -200,7 +197,7 @@ async fn a_lock_that_is_too_slow_queues_the_event() {
     holder.batch_execute("COMMIT").await.unwrap();
     let queued = read_payment_message(&queue.sent()[0].body).unwrap();
     assert_eq!(
-        ops::record_payment(&scene.db, &queued, &boxoffice_shared::model::HolderLimits::DEFAULT).await.unwrap(),
+        payments::record(&scene.db, &queued, &boxoffice_shared::holders::HolderLimits::DEFAULT).await.unwrap(),
         Recorded::Confirmed
     );
     assert_eq!(call(&instance, &event).await.body["outcome"], "repeated");
@@ -230,10 +227,10 @@ async fn a_large_event_fits_the_queue() {
         let queued = read_payment_message(&message.body).unwrap();
         assert!(event.starts_with(queued.payload.as_str()));
         outcomes.push(
-            ops::record_payment(&scene.db, &queued, &boxoffice_shared::model::HolderLimits::DEFAULT).await.unwrap(),
+            payments::record(&scene.db, &queued, &boxoffice_shared::holders::HolderLimits::DEFAULT).await.unwrap(),
         );
     }
-    let already = Recorded::RefundDue(boxoffice_shared::model::RefundReason::AlreadyPaid);
+    let already = Recorded::RefundDue(boxoffice_shared::payments::RefundReason::AlreadyPaid);
     assert_eq!(outcomes, [Recorded::Confirmed, already, already]);
 }
 

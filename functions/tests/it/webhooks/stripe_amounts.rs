@@ -2,7 +2,7 @@
 //! buyer's own currency. The objects are shortened from those of the API versions that their names tell.
 
 use boxoffice_functions::webhooks::parse_stripe;
-use boxoffice_shared::model::{Money, PaymentChange};
+use boxoffice_shared::{money::Money, payments::PaymentChange};
 use serde_json::{Value, json};
 
 const BOOKING: &str = "42-019a5b7e-8f00-7abc-8def-0123456789ab";

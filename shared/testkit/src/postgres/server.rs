@@ -180,7 +180,7 @@ impl Server {
         admin.batch_execute(&format!("DROP DATABASE IF EXISTS {TEMPLATE}")).await.unwrap();
         admin.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER {OWNER}")).await.unwrap();
         let url = Database::new(self, TEMPLATE.to_owned()).owner_url();
-        let target = boxoffice_shared::config::Database::from_url(&url, None).expect("a URL of our own");
+        let target = boxoffice_shared::platform::config::Database::from_url(&url, None).expect("a URL of our own");
         boxoffice_migrations::apply(&target).await.expect("the migrations should apply");
         for role in ROLES {
             admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{role}'")).await.unwrap();

@@ -4,9 +4,9 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use boxoffice_shared::config::Database as Target;
 use boxoffice_shared::error::Cause;
-use boxoffice_shared::{
+use boxoffice_shared::platform::config::Database as Target;
+use boxoffice_shared::platform::{
     db::{self, Db},
     tls,
 };
@@ -22,7 +22,7 @@ fn server() -> &'static Server {
 async fn warm(url: &str, ca_file: Option<&Path>) -> Result<(), Cause> {
     let target = Target::from_url(url, ca_file.map(Path::to_owned)).expect("a URL of our own");
     let db = Db::new(&target, tls::connector(ca_file).unwrap(), NonZeroU16::MIN)?;
-    Ok(db.warm().await?)
+    db.warm().await
 }
 
 async fn database() -> Database {

@@ -9,9 +9,12 @@ use crate::common::{
 };
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{BookingId, Hold, PageLimit, Pools, Provider, Show, ShowId},
-    ops::{self, NewShow},
+    bookings::{self, BookingId, Hold},
+    inventory::Pools,
+    page::PageLimit,
+    payments::{self, Provider},
+    platform::db::Db,
+    shows::{self, NewShow, Show, ShowId},
 };
 use boxoffice_testkit::postgres::Database;
 use jiff::Timestamp;
@@ -131,13 +134,13 @@ async fn the_schema_and_the_functions_mean_the_same_by_a_clock() {
     let last = NewShow { start_time: Timestamp::MAX, ..new_show(10, 1) };
     let mut ids = Vec::new();
     for _ in 0..2 {
-        ids.push(ops::create_show(&db, &last).await.unwrap().id());
+        ids.push(shows::create(&db, &last).await.unwrap().id());
     }
     let limit: PageLimit = "1".parse().unwrap();
     let (mut listed, mut at) = (Vec::new(), None);
     loop {
-        let page = ops::list_shows(&db, limit, at).await.unwrap();
-        listed.extend(page.shows.iter().map(Show::id));
+        let page = shows::list(&db, limit, at).await.unwrap();
+        listed.extend(page.items.iter().map(Show::id));
         at = page.next;
         if at.is_none() {
             break;
@@ -161,7 +164,7 @@ async fn written(client: &Client, table: &str) -> Vec<String> {
 }
 
 async fn hold(db: &Db, show: ShowId) -> BookingId {
-    ops::book(db, &request(show, 2)).await.unwrap().booking.id()
+    bookings::book(db, &request(show, 2)).await.unwrap().booking.id()
 }
 
 /// Each operation that changes a row and answers with it, on a row that cannot be read.
@@ -172,7 +175,7 @@ async fn an_operation_that_cannot_answer_does_not_commit() {
     let id = hold(&db, show).await;
     // Its booking is there no more than its money: the refund is due.
     let unknown = BookingId::generate(show);
-    ops::record_payment(&db, &success("evt_1", "pi_1", unknown, 2), &NO_LIMITS).await.unwrap();
+    payments::record(&db, &success("evt_1", "pi_1", unknown, 2), &NO_LIMITS).await.unwrap();
     for (table, change) in [
         ("bookings", "created_at = '-infinity'"),
         ("bookings", "created_at = created_at - interval '3000 years'"),
@@ -187,18 +190,18 @@ async fn an_operation_that_cannot_answer_does_not_commit() {
             (all().await, written(&client, "shows").await, written(&client, "seat_pools").await);
         let mut said = vec![];
         if table == "bookings" {
-            said.push(ops::confirm(&db, id).await.map(drop));
-            said.push(ops::cancel(&db, id, None).await.map(drop));
+            said.push(bookings::confirm(&db, id).await.map(drop));
+            said.push(bookings::cancel(&db, id, None).await.map(drop));
             let longer = Hold::try_from(900).unwrap();
-            said.push(ops::extend(&db, id, None, longer, longer.duration()).await.map(drop));
-            said.push(ops::record_payment(&db, &success("evt_2", "pi_2", id, 2), &NO_LIMITS).await.map(drop));
+            said.push(bookings::extend(&db, id, None, longer, longer.duration()).await.map(drop));
+            said.push(payments::record(&db, &success("evt_2", "pi_2", id, 2), &NO_LIMITS).await.map(drop));
         }
         if table == "payments" {
-            said.push(ops::settle_payment(&db, Provider::Stripe, &"pi_1".try_into().unwrap()).await.map(drop));
+            said.push(payments::settle(&db, Provider::Stripe, &"pi_1".try_into().unwrap()).await.map(drop));
         }
         if table == "shows" {
-            said.push(ops::set_pools(&db, show, Pools::try_from(2).unwrap()).await.map(drop));
-            said.push(ops::set_holder_limits(&db, show, Some(None), None).await.map(drop));
+            said.push(shows::set_pools(&db, show, Pools::try_from(2).unwrap()).await.map(drop));
+            said.push(shows::set_holder_limits(&db, show, Some(None), None).await.map(drop));
         }
         for said in said {
             assert!(matches!(said, Err(Error::Internal(_))), "{table}, {change}: {said:?}");
@@ -208,7 +211,7 @@ async fn an_operation_that_cannot_answer_does_not_commit() {
     }
     // It is the constraint that keeps it from being done: without it, it is done and not answered.
     client.batch_execute("ALTER TABLE bookings DROP CONSTRAINT bookings_clocks").await.unwrap();
-    assert!(matches!(ops::confirm(&db, id).await, Err(Error::Internal(_))));
+    assert!(matches!(bookings::confirm(&db, id).await, Err(Error::Internal(_))));
     assert_eq!(common::count(&client, "CONFIRMED").await, 1);
 }
 
@@ -217,8 +220,8 @@ async fn an_operation_that_cannot_answer_does_not_commit() {
 async fn a_row_from_before_is_named_before_the_functions_are_deployed() {
     let (_database, db, client) = scene().await;
     let id = hold(&db, priced_show(&db, 10, 1).await.id()).await;
-    let told = event("evt_1", "pi_1", Some(id), boxoffice_shared::model::PaymentChange::Failed);
-    ops::record_payment(&db, &told, &NO_LIMITS).await.unwrap();
+    let told = event("evt_1", "pi_1", Some(id), boxoffice_shared::payments::PaymentChange::Failed);
+    payments::record(&db, &told, &NO_LIMITS).await.unwrap();
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
     let files = std::fs::read_dir(migrations).unwrap().map(|file| file.unwrap().path());
     let mut looks = files.filter(|file| file.to_str().unwrap().ends_with("__clocks_of_old_rows.sql"));

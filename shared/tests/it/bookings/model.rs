@@ -8,9 +8,11 @@ use super::simple::{Answer, Expiry, Model};
 use crate::common::{age_all, db_at, request, show, unnamed_db_at};
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{BookingId, BookingStatus, FailureReason, IdempotencyKey, Pools, SeatCount, ShowId, UserName},
-    ops::{self, BookRequest, ExpireOutcome},
+    bookings::{self, BookRequest, BookingId, BookingStatus, ExpireOutcome, FailureReason, UserName},
+    holders::IdempotencyKey,
+    inventory::{Pools, SeatCount},
+    platform::db::Db,
+    shows::{self, ShowId},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database, rng::SeededRng};
 use rand::{RngExt as _, seq::IndexedRandom as _};
@@ -67,14 +69,14 @@ impl Twins {
             0..40 => self.book(rng).await,
             40..52 => {
                 let id = self.some_booking(rng);
-                let (said, expected) = (ops::confirm(&self.db, id).await, self.model.confirm(id));
+                let (said, expected) = (bookings::confirm(&self.db, id).await, self.model.confirm(id));
                 let what = format!("confirm {id}: {said:?}, and not {expected:?}");
                 assert_eq!(Answer::of_settled(said), expected, "{what}");
                 what
             }
             52..62 => {
                 let id = self.some_booking(rng);
-                let (said, expected) = (ops::cancel(&self.db, id, None).await, self.model.cancel(id));
+                let (said, expected) = (bookings::cancel(&self.db, id, None).await, self.model.cancel(id));
                 let what = format!("cancel {id}: {said:?}, and not {expected:?}");
                 assert_eq!(Answer::of_settled(said), expected, "{what}");
                 what
@@ -86,13 +88,13 @@ impl Twins {
             // Delivered again.
             72..77 => self.expire().await,
             77..84 => {
-                let (swept, expected) = (ops::sweep(&self.db).await.unwrap(), self.model.sweep());
+                let (swept, expected) = (bookings::sweep(&self.db).await.unwrap(), self.model.sweep());
                 assert_eq!(swept, expected, "seed {}", rng.seed());
                 format!("sweep: {swept}")
             }
             84..87 => {
                 let (show, pools) = (*self.shows.choose(rng).unwrap(), rng.random_range(1..12));
-                let seen = ops::set_pools(&self.db, show, Pools::try_from(pools).unwrap()).await.unwrap();
+                let seen = shows::set_pools(&self.db, show, Pools::try_from(pools).unwrap()).await.unwrap();
                 assert_eq!(i64::from(seen.pools()), pools);
                 format!("{pools} pools of show {show}")
             }
@@ -136,7 +138,7 @@ impl Twins {
             8 => wish.id = BookingId::generate("999999".parse().unwrap()),
             _ => {}
         }
-        let (said, expected) = (ops::book(&self.db, &wish).await, self.model.book(&wish));
+        let (said, expected) = (bookings::book(&self.db, &wish).await, self.model.book(&wish));
         let what = format!("book {wish:?}: {said:?}, and not {expected:?}");
         assert_eq!(Answer::of_booked(said), expected, "{what}");
         self.asked.push(wish);
@@ -144,7 +146,7 @@ impl Twins {
     }
 
     async fn expire(&mut self) -> String {
-        let (said, expected) = (ops::expire(&self.db, &self.batch).await.unwrap(), self.model.expire(&self.batch));
+        let (said, expected) = (bookings::expire(&self.db, &self.batch).await.unwrap(), self.model.expire(&self.batch));
         for (id, outcome) in &said {
             let same = match (outcome, expected[id]) {
                 (ExpireOutcome::NotDue(left), Expiry::NotDue(seconds)) => {
@@ -173,7 +175,7 @@ impl Twins {
     /// The whole state of both.
     async fn compare(&self, when: &str) {
         for show in &self.shows {
-            let seen = ops::get_show(&self.db, *show).await.unwrap();
+            let seen = shows::get(&self.db, *show).await.unwrap();
             assert_eq!(i64::from(seen.available_seats()), self.model.available(*show), "{when}");
         }
         let rows = self
@@ -202,7 +204,7 @@ fn status(status: &str, reason: Option<&str>) -> BookingStatus {
 
 /// The model and the system name refusals alike; see [`Answer`].
 impl Answer {
-    fn of_booked(said: Result<ops::Booked, Error>) -> Self {
+    fn of_booked(said: Result<bookings::Booked, Error>) -> Self {
         match said {
             Ok(booked) => {
                 Self::Booking { id: booked.booking.id(), status: booked.booking.status(), again: booked.replayed }
@@ -211,7 +213,7 @@ impl Answer {
         }
     }
 
-    fn of_settled(said: Result<ops::Settled, Error>) -> Self {
+    fn of_settled(said: Result<bookings::Settled, Error>) -> Self {
         match said {
             Ok(settled) => {
                 Self::Booking { id: settled.booking.id(), status: settled.booking.status(), again: !settled.changed }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use crate::common::{age, db, keyed, request, show};
 use boxoffice_shared::{
     Error,
-    model::{BookingId, BookingStatus, FailureReason, Pools, SeatCount, UserName, Viewer},
-    ops::{self, ExpireOutcome},
+    bookings::{self, BookingId, BookingStatus, ExpireOutcome, FailureReason, UserName},
+    holders::Viewer,
+    inventory::{Pools, SeatCount},
+    shows,
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 
@@ -15,21 +17,21 @@ async fn a_booking_holds_its_seats_and_a_confirmation_keeps_them() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await;
-    let booked = ops::book(&db, &request(show.id(), 3)).await.unwrap();
+    let booked = bookings::book(&db, &request(show.id(), 3)).await.unwrap();
     assert!(!booked.replayed);
     assert_eq!(booked.booking.status(), BookingStatus::Pending);
-    assert_eq!(ops::get_show(&db, show.id()).await.unwrap().available_seats(), 97);
+    assert_eq!(shows::get(&db, show.id()).await.unwrap().available_seats(), 97);
 
-    let confirmed = ops::confirm(&db, booked.booking.id()).await.unwrap();
+    let confirmed = bookings::confirm(&db, booked.booking.id()).await.unwrap();
     assert!(confirmed.changed);
     let confirmed = confirmed.booking;
     assert_eq!(confirmed.status(), BookingStatus::Confirmed);
-    let again = ops::confirm(&db, booked.booking.id()).await.unwrap();
+    let again = bookings::confirm(&db, booked.booking.id()).await.unwrap();
     assert!(!again.changed);
     assert_eq!(again.booking, confirmed, "confirming again is the same answer");
-    assert!(matches!(ops::cancel(&db, confirmed.id(), None).await, Err(Error::BookingConfirmed)));
-    assert_eq!(ops::get_booking(&db, confirmed.id(), Viewer::Bearer(None)).await.unwrap(), confirmed);
-    assert_eq!(ops::get_show(&db, show.id()).await.unwrap().reserved_seats(), 3);
+    assert!(matches!(bookings::cancel(&db, confirmed.id(), None).await, Err(Error::BookingConfirmed)));
+    assert_eq!(bookings::get(&db, confirmed.id(), Viewer::Bearer(None)).await.unwrap(), confirmed);
+    assert_eq!(shows::get(&db, show.id()).await.unwrap().reserved_seats(), 3);
     assert_invariants(&database.client().await).await;
 }
 
@@ -38,14 +40,14 @@ async fn a_cancelled_hold_gives_its_seats_back_once() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 2).await;
-    let id = ops::book(&db, &request(show.id(), 3)).await.unwrap().booking.id();
+    let id = bookings::book(&db, &request(show.id(), 3)).await.unwrap().booking.id();
     for first in [true, false] {
-        let ops::Settled { booking: cancelled, changed } = ops::cancel(&db, id, None).await.unwrap();
+        let bookings::Settled { booking: cancelled, changed } = bookings::cancel(&db, id, None).await.unwrap();
         assert_eq!(changed, first);
         assert_eq!(cancelled.status(), BookingStatus::Failed(FailureReason::Cancelled));
-        assert_eq!(ops::get_show(&db, show.id()).await.unwrap().available_seats(), 10);
+        assert_eq!(shows::get(&db, show.id()).await.unwrap().available_seats(), 10);
     }
-    assert!(matches!(ops::confirm(&db, id).await, Err(Error::BookingCancelled)));
+    assert!(matches!(bookings::confirm(&db, id).await, Err(Error::BookingCancelled)));
     assert_invariants(&database.client().await).await;
 }
 
@@ -55,22 +57,22 @@ async fn a_hold_expires_when_its_time_is_over_and_not_before() {
     let db = db(&database, 1);
     let client = database.client().await;
     let show = show(&db, 10, 3).await;
-    let id = ops::book(&db, &request(show.id(), 4)).await.unwrap().booking.id();
-    let expire = async || ops::expire(&db, &BTreeSet::from([id])).await.unwrap()[&id];
+    let id = bookings::book(&db, &request(show.id(), 4)).await.unwrap().booking.id();
+    let expire = async || bookings::expire(&db, &BTreeSet::from([id])).await.unwrap()[&id];
 
     match expire().await {
         ExpireOutcome::NotDue(left) => assert!((110..=120).contains(&left.as_secs()), "{left:?}"),
         other => panic!("{other:?}"),
     }
-    assert_eq!(ops::sweep(&db).await.unwrap(), 0);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
     age(&client, id, 120.0).await;
-    assert!(matches!(ops::confirm(&db, id).await, Err(Error::BookingExpired)), "its time is over, swept or not");
+    assert!(matches!(bookings::confirm(&db, id).await, Err(Error::BookingExpired)), "its time is over, swept or not");
     assert_eq!(expire().await, ExpireOutcome::Expired);
     assert_eq!(expire().await, ExpireOutcome::Settled);
-    assert_eq!(ops::sweep(&db).await.unwrap(), 0);
-    assert!(matches!(ops::confirm(&db, id).await, Err(Error::BookingExpired)));
-    assert!(matches!(ops::cancel(&db, id, None).await, Err(Error::BookingExpired)));
-    assert_eq!(ops::get_show(&db, show.id()).await.unwrap().available_seats(), 10);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
+    assert!(matches!(bookings::confirm(&db, id).await, Err(Error::BookingExpired)));
+    assert!(matches!(bookings::cancel(&db, id, None).await, Err(Error::BookingExpired)));
+    assert_eq!(shows::get(&db, show.id()).await.unwrap().available_seats(), 10);
     assert_invariants(&client).await;
 }
 
@@ -82,13 +84,13 @@ async fn the_sweep_finds_what_no_message_came_for() {
     let show = show(&db, 100, 8).await;
     let mut ids = Vec::new();
     for _ in 0..10 {
-        ids.push(ops::book(&db, &request(show.id(), 2)).await.unwrap().booking.id());
+        ids.push(bookings::book(&db, &request(show.id(), 2)).await.unwrap().booking.id());
     }
     for id in &ids[..7] {
         age(&client, *id, 121.0).await;
     }
-    assert_eq!(ops::sweep(&db).await.unwrap(), 7);
-    assert_eq!(ops::get_show(&db, show.id()).await.unwrap().available_seats(), 100 - 3 * 2);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 7);
+    assert_eq!(shows::get(&db, show.id()).await.unwrap().available_seats(), 100 - 3 * 2);
     assert_invariants(&client).await;
 }
 
@@ -98,19 +100,19 @@ async fn refusals_say_why_and_change_nothing() {
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await;
     let unknown = "999999".parse().unwrap();
-    assert!(matches!(ops::book(&db, &request(unknown, 1)).await, Err(Error::ShowNotFound)));
-    assert!(matches!(ops::get_show(&db, unknown).await, Err(Error::ShowNotFound)));
+    assert!(matches!(bookings::book(&db, &request(unknown, 1)).await, Err(Error::ShowNotFound)));
+    assert!(matches!(shows::get(&db, unknown).await, Err(Error::ShowNotFound)));
     let nobody = BookingId::generate(show.id());
-    assert!(matches!(ops::get_booking(&db, nobody, Viewer::Bearer(None)).await, Err(Error::BookingNotFound)));
-    assert!(matches!(ops::confirm(&db, nobody).await, Err(Error::BookingNotFound)));
-    assert!(matches!(ops::cancel(&db, nobody, None).await, Err(Error::BookingNotFound)));
-    assert_eq!(ops::expire(&db, &BTreeSet::from([nobody])).await.unwrap()[&nobody], ExpireOutcome::Unknown);
-    assert!(matches!(ops::book(&db, &request(show.id(), 101)).await, Err(Error::TooManySeats { max: 100 })));
-    ops::book(&db, &request(show.id(), 8)).await.unwrap();
-    assert!(matches!(ops::book(&db, &request(show.id(), 3)).await, Err(Error::SoldOut { available: 2 })));
+    assert!(matches!(bookings::get(&db, nobody, Viewer::Bearer(None)).await, Err(Error::BookingNotFound)));
+    assert!(matches!(bookings::confirm(&db, nobody).await, Err(Error::BookingNotFound)));
+    assert!(matches!(bookings::cancel(&db, nobody, None).await, Err(Error::BookingNotFound)));
+    assert_eq!(bookings::expire(&db, &BTreeSet::from([nobody])).await.unwrap()[&nobody], ExpireOutcome::Unknown);
+    assert!(matches!(bookings::book(&db, &request(show.id(), 101)).await, Err(Error::TooManySeats { max: 100 })));
+    bookings::book(&db, &request(show.id(), 8)).await.unwrap();
+    assert!(matches!(bookings::book(&db, &request(show.id(), 3)).await, Err(Error::SoldOut { available: 2 })));
     let client = database.client().await;
     client.execute("UPDATE shows SET start_time = now() - interval '1 second'", &[]).await.unwrap();
-    assert!(matches!(ops::book(&db, &request(show.id(), 1)).await, Err(Error::ShowStarted)));
+    assert!(matches!(bookings::book(&db, &request(show.id(), 1)).await, Err(Error::ShowStarted)));
     assert_invariants(&client).await;
 }
 
@@ -120,13 +122,13 @@ async fn seats_that_lie_in_several_pools_are_sold_together() {
     let db = db(&database, 1);
     // One seat in each of four pools.
     let show = show(&db, 4, 4).await;
-    let booked = ops::book(&db, &request(show.id(), 3)).await.unwrap();
+    let booked = bookings::book(&db, &request(show.id(), 3)).await.unwrap();
     assert_eq!(booked.booking.seats(), 3);
-    assert!(matches!(ops::book(&db, &request(show.id(), 2)).await, Err(Error::SoldOut { available: 1 })));
-    ops::cancel(&db, booked.booking.id(), None).await.unwrap();
+    assert!(matches!(bookings::book(&db, &request(show.id(), 2)).await, Err(Error::SoldOut { available: 1 })));
+    bookings::cancel(&db, booked.booking.id(), None).await.unwrap();
     // The three are now in one pool, or the last one joined them.
-    ops::book(&db, &request(show.id(), 4)).await.unwrap();
-    assert!(matches!(ops::book(&db, &request(show.id(), 1)).await, Err(Error::SoldOut { available: 0 })));
+    bookings::book(&db, &request(show.id(), 4)).await.unwrap();
+    assert!(matches!(bookings::book(&db, &request(show.id(), 1)).await, Err(Error::SoldOut { available: 0 })));
     assert_invariants(&database.client().await).await;
 }
 
@@ -135,25 +137,27 @@ async fn a_key_makes_one_booking() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await;
-    let first = ops::book(&db, &keyed(show.id(), 2, "k")).await.unwrap();
-    let again = ops::book(&db, &keyed(show.id(), 2, "k")).await.unwrap();
+    let first = bookings::book(&db, &keyed(show.id(), 2, "k")).await.unwrap();
+    let again = bookings::book(&db, &keyed(show.id(), 2, "k")).await.unwrap();
     assert!(!first.replayed && again.replayed);
     assert_eq!(first.booking, again.booking);
-    assert!(matches!(ops::book(&db, &keyed(show.id(), 3, "k")).await, Err(Error::IdempotencyKeyReused)));
+    assert!(matches!(bookings::book(&db, &keyed(show.id(), 3, "k")).await, Err(Error::IdempotencyKeyReused)));
     let mut other = keyed(show.id(), 2, "k");
     other.user_name = UserName::try_from("Bob").unwrap();
-    assert!(matches!(ops::book(&db, &other).await, Err(Error::IdempotencyKeyReused)));
+    assert!(matches!(bookings::book(&db, &other).await, Err(Error::IdempotencyKeyReused)));
     // The key outlives the hold: what a client was told stays true.
-    ops::cancel(&db, first.booking.id(), None).await.unwrap();
-    let settled = ops::book(&db, &keyed(show.id(), 2, "k")).await.unwrap();
+    bookings::cancel(&db, first.booking.id(), None).await.unwrap();
+    let settled = bookings::book(&db, &keyed(show.id(), 2, "k")).await.unwrap();
     assert_eq!(settled.booking.status(), BookingStatus::Failed(FailureReason::Cancelled));
     // A replay is possible when the show is sold out, too.
-    ops::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap();
-    assert!(ops::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().replayed);
+    bookings::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap();
+    assert!(bookings::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().replayed);
     // The same id again is our own attempt whose answer was lost, not a replay.
-    ops::cancel(&db, ops::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().booking.id(), None).await.unwrap();
+    bookings::cancel(&db, bookings::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().booking.id(), None)
+        .await
+        .unwrap();
     let mine = request(show.id(), 1);
-    let (one, two) = (ops::book(&db, &mine).await.unwrap(), ops::book(&db, &mine).await.unwrap());
+    let (one, two) = (bookings::book(&db, &mine).await.unwrap(), bookings::book(&db, &mine).await.unwrap());
     assert_eq!(one.booking, two.booking);
     assert!(!two.replayed);
     assert_invariants(&database.client().await).await;
@@ -172,9 +176,9 @@ async fn pages_of_shows_lose_none_and_double_none() {
     let limit = "3".parse().unwrap();
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = ops::list_shows(&db, limit, after).await.unwrap();
-        assert!(page.shows.len() <= 3);
-        seen.extend(page.shows.iter().map(|show| show.id().get()));
+        let page = shows::list(&db, limit, after).await.unwrap();
+        assert!(page.items.len() <= 3);
+        seen.extend(page.items.iter().map(|show| show.id().get()));
         after = page.next;
         if after.is_none() {
             break;
@@ -189,13 +193,13 @@ async fn a_pool_row_that_is_missing_stops_the_release_and_loses_nothing() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await;
-    let id = ops::book(&db, &request(show.id(), 4)).await.unwrap().booking.id();
+    let id = bookings::book(&db, &request(show.id(), 4)).await.unwrap().booking.id();
     let client = database.client().await;
     client.execute("UPDATE seat_pools SET pool_no = 9", &[]).await.unwrap();
-    assert!(matches!(ops::cancel(&db, id, None).await, Err(Error::Internal(_))));
-    assert_eq!(ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Pending);
+    assert!(matches!(bookings::cancel(&db, id, None).await, Err(Error::Internal(_))));
+    assert_eq!(bookings::get(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Pending);
     client.execute("UPDATE seat_pools SET pool_no = 0", &[]).await.unwrap();
-    ops::cancel(&db, id, None).await.unwrap();
+    bookings::cancel(&db, id, None).await.unwrap();
     assert_invariants(&client).await;
 }
 
@@ -207,7 +211,7 @@ async fn text_comes_back_as_it_went_in() {
     let name = "Robert'); DROP TABLE bookings;-- \u{202e}🎟️ \\ %s ${jndi}";
     let mut request = request(show.id(), 1);
     request.user_name = UserName::try_from(name).unwrap();
-    let booked = ops::book(&db, &request).await.unwrap().booking;
+    let booked = bookings::book(&db, &request).await.unwrap().booking;
     assert_eq!(serde_json::to_value(&booked).unwrap()["user_name"], name);
     assert_eq!(booked.seats(), SeatCount::try_from(1).unwrap().get());
 }
@@ -218,9 +222,9 @@ async fn the_number_of_pools_changes_and_every_seat_stays() {
     let db = db(&database, 1);
     let client = database.client().await;
     let show = show(&db, 100, 4).await;
-    ops::book(&db, &request(show.id(), 7)).await.unwrap();
+    bookings::book(&db, &request(show.id(), 7)).await.unwrap();
     for pools in [16, 256, 1, 3] {
-        let changed = ops::set_pools(&db, show.id(), Pools::try_from(pools).unwrap()).await.unwrap();
+        let changed = shows::set_pools(&db, show.id(), Pools::try_from(pools).unwrap()).await.unwrap();
         assert_eq!((i64::from(changed.pools()), changed.available_seats()), (pools, 93));
         let uneven: bool = client
             .query_one("SELECT max(free) - min(free) > 1 FROM seat_pools WHERE pool_no < $1::bigint", &[&pools])
@@ -231,5 +235,5 @@ async fn the_number_of_pools_changes_and_every_seat_stays() {
         assert_invariants(&client).await;
     }
     let unknown = "999999".parse().unwrap();
-    assert!(matches!(ops::set_pools(&db, unknown, Pools::ONE).await, Err(Error::ShowNotFound)));
+    assert!(matches!(shows::set_pools(&db, unknown, Pools::ONE).await, Err(Error::ShowNotFound)));
 }

@@ -8,8 +8,9 @@ use std::sync::{
 use crate::common::{count, db, free, instances, keyed, request, show};
 use boxoffice_shared::{
     Error,
-    model::{BookingId, Pools},
-    ops,
+    bookings::{self, BookingId},
+    inventory::Pools,
+    shows,
 };
 use boxoffice_testkit::{
     invariants::{assert_invariants, violations},
@@ -54,7 +55,8 @@ async fn five_hundred_buyers_get_exactly_a_hundred_seats() {
     let counters = instances(&database.url(), AT_ONCE).await;
     for pools in [1, 4, 16] {
         let show = show(&counters[0], SEATS, pools).await.id();
-        let answers = race(counters.clone(), move |db| async move { ops::book(&db, &request(show, 1)).await }).await;
+        let answers =
+            race(counters.clone(), move |db| async move { bookings::book(&db, &request(show, 1)).await }).await;
         assert_eq!(answers.len(), BUYERS);
         let sold = answers.iter().filter(|answer| answer.is_ok()).count();
         let refused = answers.iter().filter(|answer| matches!(answer, Err(Error::SoldOut { available: 0 }))).count();
@@ -115,7 +117,7 @@ async fn the_last_seats_are_sold_wherever_they_lie() {
         let show = show(&counters[0], 203, pools).await.id();
         let answers = race(counters.clone(), move |db| async move {
             let seats = rand::rng().random_range(1..=7);
-            (seats, ops::book(&db, &request(show, seats)).await)
+            (seats, bookings::book(&db, &request(show, seats)).await)
         })
         .await;
         let left = i64::from(free(&client, show).await.iter().sum::<i32>());
@@ -145,7 +147,7 @@ async fn four_seats_in_four_pools_go_to_one_of_several_who_want_three() {
         // Ten seats in each pool, of which nine are sold: each of four bookings of nine needs a pool of its own.
         let show = show(&counters[0], 40, 4).await.id();
         for _ in 0..4 {
-            ops::book(&counters[0], &request(show, 9)).await.unwrap();
+            bookings::book(&counters[0], &request(show, 9)).await.unwrap();
         }
         assert_eq!(free(&client, show).await, [1, 1, 1, 1]);
         let start = Arc::new(Barrier::new(counters.len()));
@@ -154,7 +156,7 @@ async fn four_seats_in_four_pools_go_to_one_of_several_who_want_three() {
             let start = start.clone();
             buyers.spawn(async move {
                 start.wait().await;
-                ops::book(&db, &request(show, 3)).await
+                bookings::book(&db, &request(show, 3)).await
             });
         }
         let answers = buyers.join_all().await;
@@ -180,13 +182,13 @@ async fn requests_at_once_with_one_key_make_one_booking() {
             let start = start.clone();
             twins.spawn(async move {
                 start.wait().await;
-                ops::book(&db, &keyed(show, 2, &format!("key-{round}"))).await.unwrap()
+                bookings::book(&db, &keyed(show, 2, &format!("key-{round}"))).await.unwrap()
             });
         }
         let booked = twins.join_all().await;
         assert!(booked.iter().all(|b| b.booking == booked[0].booking), "round {round}: {booked:?}");
         assert_eq!(booked.iter().filter(|b| !b.replayed).count(), 1, "round {round}: one made it, the others found it");
-        let other = ops::book(&counters[round % 4], &keyed(show, 3, &format!("key-{round}"))).await;
+        let other = bookings::book(&counters[round % 4], &keyed(show, 3, &format!("key-{round}"))).await;
         assert!(matches!(other, Err(Error::IdempotencyKeyReused)), "{other:?}");
     }
     assert_eq!(count(&client, "PENDING").await, rounds as i64);
@@ -204,7 +206,7 @@ async fn different_requests_at_once_with_one_key_make_one_booking() {
     for round in 0..50 {
         let key = format!("key-{round}");
         let (one, two) = (keyed(show, 2, &key), keyed(show, 3, &key));
-        match tokio::join!(ops::book(&counters[0], &one), ops::book(&counters[1], &two)) {
+        match tokio::join!(bookings::book(&counters[0], &one), bookings::book(&counters[1], &two)) {
             (Ok(booked), Err(Error::IdempotencyKeyReused)) => assert_eq!(booked.booking.seats(), 2),
             (Err(Error::IdempotencyKeyReused), Ok(booked)) => assert_eq!(booked.booking.seats(), 3),
             other => panic!("round {round}: {other:?}"),
@@ -229,7 +231,7 @@ async fn bookings_and_returns_at_once_lose_no_seat() {
         clerks.spawn(async move {
             for _ in 0..40 {
                 let seats = rng.random_range(1..=9);
-                let booked = match ops::book(&db, &request(show, seats)).await {
+                let booked = match bookings::book(&db, &request(show, seats)).await {
                     Ok(booked) => booked.booking,
                     Err(Error::SoldOut { available }) => {
                         assert!(available < seats);
@@ -238,9 +240,9 @@ async fn bookings_and_returns_at_once_lose_no_seat() {
                     Err(error) => panic!("{error:?}"),
                 };
                 if rng.random_bool(0.1) {
-                    ops::confirm(&db, booked.id()).await.unwrap();
+                    bookings::confirm(&db, booked.id()).await.unwrap();
                 } else {
-                    ops::cancel(&db, booked.id(), None).await.unwrap();
+                    bookings::cancel(&db, booked.id(), None).await.unwrap();
                 }
             }
         });
@@ -250,7 +252,7 @@ async fn bookings_and_returns_at_once_lose_no_seat() {
         if clerks.is_empty() {
             break;
         }
-        ops::set_pools(&operator, show, Pools::try_from(pools).unwrap()).await.unwrap();
+        shows::set_pools(&operator, show, Pools::try_from(pools).unwrap()).await.unwrap();
         // At every moment, not only at the end.
         assert_invariants(&client).await;
         if let Some(ended) = clerks.try_join_next() {

@@ -5,9 +5,9 @@ use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 use crate::common::{age, broken, count, db, free, instances, request, show, wait};
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{BookingId, BookingStatus, FailureReason, Viewer},
-    ops::{self, ExpireOutcome},
+    bookings::{self, BookingId, BookingStatus, ExpireOutcome, FailureReason},
+    holders::Viewer,
+    platform::db::Db,
 };
 use boxoffice_testkit::{
     invariants::{assert_invariants, violations},
@@ -37,7 +37,7 @@ impl Scene {
         let database = Database::create().await;
         let db = db(&database, 4);
         let show = show(&db, 10, 2).await.id();
-        let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
+        let id = bookings::book(&db, &request(show, 3)).await.unwrap().booking.id();
         let (holder, watcher) = (database.admin_client().await, database.admin_client().await);
         let holder_pid = wait::pid(&holder).await;
         Self { database, db, id, holder, holder_pid, watcher }
@@ -68,7 +68,7 @@ impl Scene {
     }
 
     async fn expire(&self) -> ExpireOutcome {
-        ops::expire(&self.db, &BTreeSet::from([self.id])).await.unwrap()[&self.id]
+        bookings::expire(&self.db, &BTreeSet::from([self.id])).await.unwrap()[&self.id]
     }
 }
 
@@ -108,10 +108,11 @@ async fn late_sales(client: &Client) -> i64 {
 
 #[tokio::test]
 async fn a_confirmation_that_waited_past_the_end_of_the_hold_is_refused() {
-    let (scene, answer) = confirm_past_the_end(async |scene: &Scene| ops::confirm(&scene.db, scene.id).await).await;
+    let (scene, answer) =
+        confirm_past_the_end(async |scene: &Scene| bookings::confirm(&scene.db, scene.id).await).await;
     assert!(matches!(answer, Err(Error::BookingExpired)), "{answer:?}");
     assert_eq!(
-        ops::get_booking(&scene.db, scene.id, Viewer::Bearer(None)).await.unwrap().status(),
+        bookings::get(&scene.db, scene.id, Viewer::Bearer(None)).await.unwrap().status(),
         BookingStatus::Pending
     );
     assert_eq!(scene.expire().await, ExpireOutcome::Expired);
@@ -123,10 +124,10 @@ async fn a_confirmation_that_waited_past_the_end_of_the_hold_is_refused() {
 #[tokio::test]
 async fn a_cancellation_that_waited_past_the_end_of_the_hold_changes_nothing() {
     let (scene, answer) =
-        confirm_past_the_end(async |scene: &Scene| ops::cancel(&scene.db, scene.id, None).await).await;
+        confirm_past_the_end(async |scene: &Scene| bookings::cancel(&scene.db, scene.id, None).await).await;
     assert!(matches!(answer, Err(Error::BookingExpired)), "{answer:?}");
     assert_eq!(
-        ops::get_booking(&scene.db, scene.id, Viewer::Bearer(None)).await.unwrap().status(),
+        bookings::get(&scene.db, scene.id, Viewer::Bearer(None)).await.unwrap().status(),
         BookingStatus::Pending
     );
     assert_eq!(scene.expire().await, ExpireOutcome::Expired);
@@ -170,7 +171,7 @@ async fn confirm_and_expire_in_both_orders() {
                     if !confirm_first {
                         scene.blocked(1).await;
                     }
-                    ops::confirm(&scene.db, scene.id).await
+                    bookings::confirm(&scene.db, scene.id).await
                 },
                 async {
                     if confirm_first {
@@ -227,15 +228,15 @@ async fn fight(db: &[Db], client: &Client, rng: &mut SeededRng, id: BookingId, e
     let late: [u8; 4] = rng.random();
     let batch = BTreeSet::from([id]);
     let (confirmed, cancelled, expired, swept) = tokio::join!(
-        after(late[0], ops::confirm(&db[0], id)),
-        after(late[1], async { if cancels { Some(ops::cancel(&db[1], id, None).await) } else { None } }),
-        after(late[2], ops::expire(&db[2], &batch)),
-        after(late[3], ops::sweep(&db[3])),
+        after(late[0], bookings::confirm(&db[0], id)),
+        after(late[1], async { if cancels { Some(bookings::cancel(&db[1], id, None).await) } else { None } }),
+        after(late[2], bookings::expire(&db[2], &batch)),
+        after(late[3], bookings::sweep(&db[3])),
     );
     // All may have looked a moment too early for their part.
-    let again = ops::expire(&db[2], &batch).await.unwrap()[&id];
+    let again = bookings::expire(&db[2], &batch).await.unwrap()[&id];
     let ended = [expired.unwrap()[&id], again].iter().filter(|outcome| **outcome == ExpireOutcome::Expired).count();
-    let status = ops::get_booking(&db[0], id, Viewer::Bearer(None)).await.unwrap().status();
+    let status = bookings::get(&db[0], id, Viewer::Bearer(None)).await.unwrap().status();
     let case = format!("{end:?}, {status:?}: {confirmed:?}, {cancelled:?}");
     assert!(end != End::Past || status != BookingStatus::Confirmed, "{case}");
     assert!(end != End::Far || status != BookingStatus::Failed(FailureReason::Expired), "{case}");
@@ -274,7 +275,7 @@ async fn all_who_settle_bookings_at_once_settle_each_once() {
         lanes.spawn(async move {
             let mut ended = 0;
             for number in 0..BOOKINGS {
-                let id = ops::book(&db[0], &request(show, 2)).await.unwrap().booking.id();
+                let id = bookings::book(&db[0], &request(show, 2)).await.unwrap().booking.id();
                 let end = [End::Past, End::Now, End::Far][number % 3];
                 ended += fight(&db, &client, &mut rng, id, end, number % 2 == 0).await;
             }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::common::{self, age, count, db, free, instances, request, show};
 use boxoffice_shared::{
     Error,
-    model::{BookingId, ShowId},
-    ops::{self, ExpireOutcome, MAX_BATCH},
+    bookings::{self, BookingId, ExpireOutcome, MAX_BATCH},
+    shows::{self, ShowId},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio_postgres::Client;
@@ -35,13 +35,13 @@ async fn a_sweep_is_bounded_and_takes_the_oldest_first() {
         let row = client.query_one(sql, &[]).await.unwrap();
         (row.get::<_, Option<i32>>(0), row.get::<_, i32>(1))
     };
-    assert_eq!(ops::sweep(&db).await.unwrap(), u64::from(MAX_BATCH));
+    assert_eq!(bookings::sweep(&db).await.unwrap(), u64::from(MAX_BATCH));
     assert_eq!(left().await, (Some(batch + 1), batch + 500));
     assert_invariants(&client).await;
-    assert_eq!(ops::sweep(&db).await.unwrap(), u64::from(MAX_BATCH));
+    assert_eq!(bookings::sweep(&db).await.unwrap(), u64::from(MAX_BATCH));
     assert_eq!(left().await, (Some(2 * batch + 1), 500));
-    assert_eq!(ops::sweep(&db).await.unwrap(), 500);
-    assert_eq!(ops::sweep(&db).await.unwrap(), 0);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 500);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
     assert_eq!(free(&client, show).await.iter().sum::<i32>(), 20_000);
     assert_invariants(&client).await;
 }
@@ -54,7 +54,7 @@ async fn a_hold_that_is_locked_is_skipped_and_swept_later() {
     let show = show(&db, 100, 4).await.id();
     let mut ids = Vec::new();
     for _ in 0..5 {
-        let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+        let id = bookings::book(&db, &request(show, 2)).await.unwrap().booking.id();
         age(&client, id, 121.0).await;
         ids.push(id);
     }
@@ -63,12 +63,12 @@ async fn a_hold_that_is_locked_is_skipped_and_swept_later() {
     let stuck: BookingId = ids[0];
     let lock = "SELECT FROM bookings WHERE show_id = $1 AND id = $2 FOR UPDATE";
     holder.execute(lock, &[&show.get(), &stuck.uuid()]).await.unwrap();
-    assert_eq!(ops::sweep(&db).await.unwrap(), 4, "the one that is locked holds up nothing");
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 4, "the one that is locked holds up nothing");
     assert_eq!(count(&client, "PENDING").await, 1);
     assert_invariants(&client).await;
     holder.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(ops::sweep(&db).await.unwrap(), 1);
-    assert_eq!(ops::get_show(&db, show).await.unwrap().available_seats(), 100);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 1);
+    assert_eq!(shows::get(&db, show).await.unwrap().available_seats(), 100);
     assert_invariants(&client).await;
 }
 
@@ -87,14 +87,14 @@ async fn a_damaged_show_can_be_passed_over() {
     client.execute(later, &[&sound.get()]).await.unwrap();
     client.execute("UPDATE shows SET pools = 200 WHERE id = $1", &[&damaged.get()]).await.unwrap();
     client.execute("UPDATE seat_pools SET pool_no = 255 WHERE show_id = $1", &[&damaged.get()]).await.unwrap();
-    assert!(matches!(ops::sweep(&db).await, Err(Error::Internal(_))));
+    assert!(matches!(bookings::sweep(&db).await, Err(Error::Internal(_))));
     assert_eq!(count(&client, "FAILED").await, 0);
-    let found = ops::due(&db, &BTreeSet::new()).await.unwrap();
+    let found = bookings::due(&db, &BTreeSet::new()).await.unwrap();
     assert_eq!(found.iter().map(|(show, holds)| (*show, holds.len())).collect::<Vec<_>>(), [(damaged, 1_000)]);
     let passed_over = BTreeSet::from([damaged]);
-    assert_eq!(ops::due(&db, &passed_over).await.unwrap()[&sound].len(), 7);
-    assert_eq!(ops::sweep_except(&db, &passed_over).await.unwrap(), 7);
-    assert_eq!(ops::get_show(&db, sound).await.unwrap().available_seats(), 100);
+    assert_eq!(bookings::due(&db, &passed_over).await.unwrap()[&sound].len(), 7);
+    assert_eq!(bookings::sweep_except(&db, &passed_over).await.unwrap(), 7);
+    assert_eq!(shows::get(&db, sound).await.unwrap().available_seats(), 100);
     assert_eq!(count(&client, "PENDING").await, 1_500);
     assert_invariants(&client).await;
 }
@@ -116,11 +116,11 @@ async fn sweeps_and_batches_at_once_expire_each_hold_once() {
         let batch = |ids: &[BookingId]| ids.iter().copied().collect::<BTreeSet<_>>();
         let (one, two, three) = (batch(&ids[..150]), batch(&ids[100..]), batch(&[&ids[..100], &ids[150..]].concat()));
         let (a, b, c, d, e) = tokio::join!(
-            ops::sweep(&counters[0]),
-            ops::expire(&counters[1], &one),
-            ops::expire(&counters[2], &two),
-            ops::expire(&counters[3], &three),
-            ops::sweep(&counters[4]),
+            bookings::sweep(&counters[0]),
+            bookings::expire(&counters[1], &one),
+            bookings::expire(&counters[2], &two),
+            bookings::expire(&counters[3], &three),
+            bookings::sweep(&counters[4]),
         );
         let mut expired = a.unwrap() + e.unwrap();
         for outcomes in [b, c, d] {
@@ -145,7 +145,7 @@ async fn what_is_not_due_is_not_read() {
     let sql = "UPDATE bookings SET expires_at = now() + interval '1 hour'";
     client.batch_execute(sql).await.unwrap();
     database.admin_client().await.batch_execute("VACUUM ANALYZE bookings").await.unwrap();
-    for statement in [include_str!("../../../src/ops/due.sql"), common::broken::SWEEP] {
+    for statement in [include_str!("../../../src/bookings/due.sql"), common::broken::SWEEP] {
         let explain =
             format!("EXPLAIN (ANALYZE) {statement}").replace("$1", "1000::bigint").replace("$2", "'{}'::bigint[]");
         let lines = client.simple_query(&explain).await.unwrap();
@@ -159,5 +159,5 @@ async fn what_is_not_due_is_not_read() {
         assert!(plan.contains("Index Cond: (expires_at <= statement_timestamp())"), "{plan}");
         assert!(!plan.contains("Rows Removed by Filter"), "{plan}");
     }
-    assert_eq!(ops::sweep(&db).await.unwrap(), 0);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
 }

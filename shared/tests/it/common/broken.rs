@@ -16,30 +16,32 @@ pub fn altered(statement: &str, part: &str, by: &str) -> String {
 
 /// `cancel`, as the operation puts it together.
 pub const CANCEL: &str = concat!(
-    include_str!("../../../src/ops/cancel.sql"),
-    include_str!("../../../src/ops/release.sql"),
-    include_str!("../../../src/ops/cancel_answer.sql")
+    include_str!("../../../src/bookings/cancel.sql"),
+    include_str!("../../../src/inventory/release.sql"),
+    include_str!("../../../src/bookings/cancel_answer.sql"),
+    include_str!("../../../src/bookings/answer.sql")
 );
 
 /// `expire`, as the operation puts it together.
 pub const EXPIRE: &str = concat!(
-    include_str!("../../../src/ops/expire.sql"),
-    include_str!("../../../src/ops/release.sql"),
-    include_str!("../../../src/ops/expire_answer.sql")
+    include_str!("../../../src/bookings/expire.sql"),
+    include_str!("../../../src/inventory/release.sql"),
+    include_str!("../../../src/bookings/expire_answer.sql")
 );
 
 /// `sweep`, as the operation puts it together.
 pub const SWEEP: &str = concat!(
-    include_str!("../../../src/ops/sweep.sql"),
-    include_str!("../../../src/ops/release.sql"),
-    include_str!("../../../src/ops/sweep_answer.sql")
+    include_str!("../../../src/bookings/sweep.sql"),
+    include_str!("../../../src/inventory/release.sql"),
+    include_str!("../../../src/bookings/sweep_answer.sql")
 );
 
 /// `confirm`.
-pub const CONFIRM: &str = include_str!("../../../src/ops/confirm.sql");
+pub const CONFIRM: &str =
+    concat!(include_str!("../../../src/bookings/confirm.sql"), include_str!("../../../src/bookings/answer.sql"));
 
 /// `book`, from any one pool.
-pub const BOOK: &str = include_str!("../../../src/ops/book_search.sql");
+pub const BOOK: &str = include_str!("../../../src/bookings/book/any_pool.sql");
 
 /// `book`, from several pools, without its lock of all of them.
-pub const BOOK_ACROSS: &str = include_str!("../../../src/ops/book_across.sql");
+pub const BOOK_ACROSS: &str = include_str!("../../../src/bookings/book/all_pools.sql");

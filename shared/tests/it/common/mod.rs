@@ -13,14 +13,11 @@ use std::{
 };
 
 use boxoffice_shared::{
-    config,
-    db::Db,
-    model::{
-        BookingId, Hold, Holder, HolderLimits, IdempotencyKey, Pools, SeatCount, Show, ShowId, ShowName, TotalSeats,
-        UserName,
-    },
-    ops::{self, BookRequest, NewShow},
-    tls::connector,
+    bookings::{BookRequest, BookingId, Hold, UserName},
+    holders::{Holder, HolderLimits, IdempotencyKey},
+    inventory::{Pools, SeatCount, TotalSeats},
+    platform::{config, db::Db, tls::connector},
+    shows::{self, NewShow, Show, ShowId, ShowName},
 };
 use boxoffice_testkit::postgres::Database;
 
@@ -57,7 +54,7 @@ pub async fn instances(url: &str, count: usize) -> Vec<Db> {
 
 /// A show that starts in a day.
 pub async fn show(db: &Db, seats: i64, pools: i64) -> Show {
-    ops::create_show(db, &new_show(seats, pools)).await.unwrap()
+    shows::create(db, &new_show(seats, pools)).await.unwrap()
 }
 
 /// A show that starts in a day, to be made.

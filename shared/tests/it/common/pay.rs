@@ -1,12 +1,13 @@
 //! What the tests of payments share.
 
 use boxoffice_shared::{
-    db::Db,
-    model::{
-        BookingId, BookingStatus, FailureReason, Money, PaymentChange, PaymentEvent, Price, Provider, Refund, Show,
-        ShowId, Viewer,
-    },
-    ops::{self, NewShow, Recorded},
+    bookings::{self, BookingId, BookingStatus, FailureReason},
+    checks,
+    holders::Viewer,
+    money::{Money, Price},
+    payments::{self, PaymentChange, PaymentEvent, Provider, Recorded, Refund},
+    platform::db::Db,
+    shows::{self, NewShow, Show, ShowId},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +21,7 @@ pub const PRICE: i64 = 2_500;
 /// A show that starts in a day, at 25.00 EUR a seat.
 pub async fn priced_show(db: &Db, seats: i64, pools: i64) -> Show {
     let price = Price::try_from(eur(PRICE)).unwrap();
-    ops::create_show(db, &NewShow { price: Some(price), ..new_show(seats, pools) }).await.unwrap()
+    shows::create(db, &NewShow { price: Some(price), ..new_show(seats, pools) }).await.unwrap()
 }
 
 /// An amount in euro cents.
@@ -61,7 +62,7 @@ pub async fn events(client: &Client) -> i64 {
 
 /// Ends the test with what the reconciliation finds, if it finds anything.
 pub async fn assert_reconciled(db: &Db) {
-    let found = ops::check(db).await.unwrap();
+    let found = checks::check(db).await.unwrap();
     assert!(found.is_empty(), "{}", found.iter().map(|v| format!("{v}\n")).collect::<String>());
 }
 
@@ -87,7 +88,7 @@ impl Scene {
 
     /// A booking of two seats, 5000.
     pub async fn book(&self) -> BookingId {
-        ops::book(&self.db, &request(self.show, 2)).await.unwrap().booking.id()
+        bookings::book(&self.db, &request(self.show, 2)).await.unwrap().booking.id()
     }
 
     /// A booking that `pi_1` has paid for.
@@ -99,10 +100,10 @@ impl Scene {
 
     /// Records an event, twice.
     pub async fn record(&self, event: PaymentEvent) -> Recorded {
-        let recorded = ops::record_payment(&self.db, &event, &NO_LIMITS).await.unwrap();
+        let recorded = payments::record(&self.db, &event, &NO_LIMITS).await.unwrap();
         assert_invariants(&self.client).await;
         assert_reconciled(&self.db).await;
-        assert_eq!(ops::record_payment(&self.db, &event, &NO_LIMITS).await.unwrap(), Recorded::Repeated);
+        assert_eq!(payments::record(&self.db, &event, &NO_LIMITS).await.unwrap(), Recorded::Repeated);
         recorded
     }
 
@@ -112,10 +113,10 @@ impl Scene {
     }
 
     pub async fn status(&self, id: BookingId) -> BookingStatus {
-        ops::get_booking(&self.db, id, Viewer::Bearer(None)).await.unwrap().status()
+        bookings::get(&self.db, id, Viewer::Bearer(None)).await.unwrap().status()
     }
 
     pub async fn available(&self) -> i32 {
-        ops::get_show(&self.db, self.show).await.unwrap().available_seats()
+        shows::get(&self.db, self.show).await.unwrap().available_seats()
     }
 }

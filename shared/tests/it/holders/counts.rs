@@ -9,9 +9,13 @@ use crate::common::{
 };
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{BookingId, Hold, Holder, HolderLimits, PaymentChange, Refund, ShowId, Subject},
-    ops::{self, BookRequest, Rule},
+    bookings::{self, BookRequest, BookingId, Hold},
+    checks::{self, Rule},
+    holders::{Holder, HolderLimits, Subject},
+    payments::{self, PaymentChange, Refund},
+    platform::db::Db,
+    privacy,
+    shows::ShowId,
 };
 use boxoffice_testkit::{
     invariants::{assert_invariants, violations},
@@ -41,7 +45,7 @@ fn of(holder: &Holder, limits: HolderLimits, show: ShowId, seats: i64) -> BookRe
 const LIMITS: HolderLimits = HolderLimits { max_pending_seats: 40, max_seats: 60, ..NO_LIMITS };
 
 async fn hold(db: &Db, show: ShowId, seats: i64) -> Result<BookingId, Error> {
-    ops::book(db, &of(&ada(), LIMITS, show, seats)).await.map(|booked| booked.booking.id())
+    bookings::book(db, &of(&ada(), LIMITS, show, seats)).await.map(|booked| booked.booking.id())
 }
 
 /// Makes so many holds of one seat of hers, as those that were there before anybody counted.
@@ -83,12 +87,12 @@ async fn a_hold_whose_time_is_over_does_not_count_whether_it_was_expired_or_not(
         assert!(matches!(hold(&db, show, 1).await, Err(Error::PendingLimit { held: 40, max: 40 })));
         // Nor in all: what is sold counts, what is over does not.
         for id in &held[10 / seats as usize..] {
-            ops::confirm(&db, *id).await.unwrap();
+            bookings::confirm(&db, *id).await.unwrap();
         }
         assert!(matches!(hold(&db, show, 21).await, Err(Error::HolderLimit { held: 40, max: 60 })));
         hold(&db, show, 20).await.unwrap();
         // To expire them changes nothing.
-        ops::sweep(&db).await.unwrap();
+        bookings::sweep(&db).await.unwrap();
         assert!(matches!(hold(&db, show, 1).await, Err(Error::HolderLimit { held: 60, max: 60 })));
         assert_invariants(&client).await;
     }
@@ -100,7 +104,7 @@ async fn a_count_is_right_whoever_changes_the_bookings() {
     let (db, client) = (db(&database, 1), database.client().await);
     let show = priced_show(&db, 1_000, 2).await.id();
     fill(&client, show, MANY).await;
-    let book = async |seats| ops::book(&db, &of(&ada(), NO_LIMITS, show, seats)).await.unwrap().booking.id();
+    let book = async |seats| bookings::book(&db, &of(&ada(), NO_LIMITS, show, seats)).await.unwrap().booking.id();
     let is = async |pending: i64, seats: i64| {
         assert_eq!(counted(&client, show).await, Some((33 + pending, 33 + seats)));
         assert_invariants(&client).await;
@@ -108,28 +112,34 @@ async fn a_count_is_right_whoever_changes_the_bookings() {
     let (paid, confirmed, cancelled, expired, swept) =
         (book(1).await, book(2).await, book(3).await, book(4).await, book(5).await);
     is(15, 15).await;
-    ops::record_payment(&db, &success("evt_1", "pi_1", paid, 1), &common::NO_LIMITS).await.unwrap();
+    payments::record(&db, &success("evt_1", "pi_1", paid, 1), &common::NO_LIMITS).await.unwrap();
     is(14, 15).await;
-    ops::confirm(&db, confirmed).await.unwrap();
+    bookings::confirm(&db, confirmed).await.unwrap();
     is(12, 15).await;
-    ops::cancel(&db, cancelled, Some(&subject())).await.unwrap();
+    bookings::cancel(&db, cancelled, Some(&subject())).await.unwrap();
     is(9, 12).await;
     age(&client, expired, 120.0).await;
-    ops::expire(&db, &BTreeSet::from([expired])).await.unwrap();
+    bookings::expire(&db, &BTreeSet::from([expired])).await.unwrap();
     is(5, 8).await;
     age(&client, swept, 120.0).await;
-    assert_eq!(ops::sweep(&db).await.unwrap(), 1);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 1);
     is(0, 3).await;
     // A payment that comes late takes its seats again, and a refund gives those of another back.
-    ops::record_payment(&db, &success("evt_2", "pi_2", expired, 4), &common::NO_LIMITS).await.unwrap();
+    payments::record(&db, &success("evt_2", "pi_2", expired, 4), &common::NO_LIMITS).await.unwrap();
     is(0, 7).await;
     let refund = event("evt_3", "pi_1", None, PaymentChange::Refunded(Refund::Full));
-    ops::record_payment(&db, &refund, &common::NO_LIMITS).await.unwrap();
+    payments::record(&db, &refund, &common::NO_LIMITS).await.unwrap();
     is(0, 6).await;
     let extended = book(6).await;
-    ops::extend(&db, extended, Some(&subject()), Hold::try_from(600).unwrap(), std::time::Duration::from_secs(600))
-        .await
-        .unwrap();
+    bookings::extend(
+        &db,
+        extended,
+        Some(&subject()),
+        Hold::try_from(600).unwrap(),
+        std::time::Duration::from_secs(600),
+    )
+    .await
+    .unwrap();
     is(6, 12).await;
     // As the functions of the previous version make one: they know of no counts.
     client
@@ -142,7 +152,7 @@ async fn a_count_is_right_whoever_changes_the_bookings() {
         .await
         .unwrap();
     is(8, 14).await;
-    assert_eq!(ops::check(&db).await.unwrap(), []);
+    assert_eq!(checks::check(&db).await.unwrap(), []);
 }
 
 /// All that can be done to a partner's bookings at once, while it becomes one that is counted.
@@ -164,14 +174,14 @@ async fn a_count_is_right_whatever_happens_at_once() {
                 match (rng.random_range(0..10), held.pop()) {
                     (0..5, last) | (_, last @ None) => {
                         held.extend(last);
-                        let booked = ops::book(&db, &of(&partner, limits, show, rng.random_range(1..=4))).await;
+                        let booked = bookings::book(&db, &of(&partner, limits, show, rng.random_range(1..=4))).await;
                         held.push(booked.unwrap().booking.id());
                     }
-                    (5..7, Some(id)) => drop(ops::confirm(&db, id).await.unwrap()),
+                    (5..7, Some(id)) => drop(bookings::confirm(&db, id).await.unwrap()),
                     (7, Some(id)) => {
-                        ops::expire(&db, &BTreeSet::from([id])).await.unwrap();
+                        bookings::expire(&db, &BTreeSet::from([id])).await.unwrap();
                     }
-                    (_, Some(id)) => drop(ops::cancel(&db, id, None).await.unwrap()),
+                    (_, Some(id)) => drop(bookings::cancel(&db, id, None).await.unwrap()),
                 }
             }
         });
@@ -213,7 +223,7 @@ async fn the_locks_of_the_first_count_are_needed() {
         rival.batch_execute(confirm).await.unwrap();
         let rival_pid = wait::pid(&rival).await;
         let order = of(&ada(), NO_LIMITS, show, 1);
-        let (booked, ()) = tokio::join!(ops::book(&db, &order), async {
+        let (booked, ()) = tokio::join!(bookings::book(&db, &order), async {
             if !is_broken {
                 wait::until_blocked(&watcher, rival_pid, 1).await;
                 rival.batch_execute("COMMIT").await.unwrap();
@@ -235,12 +245,12 @@ async fn a_wrong_count_is_found() {
     let show = show(&db, 1_000, 2).await.id();
     fill(&client, show, MANY).await;
     hold(&db, show, 1).await.unwrap();
-    assert_eq!(ops::check(&db).await.unwrap(), []);
+    assert_eq!(checks::check(&db).await.unwrap(), []);
     for damage in ["seats = seats + 1", "pending_seats = pending_seats - 1"] {
         client.batch_execute(&format!("BEGIN; UPDATE holders SET {damage}")).await.unwrap();
         assert_eq!(violations(&client).await.len(), 1, "the alarm should be raised");
         client.batch_execute("COMMIT").await.unwrap();
-        let found = ops::check(&db).await.unwrap();
+        let found = checks::check(&db).await.unwrap();
         assert_eq!(found.iter().map(|violation| violation.rule).collect::<Vec<_>>(), [Rule::HolderCount]);
         assert!(!found[0].to_string().contains("ada"), "{}", found[0]);
     }
@@ -260,8 +270,8 @@ async fn each_trigger_is_needed() {
         client.batch_execute(&format!("ALTER TABLE bookings DISABLE TRIGGER {trigger}")).await.unwrap();
         match changes {
             "book" => drop(hold(&db, show, 1).await.unwrap()),
-            "cancel" => drop(ops::cancel(&db, held, Some(&subject())).await.unwrap()),
-            _ => drop(ops::erase_subject(&db, &subject()).await.unwrap()),
+            "cancel" => drop(bookings::cancel(&db, held, Some(&subject())).await.unwrap()),
+            _ => drop(privacy::erase(&db, &subject()).await.unwrap()),
         }
         assert_eq!(violations(&client).await.len(), 1, "without {trigger}");
     }
@@ -278,10 +288,10 @@ async fn nothing_of_an_erased_holder_is_left() {
     // One that is not counted, and let a hold go.
     let few = show(&db, 10, 1).await.id();
     let id = hold(&db, few, 1).await.unwrap();
-    ops::cancel(&db, id, Some(&subject())).await.unwrap();
+    bookings::cancel(&db, id, Some(&subject())).await.unwrap();
     let rows = async || client.query_one("SELECT count(*) FROM holders", &[]).await.unwrap().get::<_, i64>(0);
     assert_eq!(rows().await, 2);
-    ops::erase_subject(&db, &subject()).await.unwrap();
+    privacy::erase(&db, &subject()).await.unwrap();
     assert_eq!(rows().await, 0);
     // She may book again, and is nobody that was known.
     hold(&db, many, 40).await.unwrap();
@@ -350,19 +360,19 @@ async fn too_many_bookings_of_one_holder_are_refused_at_once() {
         let mut queue = JoinSet::new();
         for _ in 0..waiting {
             let (db, order) = (db.clone(), of(&partner, limits, show, 1));
-            queue.spawn(async move { ops::book(&db, &order).await });
+            queue.spawn(async move { bookings::book(&db, &order).await });
         }
         wait::until_waiting(&watcher, waiting).await;
         // Twice as many as the pool has connections, and more: none of them keeps one.
         for _ in 0..40 {
-            let refused = ops::book(&db, &of(&partner, limits, show, 1)).await;
+            let refused = bookings::book(&db, &of(&partner, limits, show, 1)).await;
             assert!(matches!(refused, Err(Error::HolderBusy)), "{refused:?}");
         }
         assert!(Error::HolderBusy.retryable());
         // Others, and other shows, are not concerned.
-        ops::book(&db, &request(show, 1)).await.unwrap();
+        bookings::book(&db, &request(show, 1)).await.unwrap();
         let other = common::show(&db, 10, 1).await.id();
-        ops::book(&db, &of(&partner, limits, other, 1)).await.unwrap();
+        bookings::book(&db, &of(&partner, limits, other, 1)).await.unwrap();
         holder.batch_execute("COMMIT").await.unwrap();
         for booked in queue.join_all().await {
             booked.unwrap();
@@ -387,7 +397,7 @@ async fn a_busy_holder_locks_no_pools() {
     });
     wait::until_waiting(&client, 3).await;
     let error = client
-        .query(include_str!("../../../src/ops/lock_holder.sql"), &[&show.get(), &"sub:ada", &1_i32])
+        .query(include_str!("../../../src/bookings/book/lock_holder.sql"), &[&show.get(), &"sub:ada", &1_i32])
         .await
         .unwrap_err();
     assert_eq!(error.code().unwrap().code(), "BXBSY");

@@ -5,9 +5,11 @@ use std::time::Duration;
 use crate::common::{self, NO_LIMITS, age, db, instances, keyed, request, show, wait};
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{BookingId, Hold, Holder, HolderLimits, SeatLimit, ShowId, Subject, Viewer},
-    ops::{self, BookRequest, NewShow},
+    bookings::{self, BookRequest, BookingId, Hold},
+    holders::{Holder, HolderLimits, Subject, Viewer},
+    inventory::SeatLimit,
+    platform::db::Db,
+    shows::{self, NewShow, ShowId},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio_postgres::Client;
@@ -36,7 +38,7 @@ fn ada() -> Holder {
 }
 
 async fn hold(db: &Db, holder: &Holder, show: ShowId, seats: i64) -> Result<BookingId, Error> {
-    ops::book(db, &of(holder, show, seats)).await.map(|booked| booked.booking.id())
+    bookings::book(db, &of(holder, show, seats)).await.map(|booked| booked.booking.id())
 }
 
 /// Seats that a holder has of a show, pending and in all.
@@ -58,7 +60,7 @@ async fn a_holder_holds_so_many_seats_at_a_time_and_has_so_many_in_all() {
     hold(&db, &ada(), show, 1).await.unwrap();
 
     // What is sold is no longer held, but it is had.
-    ops::confirm(&db, first).await.unwrap();
+    bookings::confirm(&db, first).await.unwrap();
     hold(&db, &ada(), show, 2).await.unwrap();
     assert_eq!(has(&client, show, &ada()).await, (3, 6));
     let refused = hold(&db, &ada(), show, 1).await;
@@ -81,19 +83,19 @@ async fn no_holder_takes_a_whole_house_unless_the_show_says_so() {
             let show = show(&db, total, pools.min(total)).await.id();
             let asks = |seats| BookRequest { holder: office.clone(), limits, ..request(show, seats) };
             if half < total {
-                let refused = ops::book(&db, &asks(half + 1)).await.map(|booked| booked.booking.id());
+                let refused = bookings::book(&db, &asks(half + 1)).await.map(|booked| booked.booking.id());
                 assert!(
                     matches!(refused, Err(Error::HolderLimit { held: 0, max }) if i64::from(max) == half),
                     "{total}: {refused:?}"
                 );
             }
-            ops::book(&db, &asks(half)).await.unwrap();
+            bookings::book(&db, &asks(half)).await.unwrap();
         }
     }
     let new = NewShow { max_seats_per_holder: Some(SeatLimit::try_from(10).unwrap()), ..common::new_show(10, 1) };
-    let show = ops::create_show(&db, &new).await.unwrap().id();
+    let show = shows::create(&db, &new).await.unwrap().id();
     let whole = BookRequest { holder: ada(), limits: HolderLimits::DEFAULT, ..request(show, 10) };
-    ops::book(&db, &whole).await.unwrap();
+    bookings::book(&db, &whole).await.unwrap();
 }
 
 #[tokio::test]
@@ -103,7 +105,7 @@ async fn what_is_given_back_may_be_held_again() {
     let show = show(&db, 100, 4).await.id();
     let held = hold(&db, &ada(), show, 4).await.unwrap();
     hold(&db, &ada(), show, 1).await.unwrap_err();
-    ops::cancel(&db, held, Some(&subject("ada"))).await.unwrap();
+    bookings::cancel(&db, held, Some(&subject("ada"))).await.unwrap();
     hold(&db, &ada(), show, 4).await.unwrap();
 }
 
@@ -113,23 +115,23 @@ async fn a_show_has_limits_of_its_own_and_an_address_counts_for_several() {
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await.id();
     let limit = |seats: i64| Some(Some(SeatLimit::try_from(seats).unwrap()));
-    ops::set_holder_limits(&db, show, limit(2), limit(3)).await.unwrap();
+    shows::set_holder_limits(&db, show, limit(2), limit(3)).await.unwrap();
     hold(&db, &ada(), show, 3).await.unwrap_err();
     let sold = hold(&db, &ada(), show, 2).await.unwrap();
-    ops::confirm(&db, sold).await.unwrap();
+    bookings::confirm(&db, sold).await.unwrap();
     assert!(matches!(hold(&db, &ada(), show, 2).await, Err(Error::HolderLimit { held: 2, max: 3 })));
     // Half of it goes back to the deployment's, and the other half stays.
-    ops::set_holder_limits(&db, show, None, Some(None)).await.unwrap();
+    shows::set_holder_limits(&db, show, None, Some(None)).await.unwrap();
     hold(&db, &ada(), show, 2).await.unwrap();
     assert!(matches!(hold(&db, &ada(), show, 1).await, Err(Error::PendingLimit { held: 2, max: 2 })));
 
     let office = Holder::of_address("192.0.2.1".parse().unwrap());
     let limits = HolderLimits { address_allowance: 3, ..LIMITS };
-    let book = async |seats| ops::book(&db, &BookRequest { limits, ..of(&office, show, seats) }).await;
+    let book = async |seats| bookings::book(&db, &BookRequest { limits, ..of(&office, show, seats) }).await;
     book(6).await.unwrap();
     assert!(matches!(book(1).await, Err(Error::PendingLimit { held: 6, max: 6 })));
     let nobody = "999".parse().unwrap();
-    assert!(matches!(ops::set_holder_limits(&db, nobody, limit(1), None).await, Err(Error::ShowNotFound)));
+    assert!(matches!(shows::set_holder_limits(&db, nobody, limit(1), None).await, Err(Error::ShowNotFound)));
 }
 
 /// 50 connections of one holder at once, over shows with few pools and many, and with seats that only lie together in
@@ -198,11 +200,12 @@ async fn whoever_lets_holds_end_unpaid_waits_longer_each_time() {
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 100, 4).await.id();
     for (let_go, minutes) in [(1, 0), (2, 1), (3, 2), (4, 4), (5, 8), (6, 16), (7, 32), (8, 60), (9, 60)] {
-        let id = ops::book(&db, &BookRequest { limits: NO_LIMITS, ..of(&ada(), show, 1) }).await.unwrap().booking.id();
+        let id =
+            bookings::book(&db, &BookRequest { limits: NO_LIMITS, ..of(&ada(), show, 1) }).await.unwrap().booking.id();
         age(&client, id, 120.0).await;
-        assert_eq!(ops::sweep(&db).await.unwrap(), 1);
+        assert_eq!(bookings::sweep(&db).await.unwrap(), 1);
         match hold(&db, &ada(), show, 1).await {
-            Ok(id) if minutes == 0 => drop(ops::cancel(&db, id, Some(&subject("ada"))).await.unwrap()),
+            Ok(id) if minutes == 0 => drop(bookings::cancel(&db, id, Some(&subject("ada"))).await.unwrap()),
             Err(Error::HolderWaits { seconds, allowed: 1 }) => {
                 assert!(
                     (minutes * 60 - 30..=minutes * 60).contains(&seconds),
@@ -213,7 +216,7 @@ async fn whoever_lets_holds_end_unpaid_waits_longer_each_time() {
         }
         // Nobody else waits.
         let other = hold(&db, &Holder::of_subject(&subject("grace")), show, 1).await.unwrap();
-        ops::cancel(&db, other, Some(&subject("grace"))).await.unwrap();
+        bookings::cancel(&db, other, Some(&subject("grace"))).await.unwrap();
     }
     // Just before the hour is over it waits still; then all is forgotten.
     past(&client, 3_590.0).await;
@@ -248,7 +251,7 @@ async fn a_hold_that_is_cancelled_counts_for_the_time_that_it_took() {
         for _ in 0..3 {
             let Ok(id) = hold(&db, &ada(), show, 1).await else { break };
             age(&client, id, age_s).await;
-            ops::cancel(&db, id, Some(&subject("ada"))).await.unwrap();
+            bookings::cancel(&db, id, Some(&subject("ada"))).await.unwrap();
         }
         let answer = hold(&db, &ada(), show, 1).await;
         assert_eq!(matches!(answer, Err(Error::HolderWaits { .. })), waits, "{age_s} s: {answer:?}");
@@ -265,14 +268,14 @@ async fn a_hold_that_is_extended_counts_for_the_time_that_it_took() {
         let ada = subject("ada");
         let id = hold(&db, &Holder::of_subject(&ada), show, 1).await.unwrap();
         if extended {
-            ops::extend(&db, id, Some(&ada), Hold::try_from(600).unwrap(), CEILING).await.unwrap();
+            bookings::extend(&db, id, Some(&ada), Hold::try_from(600).unwrap(), CEILING).await.unwrap();
         }
         // Cancelled after four minutes, or swept long after its two.
         age(&client, id, if extended { 240.0 } else { 300.0 }).await;
         if extended {
-            ops::cancel(&db, id, Some(&ada)).await.unwrap();
+            bookings::cancel(&db, id, Some(&ada)).await.unwrap();
         } else {
-            ops::sweep(&db).await.unwrap();
+            bookings::sweep(&db).await.unwrap();
         }
         let answer = hold(&db, &Holder::of_subject(&ada), show, 1).await;
         assert_eq!(matches!(answer, Err(Error::HolderWaits { .. })), waits, "{extended}: {answer:?}");
@@ -287,7 +290,7 @@ async fn a_partner_counts_for_several() {
     let show = show(&db, 100, 4).await.id();
     let partner = Holder::of_api_key("acme").unwrap();
     let limits = HolderLimits { partner_allowance: 3, ..LIMITS };
-    let book = async |seats| ops::book(&db, &BookRequest { limits, ..of(&partner, show, seats) }).await;
+    let book = async |seats| bookings::book(&db, &BookRequest { limits, ..of(&partner, show, seats) }).await;
     book(12).await.unwrap();
     assert!(matches!(book(1).await, Err(Error::PendingLimit { held: 12, max: 12 })));
 }
@@ -299,10 +302,10 @@ async fn a_replay_is_not_refused_by_limits() {
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await.id();
     let wish = |key: &str| BookRequest { holder: ada(), limits: LIMITS, ..keyed(show, 4, key) };
-    let first = ops::book(&db, &wish("k")).await.unwrap();
-    let again = ops::book(&db, &wish("k")).await.unwrap();
+    let first = bookings::book(&db, &wish("k")).await.unwrap();
+    let again = bookings::book(&db, &wish("k")).await.unwrap();
     assert_eq!((again.booking.id(), again.replayed), (first.booking.id(), true));
-    assert!(matches!(ops::book(&db, &wish("other")).await, Err(Error::PendingLimit { .. })));
+    assert!(matches!(bookings::book(&db, &wish("other")).await, Err(Error::PendingLimit { .. })));
 }
 
 /// Two users may choose the same key: neither sees the other's booking by it.
@@ -316,11 +319,12 @@ async fn a_key_of_another_subject_replays_nothing() {
         limits: NO_LIMITS,
         ..keyed(show, 2, "order-1")
     };
-    let (one, two) = (ops::book(&db, &wish("ada")).await.unwrap(), ops::book(&db, &wish("grace")).await.unwrap());
+    let (one, two) =
+        (bookings::book(&db, &wish("ada")).await.unwrap(), bookings::book(&db, &wish("grace")).await.unwrap());
     assert!(!one.replayed && !two.replayed && one.booking.id() != two.booking.id());
-    assert!(ops::book(&db, &wish("ada")).await.unwrap().replayed);
+    assert!(bookings::book(&db, &wish("ada")).await.unwrap().replayed);
     // Nor does an anonymous one who spells it as the column does.
-    let anonymous = ops::book(&db, &keyed(show, 2, "order-1")).await.unwrap();
+    let anonymous = bookings::book(&db, &keyed(show, 2, "order-1")).await.unwrap();
     assert!(!anonymous.replayed);
 }
 
@@ -332,14 +336,14 @@ async fn a_subjects_booking_is_seen_and_changed_by_that_subject_only() {
     let (ada, grace) = (subject("ada"), subject("grace"));
     let id = hold(&db, &Holder::of_subject(&ada), show, 2).await.unwrap();
     for other in [None, Some(&grace)] {
-        assert!(matches!(ops::get_booking(&db, id, Viewer::Bearer(other)).await, Err(Error::BookingNotFound)));
-        assert!(matches!(ops::cancel(&db, id, other).await, Err(Error::BookingNotFound)));
-        assert!(matches!(ops::extend(&db, id, other, Hold::DEFAULT, CEILING).await, Err(Error::BookingNotFound)));
+        assert!(matches!(bookings::get(&db, id, Viewer::Bearer(other)).await, Err(Error::BookingNotFound)));
+        assert!(matches!(bookings::cancel(&db, id, other).await, Err(Error::BookingNotFound)));
+        assert!(matches!(bookings::extend(&db, id, other, Hold::DEFAULT, CEILING).await, Err(Error::BookingNotFound)));
     }
-    ops::get_booking(&db, id, Viewer::Operator).await.unwrap();
-    ops::get_booking(&db, id, Viewer::Bearer(Some(&ada))).await.unwrap();
-    ops::extend(&db, id, Some(&ada), Hold::DEFAULT, CEILING).await.unwrap();
-    ops::cancel(&db, id, Some(&ada)).await.unwrap();
+    bookings::get(&db, id, Viewer::Operator).await.unwrap();
+    bookings::get(&db, id, Viewer::Bearer(Some(&ada))).await.unwrap();
+    bookings::extend(&db, id, Some(&ada), Hold::DEFAULT, CEILING).await.unwrap();
+    bookings::cancel(&db, id, Some(&ada)).await.unwrap();
 }
 
 #[tokio::test]
@@ -349,17 +353,17 @@ async fn a_booking_without_a_subject_is_its_bearers() {
     let show = show(&db, 100, 4).await.id();
     for holder in [Holder::of_api_key("partner").unwrap(), Holder::of_address("192.0.2.1".parse().unwrap())] {
         let id = hold(&db, &holder, show, 2).await.unwrap();
-        ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap();
-        ops::get_booking(&db, id, Viewer::Bearer(Some(&subject("ada")))).await.unwrap();
-        ops::cancel(&db, id, None).await.unwrap();
+        bookings::get(&db, id, Viewer::Bearer(None)).await.unwrap();
+        bookings::get(&db, id, Viewer::Bearer(Some(&subject("ada")))).await.unwrap();
+        bookings::cancel(&db, id, None).await.unwrap();
     }
     // From before there were holders.
     let old = hold(&db, &ada(), show, 2).await.unwrap();
     client.execute("UPDATE bookings SET holder = NULL WHERE id = $1", &[&old.uuid()]).await.unwrap();
-    ops::get_booking(&db, old, Viewer::Bearer(None)).await.unwrap();
+    bookings::get(&db, old, Viewer::Bearer(None)).await.unwrap();
     // Whose it was is not known any more: nobody's but an operator's to see.
     client.execute("UPDATE bookings SET anonymised_at = now() WHERE id = $1", &[&old.uuid()]).await.unwrap();
-    assert!(matches!(ops::get_booking(&db, old, Viewer::Bearer(None)).await, Err(Error::BookingNotFound)));
-    assert!(matches!(ops::cancel(&db, old, None).await, Err(Error::BookingNotFound)));
-    ops::get_booking(&db, old, Viewer::Operator).await.unwrap();
+    assert!(matches!(bookings::get(&db, old, Viewer::Bearer(None)).await, Err(Error::BookingNotFound)));
+    assert!(matches!(bookings::cancel(&db, old, None).await, Err(Error::BookingNotFound)));
+    bookings::get(&db, old, Viewer::Operator).await.unwrap();
 }

@@ -9,8 +9,9 @@ use crate::common::{
 };
 use boxoffice_shared::{
     Error,
-    model::{PaymentChange, Refund, ShowId},
-    ops::{self, ExpireOutcome, Recorded},
+    bookings::{self, ExpireOutcome},
+    payments::{self, PaymentChange, Recorded, Refund},
+    shows::ShowId,
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio::task::JoinSet;
@@ -36,7 +37,7 @@ async fn bookings_go_on_to_other_pools() {
         for db in counters.clone() {
             clerks.spawn(async move {
                 for _ in 0..25 {
-                    ops::book(&db, &request(show, 2)).await.unwrap();
+                    bookings::book(&db, &request(show, 2)).await.unwrap();
                 }
             });
         }
@@ -56,17 +57,17 @@ async fn seats_that_come_back_go_to_other_pools() {
     let show = show(&db, 1_600, 16).await.id();
     let mut held = Vec::new();
     for _ in 0..40 {
-        held.push(ops::book(&db, &request(show, 2)).await.unwrap().booking.id());
+        held.push(bookings::book(&db, &request(show, 2)).await.unwrap().booking.id());
     }
     let keeper = lock(&database, show).await;
     let before = free(&client, show).await[0];
     for id in &held[..20] {
-        ops::cancel(&db, *id, None).await.unwrap();
+        bookings::cancel(&db, *id, None).await.unwrap();
     }
     for id in &held[20..] {
         age(&client, *id, 120.0).await;
         let batch = BTreeSet::from([*id]);
-        assert_eq!(ops::expire(&db, &batch).await.unwrap()[id], ExpireOutcome::Expired);
+        assert_eq!(bookings::expire(&db, &batch).await.unwrap()[id], ExpireOutcome::Expired);
     }
     assert_eq!(free(&client, show).await[0], before, "it is still locked");
     assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_600);
@@ -82,20 +83,20 @@ async fn payments_go_on_to_other_pools() {
     let show = priced_show(&db, 1_600, 4).await.id();
     let mut held = Vec::new();
     for _ in 0..20 {
-        held.push(ops::book(&db, &request(show, 2)).await.unwrap().booking.id());
+        held.push(bookings::book(&db, &request(show, 2)).await.unwrap().booking.id());
     }
     for id in &held {
         age(&client, *id, 120.0).await;
     }
-    assert_eq!(ops::sweep(&db).await.unwrap(), 20);
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 20);
     let keeper = lock(&database, show).await;
     let before = free(&client, show).await[0];
     for (number, id) in held.iter().enumerate() {
         let paid = success(&format!("evt_{number}"), &format!("pi_{number}"), *id, 2);
-        assert_eq!(ops::record_payment(&db, &paid, &NO_LIMITS).await.unwrap(), Recorded::Confirmed);
+        assert_eq!(payments::record(&db, &paid, &NO_LIMITS).await.unwrap(), Recorded::Confirmed);
         let refund =
             event(&format!("evt_back_{number}"), &format!("pi_{number}"), None, PaymentChange::Refunded(Refund::Full));
-        assert_eq!(ops::record_payment(&db, &refund, &NO_LIMITS).await.unwrap(), Recorded::Refunded);
+        assert_eq!(payments::record(&db, &refund, &NO_LIMITS).await.unwrap(), Recorded::Refunded);
     }
     assert_eq!(free(&client, show).await[0], before, "it is still locked");
     assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_600);
@@ -112,11 +113,11 @@ async fn seats_that_are_locked_are_not_sold_out() {
     set_free(&client, show, 0, 5).await;
     set_free(&client, show, 1, 0).await;
     let keeper = lock(&database, show).await;
-    let refused = ops::book(&db, &request(show, 2)).await;
+    let refused = bookings::book(&db, &request(show, 2)).await;
     assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
-    assert!(matches!(ops::book(&db, &request(show, 6)).await, Err(Error::SoldOut { available: 5 })));
+    assert!(matches!(bookings::book(&db, &request(show, 6)).await, Err(Error::SoldOut { available: 5 })));
     keeper.batch_execute("COMMIT").await.unwrap();
-    ops::book(&db, &request(show, 2)).await.unwrap();
+    bookings::book(&db, &request(show, 2)).await.unwrap();
     assert_eq!(free(&client, show).await, [3, 0]);
     assert_invariants(&client).await;
 }

@@ -3,9 +3,9 @@
 use crate::common::{broken, count, db, free, request, set_free, show, wait};
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{BookingId, ShowId},
-    ops,
+    bookings::{self, BookingId},
+    platform::db::Db,
+    shows::ShowId,
 };
 use boxoffice_testkit::{
     invariants::{assert_invariants, violations},
@@ -49,9 +49,9 @@ impl Scene {
     }
 
     /// Books this many seats; does `then` when the booking waits for the lock, and lets the lock go.
-    async fn book(&self, seats: i64, then: impl AsyncFnOnce()) -> Result<ops::Booked, Error> {
+    async fn book(&self, seats: i64, then: impl AsyncFnOnce()) -> Result<bookings::Booked, Error> {
         let order = request(self.show, seats);
-        let (answer, ()) = tokio::join!(ops::book(&self.db, &order), async {
+        let (answer, ()) = tokio::join!(bookings::book(&self.db, &order), async {
             wait::until_blocked(&self.watcher, self.holder_pid, 1).await;
             then().await;
             self.holder.batch_execute("COMMIT").await.unwrap();
@@ -131,7 +131,8 @@ async fn a_booking_that_comes_too_late_at_every_look_is_sold_its_seats_all_the_s
     let Scene { database, db, show, mut holder, mut holder_pid, watcher } = Scene::with(&[3, 0]).await;
     let order = request(show, 3);
     let asked =
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '-- Locks all pools%' AND wait_event_type = 'Lock'";
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '-- Locks all pools%' AND wait_event_type = 'Lock'
+            AND datname = current_database()";
     let chase = async {
         let mut looks = 0;
         loop {
@@ -156,7 +157,7 @@ async fn a_booking_that_comes_too_late_at_every_look_is_sold_its_seats_all_the_s
         assert!((4..=5).contains(&looks), "{looks}");
         holder.batch_execute("COMMIT").await.unwrap();
     };
-    let (answer, ()) = tokio::join!(ops::book(&db, &order), chase);
+    let (answer, ()) = tokio::join!(bookings::book(&db, &order), chase);
     assert_eq!(answer.unwrap().booking.seats(), 3);
     assert_eq!(free(&watcher, show).await, [0, 0]);
     assert_invariants(&watcher).await;
@@ -198,7 +199,7 @@ async fn overlapped(scene: &Scene, sql: &str, seats: i32, types: &[Type]) -> Res
     answer.map(|rows| made(&rows)).map_err(|error| error.code().unwrap().clone())
 }
 
-/// The types of the parameters of `book_search.sql`; those of `book_across.sql` are all but the last.
+/// The types of the parameters of `book/any_pool.sql`; those of `book/all_pools.sql` are all but the last.
 #[rustfmt::skip]
 const TYPES: [Type; 12] = [
     Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT,

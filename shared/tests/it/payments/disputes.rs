@@ -6,11 +6,12 @@ use crate::common::{
 };
 use boxoffice_shared::{
     Error,
-    model::{
-        BookingId, BookingStatus, DisputeDecision, DisputeState, PageLimit, PaymentChange, PaymentEvent, PaymentId,
-        PaymentState, Provider, RefundReason, RefundState,
+    bookings::{BookingId, BookingStatus},
+    page::PageLimit,
+    payments::{
+        self, DisputeDecision, DisputeState, PaymentChange, PaymentEvent, PaymentId, PaymentState, Provider, Recorded,
+        RefundReason, RefundState,
     },
-    ops::{self, Recorded},
 };
 use boxoffice_testkit::invariants::assert_invariants;
 
@@ -28,8 +29,8 @@ impl Scene {
         self.record(self.at(at, event(&id, payment, None, change))).await
     }
 
-    async fn decide(&self, payment: &str, decision: DisputeDecision) -> Result<ops::DecidedDispute, Error> {
-        let decided = ops::decide_dispute(&self.db, Provider::Stripe, &id_of(payment), decision).await;
+    async fn decide(&self, payment: &str, decision: DisputeDecision) -> Result<payments::DecidedDispute, Error> {
+        let decided = payments::decide_dispute(&self.db, Provider::Stripe, &id_of(payment), decision).await;
         assert_invariants(&self.client).await;
         assert_reconciled(&self.db).await;
         decided
@@ -39,8 +40,8 @@ impl Scene {
     async fn lists_of(&self, payment: &str) -> Vec<PaymentState> {
         let mut lists = Vec::new();
         for state in PaymentState::ALL {
-            let page = ops::list_payments(&self.db, *state, PageLimit::DEFAULT, None).await.unwrap();
-            if page.payments.iter().any(|listed| listed.payment_id().as_str() == payment) {
+            let page = payments::list(&self.db, *state, PageLimit::DEFAULT, None).await.unwrap();
+            if page.items.iter().any(|listed| listed.payment_id().as_str() == payment) {
                 lists.push(*state);
             }
         }
@@ -183,7 +184,7 @@ async fn every_order_of_what_is_told_of_a_dispute_ends_the_same() {
                 };
                 let event_id = format!("evt_{number}_{n}").as_str().try_into().unwrap();
                 let told = PaymentEvent { event_id, ..scene.at(*at, told) };
-                ops::record_payment(&scene.db, &told, &NO_LIMITS).await.unwrap();
+                payments::record(&scene.db, &told, &NO_LIMITS).await.unwrap();
             }
             let sql = "SELECT concat_ws(' ', shown_state, payment_disputes.state)
                 FROM payments CROSS JOIN payment_report(payments) JOIN payment_disputes USING (payment_id)
@@ -253,21 +254,17 @@ async fn a_decision_and_a_refund_at_once_give_the_seats_back_once() {
     for round in 0..60 {
         let id = scene.book().await;
         let (first, second) = (format!("p{round}"), format!("q{round}"));
-        ops::record_payment(&dbs[0], &success(&format!("a{round}"), &first, id, 2), &NO_LIMITS).await.unwrap();
+        payments::record(&dbs[0], &success(&format!("a{round}"), &first, id, 2), &NO_LIMITS).await.unwrap();
         let lost = event(&format!("b{round}"), &first, None, disputed("dp", None, Lost));
-        ops::record_payment(&dbs[0], &lost, &NO_LIMITS).await.unwrap();
+        payments::record(&dbs[0], &lost, &NO_LIMITS).await.unwrap();
         let refund = scene.at(60, event(&format!("c{round}"), &first, None, FULL));
         let again = success(&format!("d{round}"), &second, id, 2);
         let payment_id = id_of(&first);
         let (decided, refunded, paid) = tokio::join!(
-            ops::decide_dispute(&dbs[0], Provider::Stripe, &payment_id, DisputeDecision::Cancel),
-            ops::record_payment(&dbs[1], &refund, &NO_LIMITS),
+            payments::decide_dispute(&dbs[0], Provider::Stripe, &payment_id, DisputeDecision::Cancel),
+            payments::record(&dbs[1], &refund, &NO_LIMITS),
             async {
-                if round % 2 == 0 {
-                    Some(ops::record_payment(&dbs[2], &again, &NO_LIMITS).await.unwrap())
-                } else {
-                    None
-                }
+                if round % 2 == 0 { Some(payments::record(&dbs[2], &again, &NO_LIMITS).await.unwrap()) } else { None }
             },
         );
         assert!(matches!(decided, Ok(_) | Err(Error::DisputeNotLost)), "{decided:?}");

@@ -6,9 +6,13 @@ use crate::common::{
     request, wait,
 };
 use boxoffice_shared::{
-    db::Db,
-    model::{BookingId, BookingStatus, Holder, HolderLimits, RefundReason, SeatLimit, ShowId, Subject, Viewer},
-    ops::{self, BookRequest, Recorded},
+    bookings::{self, BookRequest, BookingId, BookingStatus},
+    holders::{Holder, HolderLimits, Subject, Viewer},
+    inventory::SeatLimit,
+    payments::{self, Recorded, RefundReason},
+    platform::db::Db,
+    privacy,
+    shows::{self, ShowId},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio_postgres::Client;
@@ -37,7 +41,7 @@ impl Scene {
     /// Two seats, whatever the holder has.
     async fn book(&self, holder: &Holder) -> BookingId {
         let request = BookRequest { holder: holder.clone(), limits: NO_LIMITS, ..request(self.show, 2) };
-        ops::book(&self.db, &request).await.unwrap().booking.id()
+        bookings::book(&self.db, &request).await.unwrap().booking.id()
     }
 
     /// Two seats whose hold is over; expired, or not yet.
@@ -45,25 +49,25 @@ impl Scene {
         let id = self.book(holder).await;
         age(&self.client, id, 120.0).await;
         if expired {
-            ops::sweep(&self.db).await.unwrap();
+            bookings::sweep(&self.db).await.unwrap();
         }
         id
     }
 
     async fn pay(&self, id: BookingId) -> Recorded {
-        let recorded = ops::record_payment(&self.db, &told(id), &LIMITS).await.unwrap();
+        let recorded = payments::record(&self.db, &told(id), &LIMITS).await.unwrap();
         assert_invariants(&self.client).await;
         assert_reconciled(&self.db).await;
         recorded
     }
 
     async fn status(&self, id: BookingId) -> BookingStatus {
-        ops::get_booking(&self.db, id, Viewer::Operator).await.unwrap().status()
+        bookings::get(&self.db, id, Viewer::Operator).await.unwrap().status()
     }
 }
 
 /// The success of a payment of its own.
-fn told(id: BookingId) -> boxoffice_shared::model::PaymentEvent {
+fn told(id: BookingId) -> boxoffice_shared::payments::PaymentEvent {
     success(&format!("evt_{id}"), &format!("pi_{id}"), id, 2)
 }
 
@@ -112,12 +116,12 @@ async fn the_limit_of_the_show_counts_before_the_deployments() {
     let (first, second) = (scene.late(&ada(), true).await, scene.late(&ada(), true).await);
     let (other, forgotten) = (scene.late(&grace, true).await, scene.late(&ada(), true).await);
     let limit = Some(Some(SeatLimit::try_from(2).unwrap()));
-    ops::set_holder_limits(&scene.db, scene.show, None, limit).await.unwrap();
+    shows::set_holder_limits(&scene.db, scene.show, None, limit).await.unwrap();
     assert_eq!(scene.pay(first).await, Recorded::Confirmed);
     assert_eq!(scene.pay(second).await, OVER);
     // Others, and who is nobody's any more, are not concerned.
     assert_eq!(scene.pay(other).await, Recorded::Confirmed);
-    ops::erase_subject(&scene.db, &Subject::try_from("ada").unwrap()).await.unwrap();
+    privacy::erase(&scene.db, &Subject::try_from("ada").unwrap()).await.unwrap();
     assert_eq!(scene.pay(forgotten).await, Recorded::Confirmed);
 }
 
@@ -129,7 +133,7 @@ async fn what_a_holder_holds_counts_while_it_lasts() {
     let (held, over) = (scene.book(&ada()).await, scene.late(&ada(), false).await);
     assert_eq!(scene.pay(late).await, Recorded::Confirmed);
     assert_eq!(scene.pay(over).await, OVER);
-    ops::cancel(&scene.db, held, Some(&Subject::try_from("ada").unwrap())).await.unwrap();
+    bookings::cancel(&scene.db, held, Some(&Subject::try_from("ada").unwrap())).await.unwrap();
     assert_eq!(scene.pay(scene.late(&ada(), false).await).await, Recorded::Confirmed);
 }
 
@@ -143,7 +147,7 @@ async fn of_many_late_payments_at_once_as_many_win_as_the_holder_may_have() {
     }
     let mut answers = tokio::task::JoinSet::new();
     for (db, id) in instances.into_iter().zip(late) {
-        answers.spawn(async move { ops::record_payment(&db, &told(id), &LIMITS).await.unwrap() });
+        answers.spawn(async move { payments::record(&db, &told(id), &LIMITS).await.unwrap() });
     }
     let answers = answers.join_all().await;
     assert_eq!(answers.iter().filter(|answer| **answer == Recorded::Confirmed).count(), 2, "{answers:?}");
@@ -180,7 +184,7 @@ async fn a_late_payment_waits_for_what_its_holder_is_booking() {
     let pid = wait::pid(&rival.0).await;
     assert_eq!(scene.pay(in_time).await, Recorded::Confirmed);
     let paid = told(late);
-    let (recorded, ()) = tokio::join!(ops::record_payment(&scene.db, &paid, &LIMITS), async {
+    let (recorded, ()) = tokio::join!(payments::record(&scene.db, &paid, &LIMITS), async {
         wait::until_blocked(&scene.client, pid, 1).await;
         rival.book(&scene, 2).await;
     });
@@ -200,7 +204,7 @@ async fn a_payment_that_becomes_late_while_it_waits_counts_too() {
         holder.batch_execute("BEGIN").await.unwrap();
         holder.execute("SELECT FROM bookings WHERE id = $1 FOR UPDATE", &[&id.uuid()]).await.unwrap();
         let paid = told(id);
-        let (recorded, ()) = tokio::join!(ops::record_payment(&scene.db, &paid, &LIMITS), async {
+        let (recorded, ()) = tokio::join!(payments::record(&scene.db, &paid, &LIMITS), async {
             wait::until_blocked(&scene.client, pid, 1).await;
             let rival = if busy { Some(Rival::new(&scene).await) } else { None };
             let over = "UPDATE bookings SET created_at = created_at - interval '120 s', expires_at = expires_at - interval '120 s'

@@ -6,9 +6,12 @@ use crate::common::{
     request,
 };
 use boxoffice_shared::{
-    db::Db,
-    model::{BookingId, BookingStatus, Money, PaymentChange, RefundReason, Viewer},
-    ops::{self, Recorded},
+    bookings::{self, BookingId, BookingStatus},
+    checks,
+    holders::Viewer,
+    money::Money,
+    payments::{self, PaymentChange, Recorded, RefundReason},
+    platform::db::Db,
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio_postgres::Client;
@@ -29,21 +32,20 @@ impl Scene {
         let database = Database::create().await;
         let (db, client) = (db(&database, 8), database.client().await);
         let show = priced_show(&db, 10, 2).await.id();
-        let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+        let id = bookings::book(&db, &request(show, 2)).await.unwrap().booking.id();
         Self { _database: database, db, client, id }
     }
 
     /// What follows from an event of the payment `pi_1` that names this booking.
     async fn tell(&self, event_id: &str, booking: Option<BookingId>, change: PaymentChange) -> Recorded {
-        let recorded =
-            ops::record_payment(&self.db, &event(event_id, "pi_1", booking, change), &NO_LIMITS).await.unwrap();
+        let recorded = payments::record(&self.db, &event(event_id, "pi_1", booking, change), &NO_LIMITS).await.unwrap();
         assert_reconciled(&self.db).await;
         assert_invariants(&self.client).await;
         recorded
     }
 
     async fn is_confirmed(&self) -> bool {
-        let booking = ops::get_booking(&self.db, self.id, Viewer::Operator).await.unwrap();
+        let booking = bookings::get(&self.db, self.id, Viewer::Operator).await.unwrap();
         booking.status() == BookingStatus::Confirmed
     }
 
@@ -101,7 +103,7 @@ async fn a_later_event_of_a_payment_may_tell_its_price() {
     for names_it in [true, false] {
         let scene = Scene::new().await;
         assert_eq!(scene.tell("evt_1", Some(scene.id), PaymentChange::Succeeded(usd(5480))).await, WRONG);
-        let other = ops::book(&scene.db, &request(scene.id.show_id(), 2)).await.unwrap().booking.id();
+        let other = bookings::book(&scene.db, &request(scene.id.show_id(), 2)).await.unwrap().booking.id();
         assert_eq!(scene.tell("evt_2", Some(other), paid_for(usd(5480), &[COSTS])).await, Recorded::Kept);
         let booking = names_it.then_some(scene.id);
         assert_eq!(scene.tell("evt_3", booking, paid_for(usd(5480), &[COSTS])).await, Recorded::Confirmed);
@@ -114,7 +116,7 @@ async fn a_later_event_of_a_payment_may_tell_its_price() {
 
 #[tokio::test]
 async fn a_payment_of_which_money_went_back_does_not_pay_later() {
-    use boxoffice_shared::model::{Refund, RefundState};
+    use boxoffice_shared::payments::{Refund, RefundState};
     for back in [
         PaymentChange::Refunded(Refund::Full),
         PaymentChange::Refunded(Refund::Part(eur(100))),
@@ -134,8 +136,8 @@ async fn a_payment_of_which_money_went_back_does_not_pay_later() {
 async fn a_payment_that_was_settled_does_not_pay_later() {
     let scene = Scene::new().await;
     assert_eq!(scene.tell("evt_1", Some(scene.id), PaymentChange::Succeeded(usd(5480))).await, WRONG);
-    let provider = boxoffice_shared::model::Provider::Stripe;
-    ops::settle_payment(&scene.db, provider, &"pi_1".try_into().unwrap()).await.unwrap();
+    let provider = boxoffice_shared::payments::Provider::Stripe;
+    payments::settle(&scene.db, provider, &"pi_1".try_into().unwrap()).await.unwrap();
     assert_eq!(scene.tell("evt_2", Some(scene.id), paid_for(usd(5480), &[COSTS])).await, Recorded::Kept);
     assert_eq!(payment(&scene.client, "pi_1").await.0, "refunded");
 }
@@ -146,7 +148,7 @@ async fn a_price_that_is_told_late_finds_the_booking_paid() {
     let scene = Scene::new().await;
     assert_eq!(scene.tell("evt_1", Some(scene.id), PaymentChange::Succeeded(usd(5480))).await, WRONG);
     let second = success("evt_2", "pi_2", scene.id, 2);
-    assert_eq!(ops::record_payment(&scene.db, &second, &NO_LIMITS).await.unwrap(), Recorded::Confirmed);
+    assert_eq!(payments::record(&scene.db, &second, &NO_LIMITS).await.unwrap(), Recorded::Confirmed);
     let said = scene.tell("evt_3", Some(scene.id), paid_for(usd(5480), &[COSTS])).await;
     assert_eq!(said, Recorded::RefundDue(RefundReason::AlreadyPaid));
 }
@@ -159,8 +161,8 @@ async fn two_events_of_a_payment_at_once_confirm() {
         let intent = event("evt_1", "pi_1", Some(scene.id), PaymentChange::Succeeded(usd(5480)));
         let session = event("evt_2", "pi_1", Some(scene.id), paid_for(usd(5480), &[COSTS]));
         let (intent, session) = tokio::join!(
-            ops::record_payment(&scene.db, &intent, &NO_LIMITS),
-            ops::record_payment(&scene.db, &session, &NO_LIMITS)
+            payments::record(&scene.db, &intent, &NO_LIMITS),
+            payments::record(&scene.db, &session, &NO_LIMITS)
         );
         assert_eq!(session.unwrap(), Recorded::Confirmed, "{round}");
         assert!([WRONG, Recorded::Kept].contains(&intent.unwrap()), "{round}");
@@ -175,6 +177,6 @@ async fn a_payment_whose_price_is_another_than_its_bookings_is_found() {
     let scene = Scene::new().await;
     scene.tell("evt_1", Some(scene.id), paid_for(usd(5480), &[COSTS])).await;
     scene.client.execute("UPDATE payments SET price_minor = price_minor - 1", &[]).await.unwrap();
-    let found: Vec<_> = ops::check(&scene.db).await.unwrap().iter().map(ToString::to_string).collect();
+    let found: Vec<_> = checks::check(&scene.db).await.unwrap().iter().map(ToString::to_string).collect();
     assert!(found.iter().any(|said| said.contains("with 4999 EUR instead of 5000 EUR")), "{found:?}");
 }

@@ -8,12 +8,12 @@ use crate::common::{
     request, wait,
 };
 use boxoffice_shared::{
-    db::Db,
-    model::{
-        BookingId, BookingStatus, FailureReason, Hold, PaymentChange, PaymentEvent, Refund, RefundReason, ShowId,
-        Viewer,
-    },
-    ops::{self, CheckCursor, Recorded},
+    bookings::{self, BookingId, BookingStatus, FailureReason, Hold},
+    checks::{self, CheckCursor},
+    holders::Viewer,
+    payments::{self, PaymentChange, PaymentEvent, Recorded, Refund, RefundReason},
+    platform::db::Db,
+    shows::ShowId,
 };
 use boxoffice_testkit::{
     invariants::{assert_invariants, violations},
@@ -76,13 +76,13 @@ fn wishes(rng: &mut SeededRng, round: &str, id: BookingId) -> Vec<Wish> {
 
 async fn fulfil(db: &Db, id: BookingId, wish: Wish) -> Option<Recorded> {
     match wish {
-        Wish::Record(told) => return Some(ops::record_payment(db, &told, &common::NO_LIMITS).await.unwrap()),
-        Wish::Expire => drop(ops::expire(db, &BTreeSet::from([id])).await.unwrap()),
-        Wish::Sweep => drop(ops::sweep(db).await.unwrap()),
+        Wish::Record(told) => return Some(payments::record(db, &told, &common::NO_LIMITS).await.unwrap()),
+        Wish::Expire => drop(bookings::expire(db, &BTreeSet::from([id])).await.unwrap()),
+        Wish::Sweep => drop(bookings::sweep(db).await.unwrap()),
         // These may be refused, and must not break anything.
-        Wish::Cancel => drop(ops::cancel(db, id, None).await),
-        Wish::Confirm => drop(ops::confirm(db, id).await),
-        Wish::Extend => drop(ops::extend(db, id, None, Hold::DEFAULT, Duration::from_secs(600)).await),
+        Wish::Cancel => drop(bookings::cancel(db, id, None).await),
+        Wish::Confirm => drop(bookings::confirm(db, id).await),
+        Wish::Extend => drop(bookings::extend(db, id, None, Hold::DEFAULT, Duration::from_secs(600)).await),
     }
     None
 }
@@ -96,7 +96,7 @@ async fn end_soon(client: &Client, rng: &mut SeededRng, id: BookingId) {
 /// One booking, and all who want something of it, over several connections at once. The show has 2 to 4 seats, and another
 /// buyer may hold the rest: so a late payment may find none.
 async fn round(dbs: &[Db], client: &Client, rng: &mut SeededRng, name: &str, show: ShowId) {
-    let id = ops::book(&dbs[0], &request(show, 2)).await.unwrap().booking.id();
+    let id = bookings::book(&dbs[0], &request(show, 2)).await.unwrap().booking.id();
     let rival = if rng.random_bool(0.5) { Some(request(show, 2)) } else { None };
     end_soon(client, rng, id).await;
     let wishes = wishes(rng, name, id);
@@ -110,7 +110,7 @@ async fn round(dbs: &[Db], client: &Client, rng: &mut SeededRng, name: &str, sho
             }
             if let Some(rival) = rival {
                 // It may be sold out.
-                drop(ops::book(&db, &rival).await);
+                drop(bookings::book(&db, &rival).await);
             }
             for wish in mine {
                 fulfil(&db, id, wish).await;
@@ -183,7 +183,7 @@ async fn thousands_of_interleavings_lose_and_double_no_payment() {
                 // The show's seats. Its payments are walked through with all others, at the end: nobody changes them again.
                 let before =
                     (show.get() - 1).to_string().parse::<ShowId>().map_or(CheckCursor::START, CheckCursor::after_show);
-                let (found, _) = ops::check_some(&dbs[0], &before).await.unwrap();
+                let (found, _) = checks::check_some(&dbs[0], &before).await.unwrap();
                 assert!(found.is_empty(), "{found:?}");
             }
         });
@@ -221,7 +221,7 @@ async fn a_payment_that_waited_past_the_end_of_the_hold_sees_that_it_is_over() {
     let database = Database::create().await;
     let db = db(&database, 4);
     let show = priced_show(&db, 2, 1).await.id();
-    let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+    let id = bookings::book(&db, &request(show, 2)).await.unwrap().booking.id();
     let holder = database.admin_client().await;
     let watcher = database.admin_client().await;
     let pid = wait::pid(&holder).await;
@@ -229,7 +229,7 @@ async fn a_payment_that_waited_past_the_end_of_the_hold_sees_that_it_is_over() {
     holder.batch_execute("BEGIN").await.unwrap();
     holder.execute(lock, &[&id.uuid()]).await.unwrap();
     let told = success("evt_1", "pi_1", id, 2);
-    let (recorded, ()) = tokio::join!(ops::record_payment(&db, &told, &common::NO_LIMITS), async {
+    let (recorded, ()) = tokio::join!(payments::record(&db, &told, &common::NO_LIMITS), async {
         wait::until_blocked(&watcher, pid, 1).await;
         // While it waits the holder expires the booking, and another takes its seats.
         let expire = "UPDATE bookings SET status = 'FAILED', failure_reason = 'expired', settled_at = clock_timestamp(), \
@@ -245,7 +245,7 @@ async fn a_payment_that_waited_past_the_end_of_the_hold_sees_that_it_is_over() {
     let sold_out = Recorded::RefundDue(RefundReason::HoldExpiredSoldOut);
     assert_eq!(recorded.unwrap(), sold_out);
     assert_eq!(
-        ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap().status(),
+        bookings::get(&db, id, Viewer::Bearer(None)).await.unwrap().status(),
         BookingStatus::Failed(FailureReason::Expired)
     );
     assert_invariants(&watcher).await;
@@ -279,16 +279,16 @@ async fn a_late_payment_that_takes_no_seats_is_found() {
     let (db, client) = (db(&database, 1), database.client().await);
     alter(&client, &[("booking.status = 'FAILED' AND NOT take_seats(the_show, booking.seats)", "false")]).await;
     let show = priced_show(&db, 10, 2).await.id();
-    let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
+    let id = bookings::book(&db, &request(show, 3)).await.unwrap().booking.id();
     age_all(&client, 120.0).await;
-    ops::sweep(&db).await.unwrap();
+    bookings::sweep(&db).await.unwrap();
     assert_eq!(
-        ops::record_payment(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap(),
+        payments::record(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap(),
         Recorded::Confirmed
     );
-    let found = ops::check(&db).await.unwrap();
+    let found = checks::check(&db).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].rule, ops::Rule::Seats);
+    assert_eq!(found[0].rule, checks::Rule::Seats);
     assert_eq!(violations(&client).await.len(), 1);
 }
 
@@ -310,9 +310,9 @@ async fn a_payment_that_is_not_locked_confirms_what_was_refunded() {
             let trigger = "ALTER TABLE payment_events DISABLE TRIGGER payment_events_of_anonymised";
             client.batch_execute(trigger).await.unwrap();
         }
-        let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+        let id = bookings::book(&db, &request(show, 2)).await.unwrap().booking.id();
         let payment = format!("pi_{broken}");
-        ops::record_payment(
+        payments::record(
             &db,
             &event(&format!("a{broken}"), &payment, Some(id), PaymentChange::Failed),
             &common::NO_LIMITS,
@@ -327,10 +327,10 @@ async fn a_payment_that_is_not_locked_confirms_what_was_refunded() {
         let told = success(&format!("b{broken}"), &payment, id, 2);
         let refund = event(&format!("c{broken}"), &payment, Some(id), PaymentChange::Refunded(Refund::Full));
         let (paid, refunded, ()) = tokio::join!(
-            ops::record_payment(&db, &told, &common::NO_LIMITS),
+            payments::record(&db, &told, &common::NO_LIMITS),
             async {
                 wait::until_blocked(&client, holder_pid, 1).await;
-                ops::record_payment(&db, &refund, &common::NO_LIMITS).await
+                payments::record(&db, &refund, &common::NO_LIMITS).await
             },
             async {
                 wait::until_blocked(&client, holder_pid, 1).await;
@@ -359,7 +359,7 @@ fn none(id: &str, payment: &str) -> PaymentEvent {
 /// What nobody should do by hand, done by hand: each is found and named.
 #[tokio::test]
 async fn each_kind_of_damage_is_found() {
-    use ops::Rule;
+    use checks::Rule;
     for (damage, rules) in [
         ("UPDATE seat_pools SET free = free + 1 WHERE pool_no = 0 AND show_id = 13", &[Rule::Seats][..]),
         (
@@ -399,20 +399,20 @@ async fn each_kind_of_damage_is_found() {
         for _ in 0..12 {
             show = priced_show(&db, 10, 2).await.id();
         }
-        let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
+        let id = bookings::book(&db, &request(show, 3)).await.unwrap().booking.id();
         for n in 0..2 {
-            ops::record_payment(&db, &success(&format!("evt_{n}"), &format!("pi_{n}"), id, 3), &common::NO_LIMITS)
+            payments::record(&db, &success(&format!("evt_{n}"), &format!("pi_{n}"), id, 3), &common::NO_LIMITS)
                 .await
                 .unwrap();
         }
         let nowhere = BookingId::generate("999999".parse().unwrap());
         for event in [success("evt_nowhere", "pi_nowhere", nowhere, 3), none("evt_none", "pi_none")] {
-            let recorded = ops::record_payment(&db, &event, &common::NO_LIMITS).await.unwrap();
+            let recorded = payments::record(&db, &event, &common::NO_LIMITS).await.unwrap();
             assert!(matches!(recorded, Recorded::RefundDue(_) | Recorded::Unclaimed));
         }
         assert_reconciled(&db).await;
         client.batch_execute(damage).await.unwrap();
-        let found = ops::check(&db).await.unwrap();
+        let found = checks::check(&db).await.unwrap();
         let mut broken: Vec<_> = found.iter().map(|violation| violation.rule).collect();
         broken.sort();
         broken.dedup();

@@ -9,12 +9,14 @@ use crate::common::{
 };
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{
-        BookingId, BookingStatus, EventType, FailureReason, Hold, Money, PageLimit, PaymentChange, PaymentState, Pools,
-        Provider, Refund, RefundReason, SeatCount, ShowId, Viewer,
-    },
-    ops::{self, BookRequest, ExpireOutcome, Recorded},
+    bookings::{self, BookRequest, BookingId, BookingStatus, ExpireOutcome, FailureReason, Hold},
+    holders::Viewer,
+    inventory::{Pools, SeatCount},
+    money::Money,
+    page::PageLimit,
+    payments::{self, EventType, PaymentChange, PaymentState, Provider, Recorded, Refund, RefundReason},
+    platform::db::Db,
+    shows::{self, ShowId},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio_postgres::Client;
@@ -33,7 +35,7 @@ impl Scene {
         let database = Database::create().await;
         let (db, client) = (db(&database, 4), database.client().await);
         let show = priced_show(&db, 10, 2).await.id();
-        let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
+        let id = bookings::book(&db, &request(show, 3)).await.unwrap().booking.id();
         Self { database, db, client, show, id }
     }
 
@@ -43,10 +45,10 @@ impl Scene {
     }
 
     /// Records an event. Everything is as it should be afterwards, and a repetition does nothing.
-    async fn record(&self, event: boxoffice_shared::model::PaymentEvent) -> Recorded {
-        let recorded = ops::record_payment(&self.db, &event, &common::NO_LIMITS).await.unwrap();
+    async fn record(&self, event: boxoffice_shared::payments::PaymentEvent) -> Recorded {
+        let recorded = payments::record(&self.db, &event, &common::NO_LIMITS).await.unwrap();
         self.assert_well().await;
-        assert_eq!(ops::record_payment(&self.db, &event, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
+        assert_eq!(payments::record(&self.db, &event, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
         recorded
     }
 
@@ -56,16 +58,16 @@ impl Scene {
 
     async fn expire(&self) {
         age(&self.client, self.id, 120.0).await;
-        let outcome = ops::expire(&self.db, &BTreeSet::from([self.id])).await.unwrap()[&self.id];
+        let outcome = bookings::expire(&self.db, &BTreeSet::from([self.id])).await.unwrap()[&self.id];
         assert_eq!(outcome, ExpireOutcome::Expired);
     }
 
     async fn status(&self) -> BookingStatus {
-        ops::get_booking(&self.db, self.id, Viewer::Bearer(None)).await.unwrap().status()
+        bookings::get(&self.db, self.id, Viewer::Bearer(None)).await.unwrap().status()
     }
 
     async fn available(&self) -> i32 {
-        ops::get_show(&self.db, self.show).await.unwrap().available_seats()
+        shows::get(&self.db, self.show).await.unwrap().available_seats()
     }
 
     async fn assert_well(&self) {
@@ -76,7 +78,7 @@ impl Scene {
     /// Books all that is left.
     async fn sell_out(&self) {
         let seats = self.available().await;
-        ops::book(&self.db, &request(self.show, seats.into())).await.unwrap();
+        bookings::book(&self.db, &request(self.show, seats.into())).await.unwrap();
     }
 
     async fn is(&self, state: &str, reason: Option<&str>) {
@@ -98,15 +100,15 @@ fn partly(minor: i64) -> PaymentChange {
 #[tokio::test]
 async fn a_booking_keeps_the_amount_of_its_seats() {
     let scene = Scene::new().await;
-    let booking = ops::get_booking(&scene.db, scene.id, Viewer::Bearer(None)).await.unwrap();
+    let booking = bookings::get(&scene.db, scene.id, Viewer::Bearer(None)).await.unwrap();
     assert_eq!(booking.amount(), Some(&eur(7_500)));
-    assert_eq!(ops::get_show(&scene.db, scene.show).await.unwrap().price(), Some(&eur(PRICE)));
+    assert_eq!(shows::get(&scene.db, scene.show).await.unwrap().price(), Some(&eur(PRICE)));
     // From several pools, too: 7 seats are left, and neither pool of 5 has 6 of them.
-    let across = ops::book(&scene.db, &request(scene.show, 6)).await.unwrap().booking;
+    let across = bookings::book(&scene.db, &request(scene.show, 6)).await.unwrap().booking;
     assert_eq!(across.amount(), Some(&eur(15_000)));
     let free_of_charge = show(&scene.db, 10, 1).await;
     assert_eq!(free_of_charge.price(), None);
-    assert_eq!(ops::book(&scene.db, &request(free_of_charge.id(), 1)).await.unwrap().booking.amount(), None);
+    assert_eq!(bookings::book(&scene.db, &request(free_of_charge.id(), 1)).await.unwrap().booking.amount(), None);
 }
 
 #[tokio::test]
@@ -120,7 +122,7 @@ async fn a_payment_in_time_confirms() {
     assert_eq!(scene.pay("evt_2").await, Recorded::Kept);
     assert_eq!(events(&scene.client).await, 2);
     // The operator's confirmation is the same answer.
-    assert!(!ops::confirm(&scene.db, scene.id).await.unwrap().changed);
+    assert!(!bookings::confirm(&scene.db, scene.id).await.unwrap().changed);
 }
 
 #[tokio::test]
@@ -130,17 +132,15 @@ async fn the_same_event_twenty_times_at_once_has_one_effect() {
     let client = database.client().await;
     let show = priced_show(&instances[0], 10, 2).await.id();
     for (change, effect) in [(paid(3), Recorded::Confirmed), (REFUNDED, Recorded::Refunded)] {
-        let id = ops::book(&instances[0], &request(show, 3)).await.unwrap().booking.id();
-        ops::record_payment(&instances[0], &success(&format!("a{id}"), "pi_0", id, 3), &common::NO_LIMITS)
-            .await
-            .unwrap();
+        let id = bookings::book(&instances[0], &request(show, 3)).await.unwrap().booking.id();
+        payments::record(&instances[0], &success(&format!("a{id}"), "pi_0", id, 3), &common::NO_LIMITS).await.unwrap();
         let payment_id = if change == REFUNDED { "pi_0" } else { "pi_1" };
         // The first payment was of the first booking: for the second round it is that one which is refunded.
         let told = event(&format!("b{id}"), payment_id, Some(id), change);
         let mut answers = tokio::task::JoinSet::new();
         for db in instances.clone() {
             let told = told.clone();
-            answers.spawn(async move { ops::record_payment(&db, &told, &common::NO_LIMITS).await.unwrap() });
+            answers.spawn(async move { payments::record(&db, &told, &common::NO_LIMITS).await.unwrap() });
         }
         let mut answers = answers.join_all().await;
         answers.retain(|answer| *answer != Recorded::Repeated);
@@ -160,13 +160,13 @@ async fn twenty_first_payments_at_once_confirm_once() {
     let instances = common::instances(&database.url(), 20).await;
     let client = database.client().await;
     let show = priced_show(&instances[0], 10, 2).await.id();
-    let id = ops::book(&instances[0], &request(show, 3)).await.unwrap().booking.id();
+    let id = bookings::book(&instances[0], &request(show, 3)).await.unwrap().booking.id();
     // Half of them are repetitions of one event, half are payments of their own.
     let mut answers = tokio::task::JoinSet::new();
     for (n, db) in instances.clone().into_iter().enumerate() {
         let n = n.saturating_sub(10);
         let told = success(&format!("evt_{n}"), &format!("pi_{n}"), id, 3);
-        answers.spawn(async move { ops::record_payment(&db, &told, &common::NO_LIMITS).await.unwrap() });
+        answers.spawn(async move { payments::record(&db, &told, &common::NO_LIMITS).await.unwrap() });
     }
     let answers = answers.join_all().await;
     let count = |wanted: Recorded| answers.iter().filter(|answer| **answer == wanted).count();
@@ -195,7 +195,7 @@ async fn a_late_payment_of_a_hold_that_nobody_expired_keeps_the_seats() {
     age(&scene.client, scene.id, 120.0).await;
     assert_eq!(scene.pay("evt_1").await, Recorded::Confirmed);
     assert_eq!(scene.status().await, BookingStatus::Confirmed);
-    let outcomes = ops::expire(&scene.db, &BTreeSet::from([scene.id])).await.unwrap();
+    let outcomes = bookings::expire(&scene.db, &BTreeSet::from([scene.id])).await.unwrap();
     assert_eq!(outcomes[&scene.id], ExpireOutcome::Settled);
 }
 
@@ -204,8 +204,8 @@ async fn a_late_payment_of_a_hold_that_nobody_expired_keeps_the_seats() {
 async fn a_late_payment_takes_seats_from_several_pools() {
     let scene = Scene::new().await;
     scene.expire().await;
-    ops::book(&scene.db, &request(scene.show, 7)).await.unwrap();
-    ops::set_pools(&scene.db, scene.show, Pools::try_from(3).unwrap()).await.unwrap();
+    bookings::book(&scene.db, &request(scene.show, 7)).await.unwrap();
+    shows::set_pools(&scene.db, scene.show, Pools::try_from(3).unwrap()).await.unwrap();
     assert_eq!(free(&scene.client, scene.show).await, [1, 1, 1]);
     assert_eq!(scene.pay("evt_1").await, Recorded::Confirmed);
     assert_eq!(scene.available().await, 0);
@@ -225,21 +225,21 @@ async fn a_late_payment_of_a_show_without_seats_is_due_back() {
 async fn a_late_payment_of_a_show_that_has_started_is_due_back() {
     let scene = Scene::new().await;
     // In time it would confirm, whether the show has started or not.
-    let other = ops::book(&scene.db, &request(scene.show, 1)).await.unwrap().booking.id();
+    let other = bookings::book(&scene.db, &request(scene.show, 1)).await.unwrap().booking.id();
     let start = "UPDATE shows SET start_time = clock_timestamp() - interval '1 minute'";
     scene.client.execute(start, &[]).await.unwrap();
     assert_eq!(scene.record(success("evt_0", "pi_0", other, 1)).await, Recorded::Confirmed);
     age(&scene.client, scene.id, 120.0).await;
     assert_eq!(scene.pay("evt_1").await, Recorded::RefundDue(RefundReason::HoldExpiredShowStarted));
     // It is still pending; the expiry gives its seats back.
-    assert_eq!(ops::sweep(&scene.db).await.unwrap(), 1);
+    assert_eq!(bookings::sweep(&scene.db).await.unwrap(), 1);
     assert_eq!(scene.available().await, 9);
 }
 
 #[tokio::test]
 async fn a_payment_of_a_cancelled_booking_is_due_back() {
     let scene = Scene::new().await;
-    ops::cancel(&scene.db, scene.id, None).await.unwrap();
+    bookings::cancel(&scene.db, scene.id, None).await.unwrap();
     assert_eq!(scene.pay("evt_1").await, Recorded::RefundDue(RefundReason::BookingCancelled));
     assert_eq!(scene.status().await, BookingStatus::Failed(FailureReason::Cancelled));
     assert_eq!(scene.available().await, 10);
@@ -252,11 +252,11 @@ async fn a_payment_of_a_hold_that_was_given_up_too_late_is_judged_as_a_late_one(
     for is_expired in [false, true] {
         let scene = Scene::new().await;
         age(&scene.client, scene.id, 120.0).await;
-        assert!(matches!(ops::cancel(&scene.db, scene.id, None).await, Err(Error::BookingExpired)));
+        assert!(matches!(bookings::cancel(&scene.db, scene.id, None).await, Err(Error::BookingExpired)));
         assert_eq!(scene.status().await, BookingStatus::Pending);
         if is_expired {
-            assert_eq!(ops::sweep(&scene.db).await.unwrap(), 1);
-            assert!(matches!(ops::cancel(&scene.db, scene.id, None).await, Err(Error::BookingExpired)));
+            assert_eq!(bookings::sweep(&scene.db).await.unwrap(), 1);
+            assert!(matches!(bookings::cancel(&scene.db, scene.id, None).await, Err(Error::BookingExpired)));
         }
         assert_eq!(scene.pay("evt_1").await, Recorded::Confirmed);
     }
@@ -271,17 +271,17 @@ async fn two_late_payments_for_one_free_seat_one_wins() {
         let show = priced_show(&instances[0], 2, 1 + round % 2).await.id();
         let mut late = Vec::new();
         for _ in 0..2 {
-            let id = ops::book(&instances[0], &request(show, 1)).await.unwrap().booking.id();
+            let id = bookings::book(&instances[0], &request(show, 1)).await.unwrap().booking.id();
             age(&client, id, 120.0).await;
             late.push(id);
         }
-        assert_eq!(ops::sweep(&instances[0]).await.unwrap(), 2);
-        ops::book(&instances[0], &request(show, 1)).await.unwrap();
+        assert_eq!(bookings::sweep(&instances[0]).await.unwrap(), 2);
+        bookings::book(&instances[0], &request(show, 1)).await.unwrap();
         let told = |n: usize| success(&format!("evt_{round}_{n}"), &format!("pi_{round}_{n}"), late[n], 1);
         let (told_0, told_1) = (told(0), told(1));
         let (a, b) = tokio::join!(
-            ops::record_payment(&instances[0], &told_0, &common::NO_LIMITS),
-            ops::record_payment(&instances[1], &told_1, &common::NO_LIMITS)
+            payments::record(&instances[0], &told_0, &common::NO_LIMITS),
+            payments::record(&instances[1], &told_1, &common::NO_LIMITS)
         );
         let sold_out = Recorded::RefundDue(RefundReason::HoldExpiredSoldOut);
         let answers = [a.unwrap(), b.unwrap()];
@@ -320,15 +320,15 @@ async fn a_wrong_amount_is_due_back_and_the_hold_goes_on() {
 async fn what_has_no_price_is_confirmed_by_an_operator_only() {
     let scene = Scene::new().await;
     let show = show(&scene.db, 5, 1).await.id();
-    let id = ops::book(&scene.db, &request(show, 1)).await.unwrap().booking.id();
+    let id = bookings::book(&scene.db, &request(show, 1)).await.unwrap().booking.id();
     assert_eq!(scene.record(success("evt_1", "pi_1", id, 1)).await, Recorded::RefundDue(RefundReason::NoPrice));
-    assert!(ops::confirm(&scene.db, id).await.unwrap().changed);
+    assert!(bookings::confirm(&scene.db, id).await.unwrap().changed);
 }
 
 #[tokio::test]
 async fn an_operators_confirmation_waits_for_no_payment_and_takes_the_one_that_comes() {
     let scene = Scene::new().await;
-    assert!(ops::confirm(&scene.db, scene.id).await.unwrap().changed);
+    assert!(bookings::confirm(&scene.db, scene.id).await.unwrap().changed);
     assert_eq!(scene.pay("evt_1").await, Recorded::Confirmed);
     assert_eq!(scene.available().await, 7);
     let second = success("evt_2", "pi_2", scene.id, 3);
@@ -346,7 +346,7 @@ async fn a_payment_of_no_known_booking_is_due_back() {
     // Another event of the same success may name it: Stripe's payment intent does not always, its checkout session does.
     assert_eq!(scene.record(success("evt_3", "pi_2", scene.id, 3)).await, Recorded::Confirmed);
     // Once it is given back it stays so.
-    ops::settle_payment(&scene.db, Provider::Stripe, &"pi_1".try_into().unwrap()).await.unwrap();
+    payments::settle(&scene.db, Provider::Stripe, &"pi_1".try_into().unwrap()).await.unwrap();
     assert_eq!(scene.record(success("evt_4", "pi_1", scene.id, 3)).await, Recorded::Kept);
 }
 
@@ -355,13 +355,10 @@ async fn a_payment_of_no_known_booking_is_due_back() {
 async fn one_payment_pays_for_one_booking() {
     let scene = Scene::new().await;
     let other_show = priced_show(&scene.db, 10, 1).await.id();
-    let other = ops::book(&scene.db, &request(other_show, 3)).await.unwrap().booking.id();
+    let other = bookings::book(&scene.db, &request(other_show, 3)).await.unwrap().booking.id();
     assert_eq!(scene.pay("evt_1").await, Recorded::Confirmed);
     assert_eq!(scene.record(success("evt_2", "pi_1", other, 3)).await, Recorded::Kept);
-    assert_eq!(
-        ops::get_booking(&scene.db, other, Viewer::Bearer(None)).await.unwrap().status(),
-        BookingStatus::Pending
-    );
+    assert_eq!(bookings::get(&scene.db, other, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Pending);
 }
 
 #[tokio::test]
@@ -393,9 +390,9 @@ async fn a_refund_fails_the_booking_and_gives_its_seats_back_once() {
     assert_eq!(scene.pay("evt_4").await, Recorded::Kept);
     assert_eq!(scene.available().await, 10);
     // What no longer is cannot be confirmed, cancelled, extended or paid.
-    assert!(matches!(ops::confirm(&scene.db, scene.id).await, Err(Error::BookingRefunded)));
-    assert!(matches!(ops::cancel(&scene.db, scene.id, None).await, Err(Error::BookingRefunded)));
-    let extended = ops::extend(&scene.db, scene.id, None, Hold::DEFAULT, Duration::from_secs(600)).await;
+    assert!(matches!(bookings::confirm(&scene.db, scene.id).await, Err(Error::BookingRefunded)));
+    assert!(matches!(bookings::cancel(&scene.db, scene.id, None).await, Err(Error::BookingRefunded)));
+    let extended = bookings::extend(&scene.db, scene.id, None, Hold::DEFAULT, Duration::from_secs(600)).await;
     assert!(matches!(extended, Err(Error::BookingRefunded)));
     let again = success("evt_5", "pi_2", scene.id, 3);
     assert_eq!(scene.record(again).await, Recorded::RefundDue(RefundReason::BookingRefunded));
@@ -483,19 +480,19 @@ async fn a_hold_is_extended_up_to_its_ceiling() {
         let sql = "SELECT extract(epoch FROM expires_at - created_at)::double precision FROM bookings";
         scene.client.query_one(sql, &[]).await.unwrap().get::<_, f64>(0)
     };
-    let extended = ops::extend(&scene.db, scene.id, None, hold(300), CEILING).await.unwrap();
+    let extended = bookings::extend(&scene.db, scene.id, None, hold(300), CEILING).await.unwrap();
     assert!(extended.changed);
     assert!((300.0..310.0).contains(&length().await));
     // It is never shortened.
-    assert!(!ops::extend(&scene.db, scene.id, None, hold(60), CEILING).await.unwrap().changed);
+    assert!(!bookings::extend(&scene.db, scene.id, None, hold(60), CEILING).await.unwrap().changed);
     assert!((300.0..310.0).contains(&length().await));
     // A message that comes when the hold was to end is sent back with what is left.
     age(&scene.client, scene.id, 121.0).await;
-    let outcome = ops::expire(&scene.db, &BTreeSet::from([scene.id])).await.unwrap()[&scene.id];
+    let outcome = bookings::expire(&scene.db, &BTreeSet::from([scene.id])).await.unwrap()[&scene.id];
     assert!(matches!(outcome, ExpireOutcome::NotDue(left) if left > Duration::from_secs(170)), "{outcome:?}");
-    assert!(ops::extend(&scene.db, scene.id, None, hold(900), CEILING).await.unwrap().changed);
+    assert!(bookings::extend(&scene.db, scene.id, None, hold(900), CEILING).await.unwrap().changed);
     assert_eq!(length().await, 600.0);
-    let again = ops::extend(&scene.db, scene.id, None, hold(900), CEILING).await.unwrap();
+    let again = bookings::extend(&scene.db, scene.id, None, hold(900), CEILING).await.unwrap();
     assert_eq!((again.changed, again.booking.status()), (false, BookingStatus::Pending));
     scene.assert_well().await;
 }
@@ -508,14 +505,14 @@ async fn an_extension_that_is_refused_changes_nothing() {
         let sql = "SELECT bookings::text FROM bookings WHERE id = $1";
         scene.client.query_one(sql, &[&scene.id.uuid()]).await.unwrap().get::<_, String>(0)
     };
-    let extend = async || ops::extend(&scene.db, scene.id, None, Hold::DEFAULT, CEILING).await;
+    let extend = async || bookings::extend(&scene.db, scene.id, None, Hold::DEFAULT, CEILING).await;
     let set = async |sql: &str| scene.client.batch_execute(sql).await.unwrap();
     // Over, and nobody has expired it yet.
     age(&scene.client, scene.id, 120.0).await;
     let before = row().await;
     assert!(matches!(extend().await, Err(Error::BookingExpired)));
     assert_eq!(row().await, before);
-    ops::sweep(&scene.db).await.unwrap();
+    bookings::sweep(&scene.db).await.unwrap();
     let before = row().await;
     assert!(matches!(extend().await, Err(Error::BookingExpired)));
     assert_eq!(row().await, before);
@@ -526,7 +523,10 @@ async fn an_extension_that_is_refused_changes_nothing() {
     assert!(matches!(extend().await, Err(Error::BookingConfirmed)));
     assert_eq!(row().await, before);
     let nobody = BookingId::generate(scene.show);
-    assert!(matches!(ops::extend(&scene.db, nobody, None, Hold::DEFAULT, CEILING).await, Err(Error::BookingNotFound)));
+    assert!(matches!(
+        bookings::extend(&scene.db, nobody, None, Hold::DEFAULT, CEILING).await,
+        Err(Error::BookingNotFound)
+    ));
 }
 
 #[tokio::test]
@@ -539,9 +539,9 @@ async fn an_operator_lists_what_is_due_and_settles_it() {
     let limit: PageLimit = "3".parse().unwrap();
     let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
-        let page = ops::list_payments(&scene.db, PaymentState::RefundDue, limit, after).await.unwrap();
+        let page = payments::list(&scene.db, PaymentState::RefundDue, limit, after).await.unwrap();
         pages += 1;
-        seen.extend(page.payments.iter().map(|payment| payment.payment_id().to_string()));
+        seen.extend(page.items.iter().map(|payment| payment.payment_id().to_string()));
         // Its text and back, as a client would bring it.
         after = page.next;
         if after.is_none() {
@@ -552,21 +552,21 @@ async fn an_operator_lists_what_is_due_and_settles_it() {
     assert_eq!(pages, 3);
 
     let due = "pi_due_3".try_into().unwrap();
-    let first = ops::settle_payment(&scene.db, Provider::Stripe, &due).await.unwrap();
+    let first = payments::settle(&scene.db, Provider::Stripe, &due).await.unwrap();
     assert_eq!((first.payment.state(), first.changed), (PaymentState::Refunded, true));
     assert_eq!(first.payment.reason(), Some(RefundReason::AlreadyPaid));
     assert_eq!((first.payment.booking_id(), first.payment.amount()), (Some(scene.id), Some(&eur(7_500))));
-    let again = ops::settle_payment(&scene.db, Provider::Stripe, &due).await.unwrap();
+    let again = payments::settle(&scene.db, Provider::Stripe, &due).await.unwrap();
     assert_eq!((&again.payment, again.changed), (&first.payment, false));
     // The provider's own event says the same afterwards.
     assert_eq!(scene.record(event("evt_9", "pi_due_3", None, REFUNDED)).await, Recorded::Kept);
-    let left = ops::list_payments(&scene.db, PaymentState::RefundDue, PageLimit::DEFAULT, None).await.unwrap();
-    assert_eq!(left.payments.len(), 6);
+    let left = payments::list(&scene.db, PaymentState::RefundDue, PageLimit::DEFAULT, None).await.unwrap();
+    assert_eq!(left.items.len(), 6);
     assert!(left.next.is_none());
 
-    let confirmed = ops::settle_payment(&scene.db, Provider::Stripe, &"pi_1".try_into().unwrap()).await;
+    let confirmed = payments::settle(&scene.db, Provider::Stripe, &"pi_1".try_into().unwrap()).await;
     assert!(matches!(confirmed, Err(Error::PaymentNotDue)));
-    let unknown = ops::settle_payment(&scene.db, Provider::Standard, &due).await;
+    let unknown = payments::settle(&scene.db, Provider::Standard, &due).await;
     assert!(matches!(unknown, Err(Error::PaymentNotFound)));
     scene.assert_well().await;
 }
@@ -608,21 +608,24 @@ async fn time_zones_do_not_matter() {
         assert_eq!(shown, zone);
         let hold = Hold::try_from(1).unwrap();
         let in_time = BookRequest { seats: SeatCount::try_from(1).unwrap(), ..request(scene.show, 1) };
-        let id = ops::book(&db, &in_time).await.unwrap().booking.id();
+        let id = bookings::book(&db, &in_time).await.unwrap().booking.id();
         assert!(
-            ops::extend(&db, id, None, Hold::try_from(300).unwrap(), Duration::from_secs(600)).await.unwrap().changed
+            bookings::extend(&db, id, None, Hold::try_from(300).unwrap(), Duration::from_secs(600))
+                .await
+                .unwrap()
+                .changed
         );
         assert_eq!(
-            ops::record_payment(&db, &success("evt_1", "pi_1", id, 1), &common::NO_LIMITS).await.unwrap(),
+            payments::record(&db, &success("evt_1", "pi_1", id, 1), &common::NO_LIMITS).await.unwrap(),
             Recorded::Confirmed
         );
-        let late = ops::book(&db, &BookRequest { hold, ..request(scene.show, 1) }).await.unwrap().booking;
+        let late = bookings::book(&db, &BookRequest { hold, ..request(scene.show, 1) }).await.unwrap().booking;
         age(&client, late.id(), 1.5).await;
-        assert_eq!(ops::sweep(&db).await.unwrap(), 1);
-        assert_eq!(ops::sweep(&db).await.unwrap(), 0);
-        let page = ops::list_payments(&db, PaymentState::Confirmed, PageLimit::DEFAULT, None).await.unwrap();
+        assert_eq!(bookings::sweep(&db).await.unwrap(), 1);
+        assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
+        let page = payments::list(&db, PaymentState::Confirmed, PageLimit::DEFAULT, None).await.unwrap();
         let now = jiff::Timestamp::now();
-        let created = page.payments.first().and_then(|payment| serde_json::to_value(payment).ok()).unwrap();
+        let created = page.items.first().and_then(|payment| serde_json::to_value(payment).ok()).unwrap();
         let created: jiff::Timestamp = created["created_at"].as_str().unwrap().parse().unwrap();
         assert!(now.duration_since(created).as_secs() < 60, "{created} {now}");
         scene.assert_well().await;

@@ -6,11 +6,13 @@ use crate::common::{
     request,
 };
 use boxoffice_shared::{
-    model::{
-        BookingId, BookingStatus, Money, PageLimit, PaymentChange, PaymentEvent, PaymentState, Provider, Refund,
-        RefundReason, RefundState,
+    bookings::{self, BookingId, BookingStatus},
+    money::Money,
+    page::PageLimit,
+    payments::{
+        self, PaymentChange, PaymentEvent, PaymentState, Provider, Recorded, Refund, RefundReason, RefundState,
     },
-    ops::{self, Recorded},
+    shows,
 };
 use boxoffice_testkit::invariants::assert_invariants;
 
@@ -22,12 +24,12 @@ impl Scene {
 
     /// The ids of a list, each with the state that it says, what went back, and what is due.
     async fn listed(&self, state: PaymentState) -> Vec<String> {
-        let page = ops::list_payments(&self.db, state, PageLimit::DEFAULT, None).await.unwrap();
-        let line = |payment: &boxoffice_shared::model::Payment| {
+        let page = payments::list(&self.db, state, PageLimit::DEFAULT, None).await.unwrap();
+        let line = |payment: &boxoffice_shared::payments::Payment| {
             let (back, due) = (payment.refunded_minor(), payment.refund_due_minor());
             format!("{} {} {back} {due}", payment.payment_id(), payment.state())
         };
-        page.payments.iter().map(line).collect()
+        page.items.iter().map(line).collect()
     }
 }
 
@@ -78,10 +80,10 @@ async fn of_two_partial_refunds_the_one_that_failed_is_due() {
     let failed = scene.tell("evt_5", 7, refund("re_2", 2_500, RefundState::Failed)).await;
     assert_eq!(failed, Recorded::RefundDue(RefundReason::RefundFailed));
     assert_eq!(scene.listed(PaymentState::RefundDue).await, ["pi_1 refund_due 2500 2500"]);
-    let page = ops::list_payments(&scene.db, PaymentState::RefundDue, PageLimit::DEFAULT, None).await.unwrap();
-    let refunds: Vec<_> = page.payments[0].refunds().iter().map(|r| (r.refund_id.as_str(), r.state)).collect();
+    let page = payments::list(&scene.db, PaymentState::RefundDue, PageLimit::DEFAULT, None).await.unwrap();
+    let refunds: Vec<_> = page.items[0].refunds().iter().map(|r| (r.refund_id.as_str(), r.state)).collect();
     assert_eq!(refunds, [("re_1", RefundState::Succeeded), ("re_2", RefundState::Failed)]);
-    let settled = ops::settle_payment(&scene.db, Provider::Stripe, &"pi_1".try_into().unwrap()).await.unwrap();
+    let settled = payments::settle(&scene.db, Provider::Stripe, &"pi_1".try_into().unwrap()).await.unwrap();
     assert_eq!((settled.payment.state(), settled.payment.refund_due_minor()), (PaymentState::Refunded, 0));
 }
 
@@ -102,7 +104,7 @@ async fn a_partial_refund_that_fails_alone_is_due_and_the_seats_stay() {
     assert_eq!(failed, Recorded::RefundDue(RefundReason::RefundFailed));
     let pi_1 = "pi_1".try_into().unwrap();
     for changed in [true, false] {
-        let settled = ops::settle_payment(&scene.db, Provider::Stripe, &pi_1).await.unwrap();
+        let settled = payments::settle(&scene.db, Provider::Stripe, &pi_1).await.unwrap();
         assert_eq!((settled.payment.state(), settled.changed), (PaymentState::Confirmed, changed));
         assert_eq!((settled.payment.refunded_minor(), settled.payment.refund_due_minor()), (2_000, 0));
     }
@@ -254,7 +256,7 @@ async fn every_order_of_what_is_told_of_refunds_ends_the_same() {
                 let named = change.is_none().then_some(id);
                 let change = change.clone().unwrap_or(PaymentChange::Succeeded(eur(5_000)));
                 let told = scene.at(*at, event(&format!("evt_{number}_{n}"), &payment, named, change));
-                let recorded = ops::record_payment(&scene.db, &told, &NO_LIMITS).await.unwrap();
+                let recorded = payments::record(&scene.db, &told, &NO_LIMITS).await.unwrap();
                 paid |= recorded == Recorded::Confirmed;
             }
             let case = format!("{order:?}");
@@ -282,7 +284,7 @@ async fn a_refund_that_fails_after_it_was_settled_is_due_again() {
     let failed = Recorded::RefundDue(RefundReason::RefundFailed);
     assert_eq!(scene.tell("evt_2", -5, refund("re_1", 5_000, RefundState::Failed)).await, failed);
     let pi_1 = "pi_1".try_into().unwrap();
-    assert!(ops::settle_payment(&scene.db, Provider::Stripe, &pi_1).await.unwrap().changed);
+    assert!(payments::settle(&scene.db, Provider::Stripe, &pi_1).await.unwrap().changed);
     // The failure is told again, and what settled it is told of: nothing new.
     assert_eq!(scene.tell("evt_3", -5, refund("re_1", 5_000, RefundState::Failed)).await, Recorded::Kept);
     assert_eq!(scene.tell("evt_4", 60, refund("re_2", 5_000, RefundState::Succeeded)).await, Recorded::Kept);
@@ -351,7 +353,7 @@ async fn a_payment_that_names_no_booking_is_not_ours_to_send_back() {
     assert_eq!(scene.listed(PaymentState::RefundDue).await, Vec::<String>::new());
     assert_eq!(scene.listed(PaymentState::Unclaimed).await, ["pi_x unclaimed 0 0"]);
     let pi_x = "pi_x".try_into().unwrap();
-    let settled = ops::settle_payment(&scene.db, Provider::Stripe, &pi_x).await;
+    let settled = payments::settle(&scene.db, Provider::Stripe, &pi_x).await;
     assert!(matches!(settled, Err(boxoffice_shared::Error::PaymentNotDue)));
     // One that names a booking that does not exist is seen.
     let nobody = BookingId::generate(scene.show);
@@ -402,7 +404,7 @@ async fn only_a_payment_that_is_whole_takes_the_place_of_another() {
         let told = success(&format!("evt_{n}"), &format!("pi_{n}"), id, 2);
         assert_eq!(scene.record(told).await, Recorded::RefundDue(RefundReason::AlreadyPaid));
     }
-    let settled = ops::settle_payment(&scene.db, Provider::Stripe, &"pi_2".try_into().unwrap()).await.unwrap();
+    let settled = payments::settle(&scene.db, Provider::Stripe, &"pi_2".try_into().unwrap()).await.unwrap();
     assert!(settled.changed);
     let given = refund("re_3", 1, RefundState::Succeeded);
     assert_eq!(scene.record(event("evt_5", "pi_3", None, given)).await, Recorded::Kept);
@@ -428,12 +430,12 @@ async fn a_refund_and_a_second_payment_at_once_leave_the_booking_paid() {
             scene.at(5, event(&format!("c{round}"), &format!("p{round}"), None, FULL)),
         ];
         if round % 2 == 0 {
-            ops::record_payment(&dbs[0], &told[0], &NO_LIMITS).await.unwrap();
+            payments::record(&dbs[0], &told[0], &NO_LIMITS).await.unwrap();
         }
         let (a, b, c) = tokio::join!(
-            ops::record_payment(&dbs[0], &told[0], &NO_LIMITS),
-            ops::record_payment(&dbs[1], &told[1], &NO_LIMITS),
-            ops::record_payment(&dbs[2], &told[2], &NO_LIMITS),
+            payments::record(&dbs[0], &told[0], &NO_LIMITS),
+            payments::record(&dbs[1], &told[1], &NO_LIMITS),
+            payments::record(&dbs[2], &told[2], &NO_LIMITS),
         );
         let case = format!("{round}: {a:?} {b:?} {c:?}");
         assert!(a.is_ok() && b.is_ok() && c.is_ok(), "{case}");
@@ -450,15 +452,15 @@ async fn a_refund_and_a_second_payment_at_once_leave_the_booking_paid() {
 async fn a_free_order_confirms_what_costs_nothing() {
     let scene = Scene::new(10).await;
     let nothing = PaymentChange::Succeeded(eur(0));
-    let price = boxoffice_shared::model::Price::try_from(eur(0)).unwrap();
-    let free = ops::NewShow { price: Some(price), ..common::new_show(10, 1) };
-    let free = ops::create_show(&scene.db, &free).await.unwrap().id();
+    let price = boxoffice_shared::money::Price::try_from(eur(0)).unwrap();
+    let free = shows::NewShow { price: Some(price), ..common::new_show(10, 1) };
+    let free = shows::create(&scene.db, &free).await.unwrap().id();
     for late in [false, true] {
-        let booking = ops::book(&scene.db, &request(free, 2)).await.unwrap().booking;
+        let booking = bookings::book(&scene.db, &request(free, 2)).await.unwrap().booking;
         assert_eq!(booking.amount(), Some(&eur(0)));
         if late {
             age(&scene.client, booking.id(), 120.0).await;
-            ops::sweep(&scene.db).await.unwrap();
+            bookings::sweep(&scene.db).await.unwrap();
         }
         let paid = event(&format!("evt_{late}"), &format!("cs_{late}"), Some(booking.id()), nothing.clone());
         assert_eq!(scene.record(paid).await, Recorded::Confirmed);
@@ -472,6 +474,6 @@ async fn a_free_order_confirms_what_costs_nothing() {
     assert_eq!(paid, Recorded::RefundDue(RefundReason::WrongAmount));
     assert_eq!(scene.status(priced).await, BookingStatus::Pending);
     assert_eq!(scene.listed(PaymentState::RefundDue).await, ["cs_1 refund_due 0 0"]);
-    let settled = ops::settle_payment(&scene.db, Provider::Stripe, &"cs_1".try_into().unwrap()).await.unwrap();
+    let settled = payments::settle(&scene.db, Provider::Stripe, &"cs_1".try_into().unwrap()).await.unwrap();
     assert_eq!(settled.payment.state(), PaymentState::Refunded);
 }

@@ -7,9 +7,10 @@ use crate::common::{
 };
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{BookingId, BookingStatus, Payload, PaymentChange, PaymentEvent, Provider, Refund, RefundReason, Viewer},
-    ops::{self, Recorded},
+    bookings::{self, BookingId, BookingStatus},
+    holders::Viewer,
+    payments::{self, Payload, PaymentChange, PaymentEvent, Provider, Recorded, Refund, RefundReason},
+    platform::db::Db,
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio::task::JoinSet;
@@ -18,7 +19,7 @@ async fn scene() -> (Database, Db, BookingId) {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = priced_show(&db, 10, 2).await.id();
-    let id = ops::book(&db, &request(show, 3)).await.unwrap().booking.id();
+    let id = bookings::book(&db, &request(show, 3)).await.unwrap().booking.id();
     (database, db, id)
 }
 
@@ -32,23 +33,23 @@ async fn an_event_is_applied_once_it_is_understood() {
     let (database, db, id) = scene().await;
     let client = database.client().await;
     let paid = PaymentEvent { payload: "{\"kept\": 1}".into(), ..success("evt_1", "pi_1", id, 3) };
-    assert_eq!(ops::record_payment(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
-    let (kept, payload) = ops::get_event(&db, Provider::Stripe, &paid.event_id).await.unwrap();
+    assert_eq!(payments::record(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
+    let (kept, payload) = payments::get_event(&db, Provider::Stripe, &paid.event_id).await.unwrap();
     assert!(kept.is_unreadable() && !kept.is_cut());
     assert_eq!(payload, Payload::from("{\"kept\": 1}"));
 
     // What it is said to be now must not change what was kept.
     let understood = PaymentEvent { payload: "other".into(), ..paid };
-    assert_eq!(ops::replay_payment(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Confirmed);
-    assert_eq!(ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Confirmed);
-    let (kept, payload) = ops::get_event(&db, Provider::Stripe, &understood.event_id).await.unwrap();
+    assert_eq!(payments::replay(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Confirmed);
+    assert_eq!(bookings::get(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Confirmed);
+    let (kept, payload) = payments::get_event(&db, Provider::Stripe, &understood.event_id).await.unwrap();
     let json = serde_json::to_value(&kept).unwrap();
     assert_eq!((json["change"].as_str(), json["outcome"].as_str()), (Some("succeeded"), Some("confirmed")));
     assert_eq!((json["payment_id"].as_str(), json["booking_id"].as_str()), (Some("pi_1"), Some(&*id.to_string())));
     assert_eq!(payload, Payload::from("{\"kept\": 1}"));
     // Once: by whichever way it comes again.
-    assert_eq!(ops::replay_payment(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
-    assert_eq!(ops::record_payment(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
+    assert_eq!(payments::replay(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
+    assert_eq!(payments::record(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
     assert_invariants(&client).await;
     assert_reconciled(&db).await;
 }
@@ -57,19 +58,19 @@ async fn an_event_is_applied_once_it_is_understood() {
 async fn what_follows_is_what_would_have_followed() {
     let (database, db, id) = scene().await;
     let client = database.client().await;
-    ops::record_payment(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap();
+    payments::record(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap();
     let refund = event("evt_2", "pi_1", Some(id), PaymentChange::Refunded(Refund::Full));
     let second = success("evt_3", "pi_2", id, 3);
     let other = event("evt_4", "pi_9", None, PaymentChange::Other);
     for event in [&refund, &second, &other] {
-        ops::record_payment(&db, &not_understood(event), &common::NO_LIMITS).await.unwrap();
+        payments::record(&db, &not_understood(event), &common::NO_LIMITS).await.unwrap();
     }
     let already = Recorded::RefundDue(RefundReason::AlreadyPaid);
-    assert_eq!(ops::replay_payment(&db, &second, &common::NO_LIMITS).await.unwrap(), already);
-    assert_eq!(ops::replay_payment(&db, &refund, &common::NO_LIMITS).await.unwrap(), Recorded::Refunded);
-    assert_eq!(ops::replay_payment(&db, &other, &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
+    assert_eq!(payments::replay(&db, &second, &common::NO_LIMITS).await.unwrap(), already);
+    assert_eq!(payments::replay(&db, &refund, &common::NO_LIMITS).await.unwrap(), Recorded::Refunded);
+    assert_eq!(payments::replay(&db, &other, &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
     assert_eq!(payment(&client, "pi_1").await.0, "refunded");
-    assert!(ops::list_unreadable(&db, "10".parse().unwrap(), None).await.unwrap().events.is_empty());
+    assert!(payments::list_unreadable(&db, "10".parse().unwrap(), None).await.unwrap().items.is_empty());
     assert_invariants(&client).await;
     assert_reconciled(&db).await;
 }
@@ -78,11 +79,11 @@ async fn what_follows_is_what_would_have_followed() {
 async fn twenty_at_once_apply_it_once() {
     let (database, db, id) = scene().await;
     let paid = success("evt_1", "pi_1", id, 3);
-    ops::record_payment(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap();
+    payments::record(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap();
     let mut calls = JoinSet::new();
     for db in instances(&database.url(), 20).await {
         let paid = paid.clone();
-        calls.spawn(async move { ops::replay_payment(&db, &paid, &common::NO_LIMITS).await.unwrap() });
+        calls.spawn(async move { payments::replay(&db, &paid, &common::NO_LIMITS).await.unwrap() });
     }
     let outcomes = calls.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Recorded::Confirmed).count(), 1);
@@ -94,13 +95,13 @@ async fn twenty_at_once_apply_it_once() {
 async fn an_event_that_never_came_is_not_replayed() {
     let (_database, db, id) = scene().await;
     let paid = success("evt_1", "pi_1", id, 3);
-    assert!(matches!(ops::replay_payment(&db, &paid, &common::NO_LIMITS).await, Err(Error::EventNotFound)));
-    assert!(matches!(ops::get_event(&db, Provider::Stripe, &paid.event_id).await, Err(Error::EventNotFound)));
-    assert_eq!(ops::get_booking(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Pending);
+    assert!(matches!(payments::replay(&db, &paid, &common::NO_LIMITS).await, Err(Error::EventNotFound)));
+    assert!(matches!(payments::get_event(&db, Provider::Stripe, &paid.event_id).await, Err(Error::EventNotFound)));
+    assert_eq!(bookings::get(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Pending);
     // And one of another provider with the same id is another event.
-    ops::record_payment(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap();
+    payments::record(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap();
     let other = PaymentEvent { provider: Provider::Standard, ..paid };
-    assert!(matches!(ops::replay_payment(&db, &other, &common::NO_LIMITS).await, Err(Error::EventNotFound)));
+    assert!(matches!(payments::replay(&db, &other, &common::NO_LIMITS).await, Err(Error::EventNotFound)));
 }
 
 #[tokio::test]
@@ -108,19 +109,17 @@ async fn what_is_not_understood_is_listed_page_by_page() {
     let (_database, db, id) = scene().await;
     let events: Vec<_> = (0..7).map(|n| success(&format!("evt.{n}"), &format!("pi_{n}"), id, 3)).collect();
     for event in &events {
-        ops::record_payment(&db, &not_understood(event), &common::NO_LIMITS).await.unwrap();
+        payments::record(&db, &not_understood(event), &common::NO_LIMITS).await.unwrap();
     }
-    ops::record_payment(&db, &event("evt_other", "pi_9", None, PaymentChange::Other), &common::NO_LIMITS)
-        .await
-        .unwrap();
+    payments::record(&db, &event("evt_other", "pi_9", None, PaymentChange::Other), &common::NO_LIMITS).await.unwrap();
     let mut long = not_understood(&success("evt.7", "pi_7", id, 3));
     long.payload = "ü".repeat(40_000).as_str().into();
-    ops::record_payment(&db, &long, &common::NO_LIMITS).await.unwrap();
+    payments::record(&db, &long, &common::NO_LIMITS).await.unwrap();
     let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
-        let page = ops::list_unreadable(&db, "3".parse().unwrap(), after).await.unwrap();
+        let page = payments::list_unreadable(&db, "3".parse().unwrap(), after).await.unwrap();
         pages += 1;
-        seen.extend(page.events.iter().map(|event| (event.event_id().to_string(), event.is_cut())));
+        seen.extend(page.items.iter().map(|event| (event.event_id().to_string(), event.is_cut())));
         // Its text and back, as a client would bring it.
         after = page.next;
         if after.is_none() {

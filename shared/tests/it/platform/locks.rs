@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use crate::common::{age, age_all, count, db, instances, request, show, wait};
 use boxoffice_shared::{
     Error,
-    model::{BookingStatus, Viewer},
-    ops::{self, ExpireOutcome},
+    bookings::{self, BookingStatus, ExpireOutcome},
+    holders::Viewer,
+    shows,
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 
@@ -18,17 +19,17 @@ async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
     let client = database.client().await;
     let counters = instances(&database.url(), 4).await;
     let show = show(&counters[0], 100, 4).await.id();
-    let held = ops::book(&counters[0], &request(show, 2)).await.unwrap().booking;
+    let held = bookings::book(&counters[0], &request(show, 2)).await.unwrap().booking;
     age(&client, held.id(), 120.0).await;
     let holder = database.admin_client().await;
     holder.batch_execute("BEGIN; SELECT FROM bookings FOR UPDATE; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
 
     let (batch, order) = (BTreeSet::from([held.id()]), request(show, 2));
     let (booked, confirmed, cancelled, expired) = tokio::join!(
-        ops::book(&counters[0], &order),
-        ops::confirm(&counters[1], held.id()),
-        ops::cancel(&counters[2], held.id(), None),
-        ops::expire(&counters[3], &batch),
+        bookings::book(&counters[0], &order),
+        bookings::confirm(&counters[1], held.id()),
+        bookings::cancel(&counters[2], held.id(), None),
+        bookings::expire(&counters[3], &batch),
     );
     for (name, busy) in [
         ("book", matches!(booked, Err(Error::Busy(_)))),
@@ -40,19 +41,19 @@ async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
     }
     assert!(booked.unwrap_err().retryable());
     // What takes no lock of others is not held up.
-    assert_eq!(ops::sweep(&counters[0]).await.unwrap(), 0);
+    assert_eq!(bookings::sweep(&counters[0]).await.unwrap(), 0);
     assert_eq!(
-        ops::get_booking(&counters[1], held.id(), Viewer::Bearer(None)).await.unwrap().status(),
+        bookings::get(&counters[1], held.id(), Viewer::Bearer(None)).await.unwrap().status(),
         BookingStatus::Pending
     );
-    assert_eq!(ops::get_show(&counters[2], show).await.unwrap().available_seats(), 98);
+    assert_eq!(shows::get(&counters[2], show).await.unwrap().available_seats(), 98);
 
     holder.batch_execute("COMMIT").await.unwrap();
     // Nothing was changed, and the connections are as good as before.
     assert_eq!(count(&client, "PENDING").await, 1);
-    ops::book(&counters[0], &order).await.unwrap();
-    assert!(matches!(ops::confirm(&counters[1], held.id()).await, Err(Error::BookingExpired)));
-    assert_eq!(ops::expire(&counters[3], &batch).await.unwrap()[&held.id()], ExpireOutcome::Expired);
+    bookings::book(&counters[0], &order).await.unwrap();
+    assert!(matches!(bookings::confirm(&counters[1], held.id()).await, Err(Error::BookingExpired)));
+    assert_eq!(bookings::expire(&counters[3], &batch).await.unwrap()[&held.id()], ExpireOutcome::Expired);
     assert_invariants(&client).await;
 }
 
@@ -65,10 +66,10 @@ async fn a_lock_of_all_pools_that_is_not_had_is_busy_too() {
     let holder = database.admin_client().await;
     holder.batch_execute("BEGIN; SELECT FROM seat_pools WHERE pool_no = 1 FOR UPDATE").await.unwrap();
     let order = request(show, 2);
-    assert!(matches!(ops::book(&db, &order).await, Err(Error::Busy(_))));
+    assert!(matches!(bookings::book(&db, &order).await, Err(Error::Busy(_))));
     holder.batch_execute("COMMIT").await.unwrap();
     // On the same connection: its transaction was ended.
-    ops::book(&db, &order).await.unwrap();
+    bookings::book(&db, &order).await.unwrap();
     assert_invariants(&database.client().await).await;
 }
 
@@ -82,9 +83,9 @@ async fn a_statement_that_is_too_slow_is_busy() {
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await.id();
     admin.batch_execute("BEGIN; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
-    assert!(matches!(ops::book(&db, &request(show, 1)).await, Err(Error::Busy(_))));
+    assert!(matches!(bookings::book(&db, &request(show, 1)).await, Err(Error::Busy(_))));
     admin.batch_execute("COMMIT").await.unwrap();
-    ops::book(&db, &request(show, 1)).await.unwrap();
+    bookings::book(&db, &request(show, 1)).await.unwrap();
 }
 
 /// What the migration says of the role counts for every connection of the Lambdas.
@@ -107,7 +108,7 @@ async fn a_deadlock_is_run_again() {
     let show = show(&db, 10, 1).await.id();
     let mut ids = BTreeSet::new();
     for _ in 0..2 {
-        ids.insert(ops::book(&db, &request(show, 1)).await.unwrap().booking.id());
+        ids.insert(bookings::book(&db, &request(show, 1)).await.unwrap().booking.id());
     }
     let watcher = database.admin_client().await;
     age_all(&watcher, 120.0).await;
@@ -118,7 +119,7 @@ async fn a_deadlock_is_run_again() {
     let lock = "SELECT FROM bookings WHERE id = $1 FOR UPDATE";
     rival.execute(lock, &[&last.uuid()]).await.unwrap();
     let rival_pid = wait::pid(&rival).await;
-    let (outcomes, ()) = tokio::join!(ops::expire(&db, &ids), async {
+    let (outcomes, ()) = tokio::join!(bookings::expire(&db, &ids), async {
         // It has the first booking and waits for the last, which we have; now we want the first.
         wait::until_blocked(&watcher, rival_pid, 1).await;
         rival.execute(lock, &[&first.uuid()]).await.unwrap();

@@ -11,9 +11,10 @@ use std::{
 use crate::common::{self, count, db, db_at, free, instances, keyed, pay, request, show, wait};
 use boxoffice_shared::{
     Error,
-    db::Db,
-    model::{BookingId, PaymentChange, ShowId},
-    ops::{self, Recorded},
+    bookings::{self, BookingId},
+    payments::{self, PaymentChange, Recorded},
+    platform::db::Db,
+    shows::{self, ShowId},
 };
 use boxoffice_testkit::{
     invariants::assert_invariants,
@@ -50,10 +51,10 @@ impl Load {
                 break;
             }
             let wish = keyed(show, 1, &format!("{number}-{turn}"));
-            let Some(booked) = self.call(ops::book(&db, &wish)).await else { continue };
+            let Some(booked) = self.call(bookings::book(&db, &wish)).await else { continue };
             let id = booked.booking.id();
             self.made.fetch_add(1, Ordering::Relaxed);
-            let confirmed = turn % 2 == 0 && self.call(ops::confirm(&db, id)).await.is_some();
+            let confirmed = turn % 2 == 0 && self.call(bookings::confirm(&db, id)).await.is_some();
             told.push(Told { id, confirmed });
         }
         told
@@ -138,17 +139,17 @@ async fn a_frozen_backend_costs_one_bounded_wait() {
     let db = db(&database, 1);
     let show = show(&db, 10, 2).await.id();
     // A connection on which the statement ran before: it is sent at once, and waits for the backend to go on.
-    let sold = ops::book(&db, &request(show, 1)).await.unwrap().booking.id();
-    ops::confirm(&db, sold).await.unwrap();
+    let sold = bookings::book(&db, &request(show, 1)).await.unwrap().booking.id();
+    bookings::confirm(&db, sold).await.unwrap();
     let admin = database.admin_client().await;
     let pid = backends(&admin).await[0];
     let frozen = Server::shared().pause_backend(pid);
     let wish = request(show, 3);
-    let booked = timeout(LAMBDA, ops::book(&db, &wish)).await.expect("no hang").unwrap();
+    let booked = timeout(LAMBDA, bookings::book(&db, &wish)).await.expect("no hang").unwrap();
     assert_eq!(booked.booking.id(), wish.id);
     assert!(!booked.replayed);
     // The pool is as good as new, at once.
-    ops::confirm(&db, wish.id).await.unwrap();
+    bookings::confirm(&db, wish.id).await.unwrap();
     drop(frozen);
     wait::until("the old backend goes on and ends", async || !backends(&admin).await.contains(&pid)).await;
     assert_eq!((count(&admin, "CONFIRMED").await, count(&admin, "PENDING").await), (2, 0));
@@ -163,15 +164,15 @@ async fn a_frozen_network_is_unavailable_and_not_a_hang() {
     let proxy = Proxy::to_port(database.port()).await;
     let db = db_at(&database.url_at(proxy.port(), "disable"), 1);
     let show = show(&db, 10, 2).await.id();
-    let sold = ops::book(&db, &request(show, 1)).await.unwrap().booking.id();
-    ops::cancel(&db, sold, None).await.unwrap();
+    let sold = bookings::book(&db, &request(show, 1)).await.unwrap().booking.id();
+    bookings::cancel(&db, sold, None).await.unwrap();
     let wish = request(show, 3);
     proxy.freeze();
-    let answer = timeout(LAMBDA, ops::book(&db, &wish)).await.expect("no hang");
+    let answer = timeout(LAMBDA, bookings::book(&db, &wish)).await.expect("no hang");
     assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
     proxy.resume();
     // The pool is usable, and it is known whether the first attempt was a booking: the same id is the same booking.
-    ops::book(&db, &wish).await.unwrap();
+    bookings::book(&db, &wish).await.unwrap();
     let client = database.client().await;
     assert_eq!(count(&client, "PENDING").await, 1);
     assert_invariants(&client).await;
@@ -201,10 +202,10 @@ async fn an_answer_that_is_lost_is_found_again() {
     let client = database.client().await;
     for wish in [keyed(show, 3, "k"), request(show, 2)] {
         // A connection on which the statements ran before: they are sent at once.
-        let other = ops::book(&db, &request(show, 1)).await.unwrap().booking.id();
-        ops::confirm(&db, other).await.unwrap();
+        let other = bookings::book(&db, &request(show, 1)).await.unwrap().booking.id();
+        bookings::confirm(&db, other).await.unwrap();
         proxy.freeze_replies();
-        let (booked, ()) = tokio::join!(ops::book(&db, &wish), async {
+        let (booked, ()) = tokio::join!(bookings::book(&db, &wish), async {
             wait::until("the booking is there", async || count(&client, "PENDING").await == 1).await;
             lose_answers(&proxy, &client).await;
         });
@@ -212,10 +213,10 @@ async fn an_answer_that_is_lost_is_found_again() {
         // Ours, not a replay: nobody was told of it before.
         assert_eq!((booked.booking.id(), booked.replayed), (wish.id, false));
         // The same for what settles it.
-        ops::confirm(&db, other).await.unwrap();
+        bookings::confirm(&db, other).await.unwrap();
         let sold = count(&client, "CONFIRMED").await;
         proxy.freeze_replies();
-        let (confirmed, ()) = tokio::join!(ops::confirm(&db, wish.id), async {
+        let (confirmed, ()) = tokio::join!(bookings::confirm(&db, wish.id), async {
             wait::until("it is confirmed", async || count(&client, "CONFIRMED").await > sold).await;
             lose_answers(&proxy, &client).await;
         });
@@ -237,13 +238,13 @@ async fn a_payment_whose_answer_is_lost_is_found_again() {
     let paid = |n: u8, id| pay::success(&format!("evt_{n}"), &format!("pi_{n}"), id, 2);
     let mut ids = Vec::new();
     for n in 0..3 {
-        ids.push(ops::book(&db, &request(show, 2)).await.unwrap().booking.id());
+        ids.push(bookings::book(&db, &request(show, 2)).await.unwrap().booking.id());
         // A connection on which the statement ran before: it is sent at once.
         let recorded = pay::event(&format!("evt_other_{n}"), "pi_other", None, PaymentChange::Other);
-        assert_eq!(ops::record_payment(&db, &recorded, &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
+        assert_eq!(payments::record(&db, &recorded, &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
         let event = paid(n, ids[usize::from(n)]);
         proxy.freeze_replies();
-        let (recorded, ()) = tokio::join!(ops::record_payment(&db, &event, &common::NO_LIMITS), async {
+        let (recorded, ()) = tokio::join!(payments::record(&db, &event, &common::NO_LIMITS), async {
             wait::until("it is confirmed", async || count(&client, "CONFIRMED").await == i64::from(n) + 1).await;
             lose_answers(&proxy, &client).await;
         });
@@ -260,12 +261,12 @@ async fn a_payment_whose_backend_ends_before_its_commit_is_recorded_by_the_next_
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.admin_client().await);
     let show = pay::priced_show(&db, 10, 2).await.id();
-    let id = ops::book(&db, &request(show, 2)).await.unwrap().booking.id();
+    let id = bookings::book(&db, &request(show, 2)).await.unwrap().booking.id();
     let holder = database.admin_client().await;
     let pid = wait::pid(&holder).await;
     holder.batch_execute("BEGIN; SELECT FROM bookings FOR UPDATE").await.unwrap();
     let event = pay::success("evt_1", "pi_1", id, 2);
-    let (recorded, ()) = tokio::join!(ops::record_payment(&db, &event, &common::NO_LIMITS), async {
+    let (recorded, ()) = tokio::join!(payments::record(&db, &event, &common::NO_LIMITS), async {
         wait::until_blocked(&client, pid, 1).await;
         let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
         client.execute(end, &[&pid]).await.unwrap();
@@ -295,10 +296,10 @@ async fn payments_that_come_while_the_server_is_killed_all_land() {
         senders.spawn(async move {
             for n in 0..PAYMENTS {
                 let wish = request(show, 1);
-                while ops::book(&db, &wish).await.is_err() {}
+                while bookings::book(&db, &wish).await.is_err() {}
                 let (event, payment) = (format!("evt_{sender}_{n}"), format!("pi_{sender}_{n}"));
                 let event = pay::success(&event, &payment, wish.id, 1);
-                while ops::record_payment(&db, &event, &common::NO_LIMITS).await.is_err() {}
+                while payments::record(&db, &event, &common::NO_LIMITS).await.is_err() {}
                 sent.fetch_add(1, Ordering::Relaxed);
             }
         });
@@ -330,7 +331,7 @@ async fn a_show_whose_answer_is_lost_is_not_made_again() {
     let shows = async || client.query_one("SELECT count(*) FROM shows", &[]).await.unwrap().get::<_, i64>(0);
     proxy.freeze_replies();
     let new = common::new_show(10, 2);
-    let (made, ()) = tokio::join!(ops::create_show(&db, &new), async {
+    let (made, ()) = tokio::join!(shows::create(&db, &new), async {
         wait::until("the show is there", async || shows().await == 2).await;
         lose_answers(&proxy, &client).await;
     });

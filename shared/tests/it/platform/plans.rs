@@ -15,7 +15,7 @@ use tokio_postgres::Client;
 
 /// A statement as an operation sends it, and values for it.
 struct Case {
-    /// The files that it is made of, under `shared/src/ops`.
+    /// The files that it is made of, under `shared/src`.
     files: &'static [&'static str],
     /// The types of `$1`, `$2` and so on.
     types: &'static str,
@@ -57,75 +57,91 @@ const REPLAY_TYPES: &str = "text, text, text, text, bigint, uuid, timestamptz, t
 
 /// Every file of a statement is in one of them.
 const CASES: &[Case] = &[
-    case(&["book.sql"], BOOKING_TYPES, BOOKING),
+    case(&["bookings/book/own_pool.sql"], BOOKING_TYPES, BOOKING),
     // One who never booked.
-    case(&["book.sql"], BOOKING_TYPES, concat!("1, ", id!(new), ", 'Eve', 1, 120, NULL, 'sub:eve', 10, 10, 5, 1")),
     case(
-        &["book_search.sql"],
+        &["bookings/book/own_pool.sql"],
+        BOOKING_TYPES,
+        concat!("1, ", id!(new), ", 'Eve', 1, 120, NULL, 'sub:eve', 10, 10, 5, 1"),
+    ),
+    case(
+        &["bookings/book/any_pool.sql"],
         "bigint, uuid, text, integer, double precision, text, text, integer, integer, integer, integer, double precision",
         concat!("1, ", id!(new), ", 'Ada', 1, 120, 'key', 'sub:ada', 100, 100, 5, 1, 0.5"),
     ),
-    case(&["book_across.sql"], BOOKING_TYPES, BOOKING),
+    case(&["bookings/book/all_pools.sql"], BOOKING_TYPES, BOOKING),
+    case(&["bookings/book/refusal.sql", "bookings/answer.sql"], BOOKING_TYPES, BOOKING),
     case(
-        &["book_refused.sql"],
-        "bigint, uuid, integer, text, text, integer, integer, integer, integer, double precision",
-        concat!("1, ", id!(new), ", 1, 'key', 'sub:ada', 100, 100, 5, 1, 120"),
-    ),
-    case(
-        &["book_unlocked.sql"],
+        &["bookings/book/unlocked_pool.sql"],
         "bigint, uuid, text, integer, double precision, text, text, integer, integer, integer, integer, double precision",
         concat!("1, ", id!(new), ", 'Ada', 1, 120, 'key', 'sub:ada', 100, 100, 5, 1, 0.5"),
     ),
     // One who has as much as there is, and may have more; and one who may not.
     case(
-        &["book.sql"],
+        &["bookings/book/own_pool.sql"],
         BOOKING_TYPES,
         concat!("1, ", id!(new), ", 'Big', 1, 120, NULL, 'sub:big', 9999999, 9999999, 5, 1"),
     ),
-    case(&["book.sql"], BOOKING_TYPES, concat!("1, ", id!(new), ", 'Big', 1, 120, NULL, 'sub:big', 10, 10, 5, 1")),
     case(
-        &["book_refused.sql"],
-        "bigint, uuid, integer, text, text, integer, integer, integer, integer, double precision",
-        concat!("1, ", id!(new), ", 1, NULL, 'sub:big', 10, 10, 5, 1, 120"),
+        &["bookings/book/own_pool.sql"],
+        BOOKING_TYPES,
+        concat!("1, ", id!(new), ", 'Big', 1, 120, NULL, 'sub:big', 10, 10, 5, 1"),
     ),
-    case(&["lock_holder.sql"], "bigint, text, integer", "1, 'sub:ada', 1"),
-    case(&["lock_pools.sql"], "bigint", "1"),
-    case(&["confirm.sql"], "bigint, uuid", concat!("1, ", id!(held))),
     case(
-        &["cancel.sql", "release.sql", "cancel_answer.sql"],
+        &["bookings/book/refusal.sql", "bookings/answer.sql"],
+        BOOKING_TYPES,
+        concat!("1, ", id!(new), ", 'Big', 1, 120, NULL, 'sub:big', 10, 10, 5, 1"),
+    ),
+    case(&["bookings/book/lock_holder.sql"], "bigint, text, integer", "1, 'sub:ada', 1"),
+    case(&["inventory/lock_pools.sql"], "bigint", "1"),
+    case(&["bookings/confirm.sql", "bookings/answer.sql"], "bigint, uuid", concat!("1, ", id!(held))),
+    case(
+        &["bookings/cancel.sql", "inventory/release.sql", "bookings/cancel_answer.sql", "bookings/answer.sql"],
         "bigint, uuid, text",
         concat!("1, ", id!(held), ", 'sub:ada'"),
     ),
     case(
-        &["extend.sql"],
+        &["bookings/extend.sql", "bookings/answer.sql"],
         "bigint, uuid, double precision, double precision, text",
         concat!("1, ", id!(held), ", 900, 86400, 'sub:ada'"),
     ),
     case(
-        &["expire.sql", "release.sql", "expire_answer.sql"],
+        &["bookings/expire.sql", "inventory/release.sql", "bookings/expire_answer.sql"],
         "bigint[], uuid[]",
         concat!("'{1,1}', ARRAY[", id!(held), ", ", id!(due), "]::uuid[]"),
     ),
     // All that is due: five holds.
-    case(&["sweep.sql", "release.sql", "sweep_answer.sql"], "bigint, bigint[]", "1000, '{7}'"),
-    case(&["due.sql"], "bigint, bigint[]", "1000, '{7}'"),
-    // Nothing is.
-    case(&["sweep.sql", "release.sql", "sweep_answer.sql"], "bigint, bigint[]", "1000, '{1}'"),
-    case(&["due.sql"], "bigint, bigint[]", "1000, '{1}'"),
-    case(&["get_booking.sql"], "bigint, uuid, text, boolean", concat!("1, ", id!(held), ", 'sub:ada', false")),
-    case(&["get_show.sql"], "bigint", "1"),
-    case(&["list_shows.sql"], "timestamptz, bigint, bigint", "'1970-01-01Z', 0, 4"),
     case(
-        &["create_show.sql"],
+        &["bookings/sweep.sql", "inventory/release.sql", "bookings/sweep_answer.sql"],
+        "bigint, bigint[]",
+        "1000, '{7}'",
+    ),
+    case(&["bookings/due.sql"], "bigint, bigint[]", "1000, '{7}'"),
+    // Nothing is.
+    case(
+        &["bookings/sweep.sql", "inventory/release.sql", "bookings/sweep_answer.sql"],
+        "bigint, bigint[]",
+        "1000, '{1}'",
+    ),
+    case(&["bookings/due.sql"], "bigint, bigint[]", "1000, '{1}'"),
+    case(
+        &["bookings/get.sql", "bookings/answer.sql"],
+        "bigint, uuid, text, boolean",
+        concat!("1, ", id!(held), ", 'sub:ada', false"),
+    ),
+    case(&["shows/get.sql"], "bigint", "1"),
+    case(&["shows/list.sql"], "timestamptz, bigint, bigint", "'1970-01-01Z', 0, 4"),
+    case(
+        &["shows/create.sql"],
         "text, timestamptz, integer, integer, integer, bigint, text, integer, integer, bytea, bytea",
         "'New', now() + interval '1 day', 100, 4, 16, 500, 'EUR', NULL, NULL, sha256('new'), sha256('body')",
     ),
-    case(&["created_show.sql"], "bytea, bytea", "sha256('made'), sha256('body')"),
-    case(&["set_pools.sql"], "bigint, integer", "1, 20"),
-    case(&["spread_seats.sql"], "bigint, integer", "1, 8"),
-    case(&["set_holder_limits.sql"], "bigint, boolean, integer, boolean, integer", "1, true, 5, false, NULL"),
+    case(&["shows/created.sql"], "bytea, bytea", "sha256('made'), sha256('body')"),
+    case(&["shows/set_pools.sql"], "bigint, integer", "1, 20"),
+    case(&["inventory/spread.sql"], "bigint, integer", "1, 8"),
+    case(&["shows/set_holder_limits.sql"], "bigint, boolean, integer, boolean, integer", "1, true, 5, false, NULL"),
     case(
-        &["record_payment.sql"],
+        &["payments/record.sql"],
         RECORD_TYPES,
         concat!(
             "'stripe', 'evt_new', 't', 'pi_new', 1, ",
@@ -135,7 +151,7 @@ const CASES: &[Case] = &[
     ),
     // Late, for a hold that nobody has expired yet.
     case(
-        &["record_payment.sql"],
+        &["payments/record.sql"],
         RECORD_TYPES,
         concat!(
             "'stripe', 'evt_new', 't', 'pi_new', 1, ",
@@ -144,13 +160,13 @@ const CASES: &[Case] = &[
         ),
     ),
     case(
-        &["record_payment.sql"],
+        &["payments/record.sql"],
         RECORD_TYPES,
         "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refunded', 500, 'EUR', NULL, NULL, 20, 1, 100, NULL, NULL, '{}'",
     ),
     // Late, for one that expired: it takes seats again.
     case(
-        &["record_payment.sql"],
+        &["payments/record.sql"],
         RECORD_TYPES,
         concat!(
             "'stripe', 'evt_new', 't', 'pi_new', 1, ",
@@ -160,7 +176,7 @@ const CASES: &[Case] = &[
     ),
     // Again.
     case(
-        &["record_payment.sql"],
+        &["payments/record.sql"],
         RECORD_TYPES,
         concat!(
             "'stripe', 'evt_paid', 't', 'pi_paid', 1, ",
@@ -169,7 +185,7 @@ const CASES: &[Case] = &[
         ),
     ),
     case(
-        &["replay_payment.sql"],
+        &["payments/replay.sql"],
         REPLAY_TYPES,
         concat!(
             "'stripe', 'evt_unread_1', 't', 'pi_new', 1, ",
@@ -178,44 +194,52 @@ const CASES: &[Case] = &[
         ),
     ),
     case(
-        &["record_payment.sql"],
+        &["payments/record.sql"],
         RECORD_TYPES,
         "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'refund', 500, 'EUR', 're_1', 'failed', 20, 1, 100, NULL, NULL, '{}'",
     ),
     case(
-        &["record_payment.sql"],
+        &["payments/record.sql"],
         RECORD_TYPES,
         "'stripe', 'evt_new', 't', 'pi_paid', NULL, NULL, now(), 'disputed', NULL, NULL, 'dp_1', 'lost', 20, 1, 100, NULL, NULL, '{}'",
     ),
-    case(&["decide_dispute.sql"], "text, text, text", "'stripe', 'pi_lost', 'cancel'"),
-    case(&["settle_payment.sql"], "text, text", "'stripe', 'pi_due_1'"),
-    case(&["get_event.sql"], "text, text", "'stripe', 'evt_paid'"),
-    case(&["list_due.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
-    case(&["list_disputed.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
-    case(&["list_payments.sql"], "text, timestamptz, text, text, bigint", "'confirmed', '1970-01-01Z', '', '', 4"),
-    case(&["list_unreadable.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
-    case(&["subject_bookings.sql"], "text, bigint, uuid, bigint", concat!("'sub:ada', 0, ", id!(nil), ", 4")),
-    case(&["subject_payments.sql"], "bigint[], uuid[], bigint", concat!("'{1}', ARRAY[", id!(held), "]::uuid[], 11")),
+    case(&["payments/decide_dispute.sql"], "text, text, text", "'stripe', 'pi_lost', 'cancel'"),
+    case(&["payments/settle.sql"], "text, text", "'stripe', 'pi_due_1'"),
+    case(&["payments/get_event.sql"], "text, text", "'stripe', 'evt_paid'"),
+    case(&["payments/list_due.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
+    case(&["payments/list_disputed.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
+    case(&["payments/list.sql"], "text, timestamptz, text, text, bigint", "'confirmed', '1970-01-01Z', '', '', 4"),
+    case(&["payments/list_unreadable.sql"], "timestamptz, text, text, bigint", "'1970-01-01Z', '', '', 4"),
     case(
-        &["subject_events.sql"],
+        &["privacy/export_bookings.sql", "bookings/answer.sql"],
+        "text, bigint, uuid, bigint",
+        concat!("'sub:ada', 0, ", id!(nil), ", 4"),
+    ),
+    case(
+        &["privacy/export_payments.sql"],
+        "bigint[], uuid[], bigint",
+        concat!("'{1}', ARRAY[", id!(held), "]::uuid[], 11"),
+    ),
+    case(
+        &["privacy/export_events.sql"],
         "bigint[], uuid[], bigint, bigint",
         concat!("'{1}', ARRAY[", id!(held), "]::uuid[], 11, 700000"),
     ),
-    case(&["erase_subject.sql"], "text, bigint", "'sub:ada', 4"),
-    case(&["erase_subject.sql"], "text, bigint", "'sub:nobody', 1000"),
-    case(&["due_show.sql"], "integer, timestamptz, bigint", "8760, '1970-01-01Z', 0"),
-    case(&["due_show.sql"], "integer, timestamptz, bigint", "87600, '1970-01-01Z', 0"),
-    case(&["anonymise_bookings.sql"], "bigint, uuid, bigint", concat!("2, ", id!(nil), ", 4")),
-    case(&["mark_anonymised.sql"], "bigint", "2"),
-    case(&["empty_payloads.sql"], "integer, bigint", "8760, 1000"),
-    case(&["empty_payloads.sql"], "integer, bigint", "87600, 1000"),
+    case(&["privacy/erase.sql"], "text, bigint", "'sub:ada', 4"),
+    case(&["privacy/erase.sql"], "text, bigint", "'sub:nobody', 1000"),
+    case(&["privacy/due_show.sql"], "integer, timestamptz, bigint", "8760, '1970-01-01Z', 0"),
+    case(&["privacy/due_show.sql"], "integer, timestamptz, bigint", "87600, '1970-01-01Z', 0"),
+    case(&["privacy/anonymise.sql"], "bigint, uuid, bigint", concat!("2, ", id!(nil), ", 4")),
+    case(&["privacy/mark_anonymised.sql"], "bigint", "2"),
+    case(&["privacy/empty_payloads.sql"], "integer, bigint", "8760, 1000"),
+    case(&["privacy/empty_payloads.sql"], "integer, bigint", "87600, 1000"),
     // A show with five that are held or sold.
-    case(&["check_seats.sql"], "bigint, bigint, bigint", "2, 1, 1000000"),
-    case(&["check_holders.sql"], "bigint, text, bigint", "3, '', 4"),
-    case(&["check_refunds.sql"], "bigint, uuid, bigint", concat!("0, ", id!(nil), ", 4")),
-    case(&["check_payments.sql"], "bigint, bigint", "0, 1"),
-    case(&["check_events.sql"], "bigint, bigint", "0, 1"),
-    case(&["oldest_snapshot.sql"], "", ""),
+    case(&["checks/seats.sql"], "bigint, bigint, bigint", "2, 1, 1000000"),
+    case(&["checks/holders.sql"], "bigint, text, bigint", "3, '', 4"),
+    case(&["checks/refunds.sql"], "bigint, uuid, bigint", concat!("0, ", id!(nil), ", 4")),
+    case(&["checks/payments.sql"], "bigint, bigint", "0, 1"),
+    case(&["checks/events.sql"], "bigint, bigint", "0, 1"),
+    case(&["checks/oldest_snapshot.sql"], "", ""),
 ];
 
 /// What the statements need, the same in both: show 1 is sold; 2 was two years ago; 3 has five bookings.
@@ -396,8 +420,9 @@ async fn so_far(client: &Client) -> Read {
     Read { rows: row.get(0), pages: row.get(1) }
 }
 
+/// Where all statements are.
 fn statements() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 /// All `.sql` files in and below a folder.
@@ -415,7 +440,7 @@ fn sql_files(dir: &Path, found: &mut BTreeSet<PathBuf>) {
 #[test]
 fn every_statement_has_a_case() {
     let mut found = BTreeSet::new();
-    sql_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    sql_files(&statements(), &mut found);
     let named: BTreeSet<_> = CASES.iter().flat_map(|case| case.files).map(|file| statements().join(file)).collect();
     let missing: Vec<_> = found.difference(&named).collect();
     assert!(missing.is_empty(), "add a Case for each, and what it does not need to NOT_NEEDED: {missing:?}");

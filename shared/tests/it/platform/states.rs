@@ -1,7 +1,11 @@
 //! What an error of the server's costs, by its SQLSTATE and its moment: an attempt, a connection, or the call.
 
 use crate::common::{count, db, db_at, new_show, request, show};
-use boxoffice_shared::{Error, db::Db, model::ShowId, ops};
+use boxoffice_shared::{
+    Error, bookings,
+    platform::db::Db,
+    shows::{self, ShowId},
+};
 use boxoffice_testkit::{
     failing_server::{FailingServer, Moment},
     invariants::assert_invariants,
@@ -12,7 +16,7 @@ use boxoffice_testkit::{
 const ATTEMPTS: u64 = 4;
 
 /// Every state, by what it is: the table of the classification itself.
-const STATES: &str = include_str!("../../../src/db/fault/states.txt");
+const STATES: &str = include_str!("../../../src/platform/db/fault/states.txt");
 
 fn states(of: &str) -> Vec<&'static str> {
     let lines = STATES.lines().skip_while(|line| line.strip_suffix(':') != Some(of)).skip(1);
@@ -25,7 +29,7 @@ fn some_show() -> ShowId {
 
 /// A read: one statement. The server has no rows.
 async fn read(db: &Db) -> Result<(), Error> {
-    match ops::get_show(db, some_show()).await {
+    match shows::get(db, some_show()).await {
         Err(Error::ShowNotFound) => Ok(()),
         other => other.map(drop),
     }
@@ -33,7 +37,7 @@ async fn read(db: &Db) -> Result<(), Error> {
 
 /// A booking, whose second part is a transaction of several statements.
 async fn book(db: &Db) -> Result<(), Error> {
-    match ops::book(db, &request(some_show(), 1)).await {
+    match bookings::book(db, &request(some_show(), 1)).await {
         Err(Error::ShowNotFound) => Ok(()),
         other => other.map(drop),
     }
@@ -128,7 +132,7 @@ async fn what_may_have_been_done_is_not_done_again() {
         let server = FailingServer::start().await;
         let db = db_at(&server.url(), 1);
         server.fail(Moment::Execute, severity, state, ATTEMPTS);
-        let error = ops::create_show(&db, &new_show(10, 2)).await.unwrap_err();
+        let error = shows::create(&db, &new_show(10, 2)).await.unwrap_err();
         assert!(error.retryable(), "{severity} {state}: {error:?}");
         server.runs()
     };
@@ -185,7 +189,7 @@ async fn a_real_transaction_that_fails_so_has_done_nothing_and_is_run_again() {
                  FOR EACH ROW EXECUTE FUNCTION gone()"
         };
         owner.batch_execute(&format!("{function}; {trigger}")).await.unwrap();
-        ops::book(&db, &request(show, 1)).await.unwrap_or_else(|error| panic!("{state}: {error:?}"));
+        bookings::book(&db, &request(show, 1)).await.unwrap_or_else(|error| panic!("{state}: {error:?}"));
         assert_eq!(count(&owner, "PENDING").await, number as i64 + 1);
         owner.batch_execute("DROP TRIGGER gone ON bookings; SELECT setval('tries', 3)").await.unwrap();
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boxoffice_shared::{
-    model::{BookingId, BookingStatus, FailureReason, ShowId},
-    ops::BookRequest,
+    bookings::{BookRequest, BookingId, BookingStatus, FailureReason},
+    shows::ShowId,
 };
 
 /// What a call says, as far as it can be foreseen.

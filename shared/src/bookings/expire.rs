@@ -1,0 +1,67 @@
+//! End the holds of a batch of messages.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use tokio_postgres::{Row, types::Type};
+
+use crate::{
+    Error,
+    bookings::BookingId,
+    platform::db::{Db, Repeat, Statement, row},
+    shows::ShowId,
+};
+
+static EXPIRE: Statement = Statement {
+    sql: concat!(
+        include_str!("expire.sql"),
+        include_str!("../inventory/release.sql"),
+        include_str!("expire_answer.sql")
+    ),
+    types: &[Type::INT8_ARRAY, Type::UUID_ARRAY],
+};
+
+/// What became of a booking that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was due: it failed and its seats were given back, now.
+    Expired,
+    /// Its time is not over; it will be after this long by the database's clock.
+    NotDue(Duration),
+    /// It was confirmed, cancelled or expired before.
+    Settled,
+    /// There is no such booking: its insert failed after its message was sent.
+    Unknown,
+}
+
+/// Expires those of `ids` that are due and gives their seats back, all in one transaction. Repeating it does nothing.
+///
+/// Locks the bookings, then the pools that their seats go to, each in order. One round trip.
+///
+/// # Errors
+/// Only those that every operation has; then none of the batch was changed.
+pub async fn expire(db: &Db, ids: &BTreeSet<BookingId>) -> Result<BTreeMap<BookingId, Outcome>, Error> {
+    let show_ids: Vec<i64> = ids.iter().map(|id| id.show_id().get()).collect();
+    let uuids: Vec<uuid::Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = db.run(&EXPIRE, &[&show_ids, &uuids], Repeat::Safe).await?;
+    let mut outcomes: BTreeMap<_, _> = ids.iter().map(|id| (*id, Outcome::Unknown)).collect();
+    for row in &rows {
+        let (id, outcome) = read(row)?;
+        outcomes.insert(id, outcome);
+    }
+    Ok(outcomes)
+}
+
+fn read(row: &Row) -> Result<(BookingId, Outcome), Error> {
+    let id = BookingId::from_row(ShowId::from_row(row::get(row, "show_id")?), row::get(row, "id")?);
+    let outcome = match (row::get(row, "expired")?, row::get::<Option<f64>>(row, "due_in")?) {
+        (true, _) => Outcome::Expired,
+        (false, Some(seconds)) => {
+            Outcome::NotDue(Duration::try_from_secs_f64(seconds).map_err(|e| Error::Internal(e.into()))?)
+        }
+        (false, None) => Outcome::Settled,
+    };
+    Ok((id, outcome))
+}

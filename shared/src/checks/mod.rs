@@ -1,0 +1,7 @@
+//! Look for what must never be.
+
+mod check;
+mod oldest_snapshot;
+
+pub use check::{CheckCursor, Rule, Violation, check, check_some};
+pub use oldest_snapshot::{OldSnapshot, oldest_snapshot};

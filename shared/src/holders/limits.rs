@@ -1,0 +1,60 @@
+//! What one holder may have of a show.
+
+use super::{Holder, holder::Kind};
+use crate::platform::config::{Reader, Source};
+
+/// What one holder may have of a show, where the show says nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HolderLimits {
+    /// Seats held at a time that are not paid, 1 to 1,000,000.
+    pub max_pending_seats: i32,
+    /// Seats in all, held and sold, 1 to 1,000,000.
+    pub max_seats: i32,
+    /// Holds of an hour that may end unpaid before the holder must wait, 0 to 15.
+    pub max_unpaid_holds: i32,
+    /// How many times all that an address may have, 1 to 1,000: it can be an office's or a whole carrier's.
+    pub address_allowance: i32,
+    /// How many times all that an API key may have, 1 to 1,000: its partner books for many.
+    pub partner_allowance: i32,
+}
+
+impl HolderLimits {
+    /// 10 seats held, as one booking may have, and 20 in all; 5 holds of an hour may end unpaid. An address is one holder, a
+    /// partner counts for 100.
+    pub const DEFAULT: Self = Self {
+        max_pending_seats: 10,
+        max_seats: 20,
+        max_unpaid_holds: 5,
+        address_allowance: 1,
+        partner_allowance: 100,
+    };
+
+    /// How many holders this one counts for.
+    pub(crate) fn times(&self, holder: &Holder) -> i32 {
+        match holder.kind {
+            Kind::Subject => 1,
+            Kind::ApiKey => self.partner_allowance,
+            Kind::Address => self.address_allowance,
+        }
+    }
+}
+
+impl<S: Source> Reader<'_, S> {
+    /// `MAX_PENDING_SEATS_PER_HOLDER`, `MAX_SEATS_PER_HOLDER`, `MAX_UNPAID_HOLDS`, `ADDRESS_ALLOWANCE` and `PARTNER_ALLOWANCE`:
+    /// what one holder may have of a show. Those of [`HolderLimits::DEFAULT`] unless set.
+    pub fn holder_limits(&mut self) -> Option<HolderLimits> {
+        let default = HolderLimits::DEFAULT;
+        let pending = self.integer("MAX_PENDING_SEATS_PER_HOLDER", default.max_pending_seats, 1..=1_000_000);
+        let in_all = self.integer("MAX_SEATS_PER_HOLDER", default.max_seats, 1..=1_000_000);
+        let unpaid = self.integer("MAX_UNPAID_HOLDS", default.max_unpaid_holds, 0..=15);
+        let address = self.integer("ADDRESS_ALLOWANCE", default.address_allowance, 1..=1_000);
+        let partner = self.integer("PARTNER_ALLOWANCE", default.partner_allowance, 1..=1_000);
+        Some(HolderLimits {
+            max_pending_seats: pending?,
+            max_seats: in_all?,
+            max_unpaid_holds: unpaid?,
+            address_allowance: address?,
+            partner_allowance: partner?,
+        })
+    }
+}

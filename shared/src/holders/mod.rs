@@ -1,0 +1,9 @@
+//! Holders: whose a booking is, and what one holder may have of a show.
+
+mod holder;
+mod idempotency_key;
+mod limits;
+
+pub use holder::{Holder, Subject, Viewer};
+pub use idempotency_key::IdempotencyKey;
+pub use limits::HolderLimits;

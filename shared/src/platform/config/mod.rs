@@ -1,0 +1,185 @@
+//! The environment, read once at start. Every fault is reported, not only the first; secrets are in no message and in
+//! no `Debug`.
+
+use std::{env, num::NonZeroU16, ops::RangeInclusive};
+
+use super::Invalid;
+
+mod database;
+mod issuer;
+
+pub(crate) use database::Login;
+pub use database::{Database, DatabaseSource, StatementNaming};
+pub use issuer::Issuer;
+
+/// Where the settings come from: the process's environment, or a table in a test.
+pub trait Source {
+    /// The value of a variable. An empty one counts as unset, since a template cannot leave one out.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The process's environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment;
+
+impl Source for Environment {
+    fn get(&self, name: &str) -> Option<String> {
+        env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Source for F {
+    fn get(&self, name: &str) -> Option<String> {
+        self(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// All that is wrong with the environment, a sentence for each variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("The environment is not usable: {}", .0.join(" "))]
+pub struct Faults(Vec<String>);
+
+/// Reads settings and gathers what is wrong with them.
+#[derive(Debug)]
+pub struct Reader<'a, S> {
+    pub(crate) source: &'a S,
+    faults: Vec<String>,
+}
+
+impl<'a, S: Source> Reader<'a, S> {
+    /// A reader of this source.
+    pub fn new(source: &'a S) -> Self {
+        Self { source, faults: Vec::new() }
+    }
+
+    pub(crate) fn integer(&mut self, name: &str, default: i32, range: RangeInclusive<i32>) -> Option<i32> {
+        let Some(text) = self.source.get(name) else { return Some(default) };
+        match text.parse() {
+            Ok(value) if range.contains(&value) => Some(value),
+            _ => self.fault(format!("{name} must be an integer from {} to {}.", range.start(), range.end())),
+        }
+    }
+
+    pub(crate) fn url(&mut self, name: &str) -> Option<String> {
+        match self.source.get(name) {
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => Some(url),
+            Some(_) => self.fault(format!("{name} must be an http or https URL.")),
+            None => self.fault(format!("{name} must be set.")),
+        }
+    }
+
+    /// `{name}_SECRETS`, or the ARN of a secret with the same text in `{name}_SECRET_ARN`, or neither. `parse` reads the
+    /// text.
+    pub fn secrets<T>(&mut self, name: &str, parse: fn(&str) -> Result<T, Invalid>) -> Option<SecretSource<T>> {
+        match (self.source.get(&format!("{name}_SECRETS")), self.source.get(&format!("{name}_SECRET_ARN"))) {
+            (None, None) => Some(SecretSource::Unset),
+            (None, Some(arn)) => Some(SecretSource::Stored { arn }),
+            (Some(text), None) => match parse(&text) {
+                Ok(secrets) => Some(SecretSource::Known(secrets)),
+                Err(invalid) => self.fault(format!("{name}_SECRETS {invalid}.")),
+            },
+            (Some(_), Some(_)) => self.fault(format!("{name}_SECRETS and {name}_SECRET_ARN must not both be set.")),
+        }
+    }
+
+    /// `AWS_LAMBDA_MAX_CONCURRENCY`: requests that one instance serves at once, and so its connections. Classic Lambda
+    /// does not set it: 1.
+    pub fn concurrency(&mut self) -> Option<NonZeroU16> {
+        let Some(text) = self.source.get("AWS_LAMBDA_MAX_CONCURRENCY") else {
+            return Some(NonZeroU16::MIN);
+        };
+        match text.parse() {
+            Ok(concurrency) => Some(concurrency),
+            Err(_) => self.fault("AWS_LAMBDA_MAX_CONCURRENCY must be an integer from 1 to 65535.".into()),
+        }
+    }
+
+    /// Ends the reading, with what was read from it: `None` if a part of it could not be.
+    ///
+    /// # Errors
+    /// Something was wrong; it is all there.
+    pub fn finish<T>(self, settings: Option<T>) -> Result<T, Faults> {
+        match settings {
+            Some(settings) if self.faults.is_empty() => Ok(settings),
+            _ => Err(Faults(self.faults)),
+        }
+    }
+
+    pub(crate) fn fault<T>(&mut self, fault: String) -> Option<T> {
+        self.faults.push(fault);
+        None
+    }
+}
+
+/// Where secrets are.
+#[derive(Clone, Debug)]
+pub enum SecretSource<T> {
+    /// Nowhere: there are none.
+    Unset,
+    /// In the environment, read.
+    Known(T),
+    /// In a secret of Secrets Manager.
+    Stored {
+        /// The secret's ARN.
+        arn: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<(), Faults> {
+        let source = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        let mut reader = Reader::new(&source);
+        let (database, hold) = (reader.database(), reader.hold());
+        let (queue, concurrency) = (reader.hold_queue_url(), reader.concurrency());
+        reader.finish(database.zip(hold).zip(queue).zip(concurrency)).map(drop)
+    }
+
+    const URL: (&str, &str) = ("DATABASE_URL", "postgres://app:s3cret@localhost:5432/boxoffice");
+    const QUEUE: (&str, &str) = ("HOLD_QUEUE_URL", "http://localhost:4566/1/holds");
+
+    #[test]
+    fn all_faults_are_reported_together() {
+        let faults = read(&[("HOLD_SECONDS", "901"), ("AWS_LAMBDA_MAX_CONCURRENCY", "0")]).unwrap_err().to_string();
+        for name in ["DATABASE_URL", "HOLD_SECONDS", "HOLD_QUEUE_URL", "AWS_LAMBDA_MAX_CONCURRENCY"] {
+            assert!(faults.contains(name), "{name} is not in: {faults}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_known_or_stored_or_unset() {
+        let read = |pairs: &'static [(&str, &str)]| {
+            let source = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            let mut reader = Reader::new(&source);
+            let parse = |text: &str| if text == "good" { Ok(()) } else { Err(Invalid::new("must be good")) };
+            let secrets = reader.secrets("STRIPE_WEBHOOK", parse);
+            reader.finish(secrets)
+        };
+        assert!(matches!(read(&[]), Ok(SecretSource::Unset)));
+        assert!(matches!(read(&[("STRIPE_WEBHOOK_SECRETS", "good")]), Ok(SecretSource::Known(()))));
+        assert!(matches!(read(&[("STRIPE_WEBHOOK_SECRET_ARN", "arn:x")]), Ok(SecretSource::Stored { .. })));
+        assert!(read(&[("STRIPE_WEBHOOK_SECRETS", "good"), ("STRIPE_WEBHOOK_SECRET_ARN", "arn:x")]).is_err());
+        let faults = read(&[("STRIPE_WEBHOOK_SECRETS", "s3cret")]).unwrap_err().to_string();
+        assert!(faults.contains("STRIPE_WEBHOOK_SECRETS must be good.") && !faults.contains("s3cret"), "{faults}");
+    }
+
+    #[test]
+    fn the_database_is_named_exactly_once() {
+        assert!(read(&[URL, QUEUE, ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:x")]).is_err());
+        // A template cannot leave a variable out: it sets it to nothing.
+        assert_eq!(read(&[URL, QUEUE, ("DATABASE_SECRET_ARN", "")]), Ok(()));
+    }
+
+    #[test]
+    fn no_message_and_no_debug_shows_a_secret() {
+        let bad = read(&[("DATABASE_URL", "postgres://app:s3cret@/x?nonsense=1"), QUEUE]).unwrap_err();
+        assert!(!bad.to_string().contains("s3cret"), "{bad}");
+        let database = Database::from_url(URL.1, None).unwrap();
+        assert!(!format!("{database:?}").contains("s3cret"));
+        let json = r#"{"username":"app","password":"s3cret","host":"db","port":5432,"dbname":"boxoffice"}"#;
+        assert!(!format!("{:?}", Database::from_secret(json, None).unwrap()).contains("s3cret"));
+        assert!(!Database::from_secret(r#"{"password":"s3cret"}"#, None).unwrap_err().contains("s3cret"));
+    }
+}

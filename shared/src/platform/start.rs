@@ -1,0 +1,24 @@
+//! What every Lambda does before its first request.
+
+use std::num::NonZeroU16;
+
+use native_tls::TlsConnector;
+
+use crate::platform::{Cause, config::DatabaseSource, db::Db, secret, tls};
+
+/// Builds the one TLS connector and opens a connection to the database.
+///
+/// A database that cannot be reached now is no error: the first request tries again, and answers 503 if it must. So
+/// an outage does not also become a storm of instances that start and die.
+///
+/// # Errors
+/// A file of certificates or a secret cannot be read, or there are no credentials for a login by IAM.
+pub async fn start(database: DatabaseSource, connections: NonZeroU16) -> Result<(Db, TlsConnector), Cause> {
+    let tls = tls::connector(database.ca_file())?;
+    let database = secret::resolve(database, &tls).await?;
+    let db = Db::new(&database, tls.clone(), connections)?;
+    if let Err(cause) = db.warm().await {
+        tracing::warn!(?cause, "no connection to the database at start");
+    }
+    Ok((db, tls))
+}
