@@ -1,4 +1,4 @@
-//! A new migration file is a reason to build again; the macro that embeds them sees only those that it knew.
+//! Rebuilds when a migration file is added: the macro that embeds them does not notice new files.
 
 #[allow(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 fn main() {

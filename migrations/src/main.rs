@@ -1,10 +1,12 @@
-//! Applies the migrations to the database of `DATABASE_URL`, as its owner; and, where `APP_DATABASE_URL`,
-//! `APP_DATABASE_SECRET_ARN` or `APP_DATABASE_AUTH=iam` says how the functions will log in, lets their role do so, unless it
-//! is the login of another database's functions (`APP_LOGIN_TAKE_OVER=true`: even then).
+//! Applies the migrations to the database of `DATABASE_URL`, as its owner.
+//!
+//! If `APP_DATABASE_URL`, `APP_DATABASE_SECRET_ARN` or `APP_DATABASE_AUTH=iam` says how the functions log in, it then lets their
+//! role log in that way. It refuses to if the functions of another database on the server use the role already, unless
+//! `APP_LOGIN_TAKE_OVER=true`.
 
 use std::process::ExitCode;
 
-use boxoffice_migrations::{APP_ROLE, AppLogin, Claim, Error, Given, apply, give};
+use boxoffice_migrations::{APP_ROLE, AppLogin, Claim, Error, Granted, apply, grant_login};
 use boxoffice_shared::platform::{
     config::{Environment, Reader},
     secret, tls,
@@ -34,7 +36,7 @@ async fn migrate() -> Result<(), Error> {
     let claim = Claim::from_environment(&Environment)?;
     report(&apply(&database).await?);
     if let Some(app) = app {
-        report_login(give(&database, &app, claim).await?);
+        report_login(grant_login(&database, &app, claim).await?);
     }
     Ok(())
 }
@@ -50,9 +52,9 @@ fn report(names: &[String]) {
 }
 
 #[allow(clippy::print_stdout, reason = "a command speaks to its user")]
-fn report_login(given: Given) {
-    match given {
-        Given::Password => println!("{APP_ROLE} has the functions' password"),
-        Given::Iam => println!("{APP_ROLE} logs in by IAM"),
+fn report_login(granted: Granted) {
+    match granted {
+        Granted::Password => println!("{APP_ROLE} now logs in with the functions' password"),
+        Granted::Iam => println!("{APP_ROLE} now logs in with IAM tokens"),
     }
 }

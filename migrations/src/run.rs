@@ -1,4 +1,4 @@
-//! Applying migrations: each in its own way, and recorded once.
+//! Applies migrations: each once, in a transaction or concurrently with writes.
 
 use std::{fmt, time::Duration};
 
@@ -12,18 +12,18 @@ use tokio_postgres::{
 
 use crate::{Error, Patience, concurrently};
 
-/// A number of our own, so that two runs at once wait for each other.
+/// The key of the advisory lock that makes two runs at once take turns. An arbitrary number.
 const TURN: i64 = 7_204_251;
 
-/// How often it is asked whether another run is done. Waiting in the server would be a transaction, which the other's index
-/// waits for in turn.
-const ASK_EVERY: Duration = Duration::from_millis(200);
+/// How often we ask whether another run has finished. Waiting for its lock in the server would be a transaction, and an index that
+/// the other run builds would wait for that transaction in turn.
+const POLL_EVERY: Duration = Duration::from_millis(200);
 
-/// The client ends after the server did: it then knows what became of the last statement.
+/// The client waits this much longer than the server, so that it learns what became of the last statement.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Runs, when another database of the server is migrated at the same time: roles are the server's, two may change one at
-/// once, and Postgres then refuses the second instead of letting it wait.
+/// How many times a migration is run if another database of the server is migrated at the same time. Roles belong to the server: if
+/// two migrations change one at once, Postgres rejects the second instead of letting it wait.
 const RUNS: u32 = 5;
 
 mod embedded {
@@ -36,36 +36,36 @@ mod embedded {
 pub struct Migrations(Vec<Migration>);
 
 impl Migrations {
-    /// Those of this package.
+    /// The migrations of this package.
     pub fn ours() -> Self {
         Self::sorted(embedded::migrations::runner().get_migrations().clone())
     }
 
-    /// Others, for tests: the name of each file without its ending, and its text.
+    /// Other migrations, for tests: the name of each file without its extension, and its text.
     ///
     /// # Errors
-    /// A name is none.
+    /// A name is not that of a migration.
     pub fn of(files: &[(&str, &str)]) -> Result<Self, Error> {
         let migrations = files.iter().map(|(name, sql)| Migration::unapplied(name, sql));
         Ok(Self::sorted(migrations.collect::<Result<_, _>>()?))
     }
 
-    /// These and others after them, for tests.
+    /// These migrations and others after them, for tests.
     ///
     /// # Errors
-    /// A name is none.
+    /// A name is not that of a migration.
     pub fn and(self, files: &[(&str, &str)]) -> Result<Self, Error> {
         Ok(Self::sorted([self.0, Self::of(files)?.0].concat()))
     }
 
-    /// Those up to a number: the schema of an earlier release.
+    /// The migrations up to this number: the schema of an earlier release.
     #[must_use]
     pub fn up_to(mut self, version: u32) -> Self {
         self.0.retain(|migration| u32::try_from(migration.version()).is_ok_and(|own| own <= version));
         self
     }
 
-    /// The name and the text of each.
+    /// The name and the text of each migration.
     pub fn files(&self) -> impl Iterator<Item = (String, &str)> {
         self.0.iter().map(|migration| (migration.to_string(), migration.sql().unwrap_or_default()))
     }
@@ -75,28 +75,28 @@ impl Migrations {
         Self(migrations)
     }
 
-    /// Applies those that the database lacks and gives their names.
+    /// Applies the migrations that the database lacks and returns their names.
     ///
     /// # Errors
-    /// As [`apply`](crate::apply), with these bounds.
+    /// As [`apply`](crate::apply), with these limits.
     pub async fn apply(&self, database: &Database, patience: &Patience) -> Result<Vec<String>, Error> {
         let mut client = db::connect(database).await?;
         timeout(patience.total + ANSWER, async {
             let begun = Instant::now();
-            // Each statement has an end at the server too: it would outlive us. Neither bound is the role's, which are
-            // for functions.
+            // The server must end a statement too, because the statement would outlive us. The role's own timeouts are for
+            // the functions.
             set(&client, "statement_timeout", patience.total).await?;
             take_turn(&client, begun + patience.total).await?;
             self.run(&mut client, patience).await
         })
         .await
-        .map_err(|_| "the migrations took too long: what is recorded stays, the next run goes on from there")?
+        .map_err(|_| "the migrations took too long: those that were recorded stay applied, and the next run continues after them")?
     }
 
     async fn run(&self, client: &mut Client, patience: &Patience) -> Result<Vec<String>, Error> {
         set(client, "lock_timeout", patience.lock).await?;
-        // Compares what was applied with what is here, and applies nothing: no migration has the number 0.
-        self.runner(Target::Version(0)).run_async(client).await.map_err(|error| told(&error))?;
+        // Compares the applied migrations with ours. It applies nothing, because no migration has the number 0.
+        self.runner(Target::Version(0)).run_async(client).await.map_err(|error| explain(&error))?;
         let applied = self.runner(Target::Latest).get_applied_migrations_async(client).await?;
         let lacking = self.0.iter().filter(|migration| !applied.contains(migration));
         let mut names = Vec::new();
@@ -107,7 +107,7 @@ impl Migrations {
         Ok(names)
     }
 
-    /// Applies one and records it, as often as it takes.
+    /// Applies a migration and records it. Tries again while the obstacle may pass.
     async fn apply_one(&self, client: &mut Client, migration: &Migration, patience: &Patience) -> Result<(), Error> {
         let (mut tries, mut runs) = (0, 0);
         loop {
@@ -122,14 +122,14 @@ impl Migrations {
                     sleep(patience.pause * (1 << tries.min(5))).await;
                     tries += 1;
                 }
-                Some(Obstacle::Lock) => return Err(no_lock(client, migration, patience, told(error.as_ref())).await),
+                Some(Obstacle::Lock) => return Err(no_lock(client, migration, patience, explain(error.as_ref())).await),
                 Some(Obstacle::OtherRun) if runs + 1 < RUNS => runs += 1,
-                Some(Obstacle::OtherRun) | None => return Err(told(error.as_ref())),
+                Some(Obstacle::OtherRun) | None => return Err(explain(error.as_ref())),
             }
         }
     }
 
-    /// Its one statement outside a transaction, then the record of it.
+    /// Runs its only statement outside a transaction, then records the migration.
     async fn apply_concurrently(
         &self,
         client: &mut Client,
@@ -143,7 +143,7 @@ impl Migrations {
         self.record(client, Target::FakeVersion(migration.version())).await
     }
 
-    /// Applies what is lacking up to a version, in a transaction with its record; or only records it.
+    /// Applies the missing migrations up to a version, each in one transaction with its record; or only records one.
     async fn record(&self, client: &mut Client, target: Target) -> Result<(), Error> {
         self.runner(target).run_async(client).await?;
         Ok(())
@@ -154,7 +154,7 @@ impl Migrations {
     }
 }
 
-/// A setting of this session.
+/// Sets a timeout of this session.
 async fn set(client: &Client, name: &str, bound: Duration) -> Result<(), tokio_postgres::Error> {
     client.batch_execute(&format!("SET {name} = '{}ms'", bound.as_millis())).await
 }
@@ -162,19 +162,19 @@ async fn set(client: &Client, name: &str, bound: Duration) -> Result<(), tokio_p
 async fn take_turn(client: &Client, until: Instant) -> Result<(), Error> {
     while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&TURN]).await?.get::<_, bool>(0) {
         if Instant::now() >= until {
-            return Err("another run of the migrations is not done".into());
+            return Err("another run of the migrations has not finished".into());
         }
-        sleep(ASK_EVERY).await;
+        sleep(POLL_EVERY).await;
     }
     Ok(())
 }
 
-/// What a migration met that will pass.
+/// An obstacle that will pass.
 #[derive(Clone, Copy, Debug)]
 enum Obstacle {
-    /// Somebody has a lock that it needs, or waits for one of its own.
+    /// Another session has a lock that the migration needs, or waits for one that the migration has.
     Lock,
-    /// "tuple concurrently updated", which has no code of its own, or a row of a catalog that is there by now.
+    /// Another run changed the same row of a catalog ("tuple concurrently updated", which has no code of its own), or made it.
     OtherRun,
 }
 
@@ -183,7 +183,7 @@ fn obstacle(error: &(dyn std::error::Error + 'static)) -> Option<Obstacle> {
         Some(code) if [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) => {
             Some(Obstacle::Lock)
         }
-        // Of an index that is unique it says that the rows are not.
+        // In a concurrent migration, they mean that rows violate a unique index.
         Some(code)
             if [SqlState::INTERNAL_ERROR, SqlState::UNIQUE_VIOLATION].contains(code) && !error.is::<Failed>() =>
         {
@@ -193,25 +193,25 @@ fn obstacle(error: &(dyn std::error::Error + 'static)) -> Option<Obstacle> {
     }
 }
 
-/// Says who is in the way, as far as the owner may see it.
+/// Says which sessions block the migration, as far as the owner may see them.
 async fn no_lock(client: &Client, migration: &Migration, patience: &Patience, said: Error) -> Error {
-    let holders = "SELECT coalesce(string_agg(DISTINCT format('%s of %s', pid, usename), ', '), 'none by now')
+    let holders = "SELECT coalesce(string_agg(DISTINCT format('%s of %s', pid, usename), ', '), 'none any more')
         FROM pg_locks JOIN pg_stat_activity USING (pid)
         WHERE granted AND relation IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)
             AND pid <> pg_backend_pid()";
     let holders = match client.query_one(holders, &[]).await {
         Ok(row) => row.get(0),
-        Err(_) => "not known".to_owned(),
+        Err(_) => "unknown".to_owned(),
     };
     let Patience { lock, tries, .. } = patience;
     format!(
-        "{migration} did not get a lock within {lock:?}, {tries} times. Sessions with locks now: {holders}. Nothing of it stays; \
-         run it again when they are done. {said}"
+        "{migration} did not get a lock within {lock:?}, {tries} times, and was rolled back. Sessions that hold locks now: \
+         {holders}. Run the migrations again when they are done. {said}"
     )
     .into()
 }
 
-/// A migration outside refinery's own loop that failed.
+/// A failure of a migration that refinery did not run itself.
 #[derive(Debug)]
 struct Failed {
     migration: String,
@@ -230,8 +230,8 @@ impl std::error::Error for Failed {
     }
 }
 
-/// With what the server said: the library's own words are only which migration it was.
-fn told(error: &(dyn std::error::Error + 'static)) -> Error {
+/// Adds the server's message: refinery only says which migration failed.
+fn explain(error: &(dyn std::error::Error + 'static)) -> Error {
     server_error(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")).into()
 }
 

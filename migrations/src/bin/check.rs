@@ -1,7 +1,7 @@
-//! Looks for rows that break an invariant in the database of `DATABASE_URL`, and prints what is wrong. It changes nothing
-//! and may run while the database is in use.
+//! Looks for rows that break an invariant in the database of `DATABASE_URL`, and prints each. It changes nothing and may run
+//! while the database is in use.
 //!
-//! Exit code: 0 if all is well; 1 if something is wrong, or the database could not be looked through.
+//! Exit code: 0 if it found none; 1 if it found some, or could not read the database.
 
 use std::{num::NonZeroU16, process::ExitCode};
 

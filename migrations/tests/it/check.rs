@@ -1,10 +1,10 @@
-//! The command `check` says what is wrong, and ends with 1 if anything is.
+//! The command `check` prints what is wrong, and exits with 1 if anything is.
 
 use std::process::{Command, Output};
 
 use boxoffice_testkit::postgres::Database;
 
-/// Ten seats, of which one pool has nine: somebody lost one.
+/// A show of ten seats whose only pool has nine: one is lost.
 const SHOW: &str = "
     INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools) VALUES ('A', now(), 10, 4, 1);
     INSERT INTO seat_pools (show_id, pool_no, free) VALUES (1, 0, 9)";
@@ -14,7 +14,7 @@ fn check(url: &str) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_printed() {
+async fn check_prints_each_violation_and_exits_with_1() {
     let database = Database::create().await;
     let well = check(&database.url());
     assert_eq!((well.status.code(), well.stdout.as_slice()), (Some(0), b"nothing is wrong\n".as_slice()));

@@ -1,12 +1,12 @@
-//! The server's settings for our role and tables.
+//! The server's settings for our role and tables: JIT and autovacuum.
 
 use boxoffice_migrations::apply;
 use boxoffice_shared::platform::config::Database as Target;
 use boxoffice_testkit::postgres::{Database, Options, Server};
 
-/// However dear the planner takes a statement for, the functions' role compiles none; the owner would.
+/// However expensive the planner thinks a statement is. The owner's statements are compiled.
 #[tokio::test]
-async fn the_functions_role_compiles_no_statement() {
+async fn functions_role_does_not_use_jit() {
     let database = Database::create().await;
     for (client, compiles) in [(database.client_as("boxoffice_app").await, false), (database.client().await, true)] {
         client.batch_execute("SET jit_above_cost = 0").await.unwrap();
@@ -20,9 +20,9 @@ async fn the_functions_role_compiles_no_statement() {
     }
 }
 
-/// Of ten million rows, and of each table that grows: 110,000 may be dead, where the server's own setting says two million.
+/// Each table that grows, at ten million rows: 110,000 may be dead. The server's default is two million.
 #[tokio::test]
-async fn tables_that_grow_are_cleaned_before_much_of_them_is_dead() {
+async fn growing_tables_are_vacuumed_early() {
     let database = Database::create().await;
     let thresholds = "
         SELECT relname::text,
@@ -34,7 +34,7 @@ async fn tables_that_grow_are_cleaned_before_much_of_them_is_dead() {
                 + 1e7 * max(option_value::float8) FILTER (WHERE option_name = 'autovacuum_analyze_scale_factor') AS changed
         FROM pg_class
         LEFT JOIN LATERAL pg_options_to_table(reloptions) ON true
-        -- Few, and with settings of its own.
+        -- shows has few rows, and seat_pools has settings of its own.
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
             AND relname NOT IN ('shows', 'seat_pools', 'refinery_schema_history')
         GROUP BY relname";
@@ -47,10 +47,10 @@ async fn tables_that_grow_are_cleaned_before_much_of_them_is_dead() {
     }
 }
 
-/// The role is the server's: where its setting is there already nobody needs the right to change it, and where it is not, the error
-/// says what to do.
+/// The role belongs to the server. If it has the setting already, nobody needs the right to change it. If it has not, the error says
+/// what to do.
 #[tokio::test]
-async fn an_owner_who_may_not_change_the_role_is_told_what_an_administrator_must() {
+async fn missing_right_to_change_the_role_is_reported_with_the_command_to_run() {
     let server = Server::start(&Options::fast());
     let databases = [server.create_empty_database().await, server.create_empty_database().await];
     let [first, second] = databases.each_ref().map(|database| Target::from_url(&database.owner_url(), None).unwrap());

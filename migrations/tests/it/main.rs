@@ -9,3 +9,4 @@ mod cleaning;
 mod roles;
 mod rolling;
 mod run;
+mod schema;

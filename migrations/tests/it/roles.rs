@@ -1,4 +1,4 @@
-//! The roles have the rights that they need, and no others; whoever migrates first makes them.
+//! The roles have the rights that they need and no others. The first migration on a server creates them.
 
 use boxoffice_migrations::apply;
 use boxoffice_shared::platform::config::Database as Target;
@@ -25,7 +25,7 @@ async fn story() -> Database {
     database
 }
 
-/// What the server says to a statement: nothing, or the code of its refusal. Nothing of it stays.
+/// Runs a statement and rolls it back. Returns the code of the server's error, if any.
 async fn said(client: &Client, sql: &str) -> Option<SqlState> {
     client.batch_execute("BEGIN").await.unwrap();
     let answer = client.batch_execute(sql).await;
@@ -69,7 +69,7 @@ async fn the_functions_role_cannot_destroy_change_or_look_elsewhere() {
             format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"),
         ];
         for sql in &forbidden {
-            // An index or a grant of what is not ours is refused by that, or does nothing.
+            // The server refuses to grant a right on another role's table, or only warns and does nothing.
             let code = said(&app, sql).await;
             let nothing_granted = sql.starts_with("GRANT") && code.is_none();
             assert!(code == Some(SqlState::INSUFFICIENT_PRIVILEGE) || nothing_granted, "{sql}: {code:?}");
@@ -90,7 +90,7 @@ async fn the_functions_role_cannot_destroy_change_or_look_elsewhere() {
             "SELECT pg_read_file('/etc/hostname')",
             "COPY shows TO PROGRAM 'true'",
             "SELECT * FROM refinery_schema_history",
-            // What a show is, what was paid for, and what a provider sent.
+            // Columns that say what a show is, what was paid for, and what a provider sent.
             "UPDATE shows SET total_seats = 11",
             "UPDATE bookings SET seats = 1",
             "UPDATE bookings SET amount_minor = 1",
@@ -104,8 +104,7 @@ async fn the_functions_role_cannot_destroy_change_or_look_elsewhere() {
     assert_eq!(said(&app, "SELECT setval('shows_id_seq', 1)").await, Some(SqlState::INSUFFICIENT_PRIVILEGE));
 }
 
-/// Each right that it has, by what the functions do with it: without it, they cannot. (The operations' own tests run as
-/// this role, too.)
+/// One statement for each right. The tests of the operations run as this role too.
 #[tokio::test]
 async fn the_functions_role_can_do_what_the_functions_do() {
     let app = story().await.client_as(APP).await;
@@ -132,14 +131,14 @@ async fn the_functions_role_can_do_what_the_functions_do() {
         ],
     )
     .await;
-    // Timeouts are bounds for honest sessions: Postgres lets every role set its own.
+    // Timeouts limit honest sessions only: Postgres lets every role set its own.
     assert_eq!(shown(&app, "lock_timeout").await, "2s");
     assert_eq!(shown(&app, "statement_timeout").await, "4s");
     assert_eq!(shown(&app, "idle_in_transaction_session_timeout").await, "5s");
     done(&app, &["SET statement_timeout = 0"]).await;
 }
 
-/// A right less, and something that the functions do fails: none is there for nothing.
+/// Without any one of the rights, a statement of the functions fails.
 #[tokio::test]
 async fn no_right_of_the_functions_role_is_superfluous() {
     let database = story().await;
@@ -240,7 +239,7 @@ async fn the_reporting_role_reads_no_personal_column_and_writes_nothing() {
         "CREATE TEMP TABLE mine ()",
         "SELECT record_payment('stripe', 'e', 't', 'p', NULL, NULL, now(), 'other', NULL, NULL, '')",
     ];
-    // By its setting, and by its rights where it turns that off.
+    // Its read-only setting refuses writes, and its rights do if the session turns that setting off.
     assert_eq!(said(&read, "SELECT FROM shows FOR UPDATE").await, Some(SqlState::READ_ONLY_SQL_TRANSACTION));
     assert_eq!(said(&read, "CREATE TABLE mine ()").await, Some(SqlState::READ_ONLY_SQL_TRANSACTION));
     read.batch_execute("SET default_transaction_read_only = off").await.unwrap();
@@ -250,10 +249,10 @@ async fn the_reporting_role_reads_no_personal_column_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn nobody_else_has_anything() {
+async fn other_roles_have_no_rights() {
     let database = story().await;
     let admin = database.admin_client().await;
-    // Roles are the server's: another test's may not meet it.
+    // Roles belong to the server: no other test may create this one.
     admin.batch_execute("CREATE ROLE passer_by LOGIN").await.unwrap();
     assert!(tokio_postgres::connect(&database.url_as("passer_by"), tokio_postgres::NoTls).await.is_err());
     admin.batch_execute(&format!("GRANT CONNECT ON DATABASE {} TO passer_by", database.name())).await.unwrap();
@@ -262,7 +261,7 @@ async fn nobody_else_has_anything() {
         .await;
     admin.batch_execute("GRANT USAGE ON SCHEMA public TO passer_by").await.unwrap();
     refused(&passer_by, &["SELECT FROM shows", "SELECT take_seats(1, 1)"]).await;
-    // A function that a later migration makes is the functions' to call, and nobody else's.
+    // Only boxoffice_app may call a function that a later migration creates.
     let later = "CREATE FUNCTION later() RETURNS int LANGUAGE sql AS 'SELECT 1'";
     database.client().await.batch_execute(later).await.unwrap();
     refused(&passer_by, &["SELECT later()"]).await;
@@ -273,9 +272,9 @@ fn target(url: &str) -> Target {
     Target::from_url(url, None).unwrap()
 }
 
-/// On a server that has none of the roles, by one owner at once.
+/// On a server that has neither role yet, all by the same owner.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_databases_of_one_server_migrate_at_the_same_time() {
+async fn databases_of_one_server_can_migrate_at_the_same_time() {
     let server = Server::start(&Options::fast());
     let mut databases = Vec::new();
     for _ in 0..4 {
@@ -297,7 +296,7 @@ async fn two_databases_of_one_server_migrate_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn an_owner_who_may_make_no_roles_is_told_so_and_needs_none_to_be_made() {
+async fn right_to_create_roles_is_needed_only_if_they_are_missing() {
     let server = Server::start(&Options::fast());
     let (first, second) = (server.create_empty_database().await, server.create_empty_database().await);
     let admin = server.admin_client().await;
@@ -308,19 +307,19 @@ async fn an_owner_who_may_make_no_roles_is_told_so_and_needs_none_to_be_made() {
     assert!(error.contains(wanted), "{error}");
     admin.batch_execute("ALTER ROLE boxoffice CREATEROLE").await.unwrap();
     apply(&target(&first.owner_url())).await.unwrap();
-    // Where they are already, as they should be, another database's owner needs no such right.
+    // Where the roles exist with their settings, the owner of another database needs no such right.
     admin.batch_execute("ALTER ROLE boxoffice NOCREATEROLE").await.unwrap();
     apply(&target(&second.owner_url())).await.unwrap();
     done(&second.client_as(APP).await, &["SELECT FROM shows"]).await;
 }
 
-/// Where two change one role at once, Postgres lets the second wait and then refuses it: it is run again.
+/// If two sessions change one role at once, Postgres lets the second wait, and then rejects it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_that_meets_another_change_of_a_role_is_run_again() {
+async fn migration_is_retried_after_a_concurrent_change_of_a_role() {
     let server = Server::start(&Options::fast());
     let (first, second) = (server.create_empty_database().await, server.create_empty_database().await);
     apply(&target(&first.owner_url())).await.unwrap();
-    // As the migration of a third one would, in the middle of its work.
+    // As the migration of a third database would do.
     let other = server.admin_client().await;
     other.batch_execute("BEGIN; ALTER ROLE boxoffice SET work_mem = '5MB'").await.unwrap();
     let second_url = target(&second.owner_url());
@@ -329,15 +328,15 @@ async fn a_migration_that_meets_another_change_of_a_role_is_run_again() {
     let waits = "SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
     let patience = Instant::now() + Duration::from_secs(20);
     while admin.query(waits, &[&second.name()]).await.unwrap().is_empty() {
-        assert!(Instant::now() < patience && !meeting.is_finished(), "the second one does not wait");
+        assert!(Instant::now() < patience && !meeting.is_finished(), "the migration should wait for the other change");
         sleep(Duration::from_millis(2)).await;
     }
     other.batch_execute("COMMIT").await.unwrap();
     let names = meeting.await.unwrap().unwrap();
-    assert_eq!(names.len(), migrations_of(&first).await, "each is named once");
+    assert_eq!(names.len(), migrations_of(&first).await, "each migration is named once");
 }
 
-/// How many migrations a database has.
+/// How many migrations a database has applied.
 async fn migrations_of(database: &Database) -> usize {
     database.client().await.query("SELECT FROM refinery_schema_history", &[]).await.unwrap().len()
 }

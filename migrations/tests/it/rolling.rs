@@ -1,5 +1,5 @@
-//! Tickets are sold while the schema changes: by the functions of the release before, whose instances go on until the
-//! new ones are deployed.
+//! Tickets are sold while the schema changes. They are sold by the functions of the release before, which run until the new
+//! ones are deployed.
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, error::SqlState
 /// The last migration of the release whose statements are in `release_7/`.
 const RELEASED: u32 = 7;
 
-/// What later migrations may do, each in the way that it has to.
+/// Each kind of change that later migrations may make, in the way that the runner asks for.
 const LATER: [(&str, &str); 6] = [
     ("V9001__column", "ALTER TABLE bookings ADD COLUMN later text DEFAULT 'x'"),
     ("V9002__pools", "ALTER TABLE seat_pools ADD COLUMN later integer NOT NULL DEFAULT 0"),
@@ -34,10 +34,10 @@ const LATER: [(&str, &str); 6] = [
     ("V9006__concurrently_bookings_by_name", "CREATE INDEX CONCURRENTLY bookings_by_name ON bookings (user_name)"),
 ];
 
-/// Clients that sell at once.
+/// How many clients sell at the same time.
 const CLIENTS: u32 = 4;
 
-/// Prepared once in a connection's life, as the functions do: what the migrations change must not break them.
+/// Prepared once per connection, as the functions do. Migrations must not break them.
 const STATEMENTS: [(&str, &str); 8] = [
     (
         "book (bigint, uuid, text, integer, double precision, text, text, integer, integer, integer, integer)",
@@ -55,7 +55,7 @@ const STATEMENTS: [(&str, &str); 8] = [
     ),
 ];
 
-/// A show that does not sell out, and rows from before.
+/// A show that does not sell out, and old bookings.
 const SHOW: &str = "
     INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools, price_minor, currency)
     VALUES ('A', now() + interval '1 day', 1000000, 4, 8, 500, 'EUR');
@@ -64,7 +64,7 @@ const SHOW: &str = "
     SELECT 1, gen_random_uuid(), 'Old', 1, 'FAILED', 'expired', now() - interval '2 days', now() - interval '1 day', now(), 'ip:10.9.9.9'
     FROM generate_series(1, 20000)";
 
-/// An instance of a function: a connection with its prepared statements.
+/// An instance of a function: one connection with its prepared statements.
 struct Instance {
     client: Client,
 }
@@ -82,8 +82,8 @@ impl Instance {
         }
     }
 
-    /// The first row of a statement. As the functions do, it is run again where the server undid it and where the connection's
-    /// plan is out of date, and nowhere else: a lock that is not had is a 503.
+    /// The first row of a statement. Like the functions, it runs a statement again after a deadlock, or if the connection's plan is
+    /// out of date. It does not after anything else: a lock timeout is a 503.
     async fn run(&self, call: &str) -> Option<SimpleQueryRow> {
         for _ in 0..4 {
             match self.client.simple_query(&format!("EXECUTE {call}")).await {
@@ -109,7 +109,7 @@ impl Instance {
         row.get(column).unwrap_or_default().to_owned()
     }
 
-    /// Sells once, in one of the ways in which a booking can end.
+    /// Makes one booking, and ends it in one of the possible ways.
     async fn sell(&self, client: u32, round: u32) {
         let id = format!("{client:08x}-0000-7000-8000-{round:012x}");
         let hold = if round % 5 == 3 { "0.001" } else { "120" };
@@ -129,7 +129,7 @@ impl Instance {
                 assert_eq!(self.column(&pay, "outcome").await, "confirmed");
             }
             3 => {
-                // Its time is over by now or soon, and another's sweep may have been first.
+                // The hold is over now or soon. The sweep of another client may have expired it already.
                 while self.column(&format!("get_booking(1, '{id}', NULL, true)"), "status").await == "PENDING" {
                     self.run(&format!("expire('{{1}}', '{{{id}}}')")).await;
                 }
@@ -143,12 +143,12 @@ impl Instance {
     }
 }
 
-/// How often a lock was not had.
+/// How many times a lock timed out.
 fn given_up(server: &Server) -> usize {
     server.log().matches("canceling statement due to lock timeout").count()
 }
 
-/// Clients that sell until they are told to stop; each gives its number of sales.
+/// Clients that sell until they must stop. Each returns its number of sales.
 fn start_selling(database: &Database, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<u32>> {
     let start = |client| {
         let (database, stop) = (database.clone(), Arc::clone(stop));
@@ -176,7 +176,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// As the release before left it.
+    /// The schema of the release before.
     async fn new() -> Self {
         let server = Server::start(&Options::fast());
         let database = server.create_empty_database().await;
@@ -186,14 +186,14 @@ impl Scene {
         Self { server, database, target }
     }
 
-    /// With all migrations but the later ones, of which the first locks the bookings.
+    /// With all our migrations. The first of the later ones locks the bookings.
     async fn newest() -> Self {
         let scene = Self::new().await;
         Migrations::ours().apply(&scene.target, &Patience::default()).await.unwrap();
         scene
     }
 
-    /// Ends the selling, none of which failed, and looks at what it left.
+    /// Stops the clients, and checks that no sale failed and that every invariant holds.
     async fn end(&self, stop: &AtomicBool, selling: Vec<JoinHandle<u32>>) {
         stop.store(true, Ordering::Relaxed);
         for client in selling {
@@ -205,20 +205,20 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_sale_is_refused_while_the_schema_is_migrated() {
+async fn sales_succeed_while_the_schema_is_migrated() {
     let scene = Scene::new().await;
     let stop = Arc::default();
     let selling = start_selling(&scene.database, &stop);
     let names = migrations().apply(&scene.target, &Patience::default()).await.unwrap();
     assert!(names.len() >= LATER.len());
-    // And the old instances go on with the new schema.
+    // The old instances keep selling with the new schema.
     scene.end(&stop, selling).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_sale_is_refused_while_a_migration_waits_for_a_long_report() {
+async fn sales_succeed_while_a_migration_waits_for_a_long_report() {
     let scene = Scene::newest().await;
-    // As a report or a backup: nothing that writes waits for it, and a change of the table does.
+    // A report or a backup: no write waits for it, but a change of the table does.
     let report = scene.database.admin_client().await;
     report.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM bookings").await.unwrap();
     let stop = Arc::default();
@@ -228,8 +228,8 @@ async fn no_sale_is_refused_while_a_migration_waits_for_a_long_report() {
         tokio::spawn(async move { migrations().apply(&target, &Patience::default()).await.map_err(|e| e.to_string()) });
     let patience = Instant::now() + Duration::from_secs(120);
     while given_up(&scene.server) < 2 {
-        assert!(Instant::now() < patience, "it should give up its lock, and try again");
-        assert!(!migration.is_finished(), "it should wait for the report: {:?}", migration.await);
+        assert!(Instant::now() < patience, "the migration should give up its lock and try again");
+        assert!(!migration.is_finished(), "the migration should wait for the report: {:?}", migration.await);
         sleep(Duration::from_millis(20)).await;
     }
     report.batch_execute("COMMIT").await.unwrap();
@@ -237,9 +237,9 @@ async fn no_sale_is_refused_while_a_migration_waits_for_a_long_report() {
     scene.end(&stop, selling).await;
 }
 
-/// What the bound is for, by breaking it.
+/// Why the lock timeout of migrations is short: here it is long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sale_is_refused_behind_a_migration_that_waits_longer_than_the_functions() {
+async fn sale_is_refused_behind_a_migration_that_waits_longer_than_the_functions() {
     let scene = Scene::newest().await;
     let report = scene.database.admin_client().await;
     report.batch_execute("BEGIN; SELECT FROM bookings LIMIT 1").await.unwrap();
@@ -250,7 +250,7 @@ async fn a_sale_is_refused_behind_a_migration_that_waits_longer_than_the_functio
     let owner = scene.database.client().await;
     let until = Instant::now() + Duration::from_secs(120);
     while owner.query(waits, &[]).await.unwrap().is_empty() {
-        assert!(Instant::now() < until && !migration.is_finished(), "it should wait for the report");
+        assert!(Instant::now() < until && !migration.is_finished(), "the migration should wait for the report");
         sleep(Duration::from_millis(5)).await;
     }
     let app = scene.database.client_as("boxoffice_app").await;

@@ -1,4 +1,4 @@
-//! Migrations while others use the tables: short waits, indexes beside the writes, one record of each.
+//! Migrations while others use the tables: short waits, indexes built concurrently with writes, one record of each migration.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const TABLE: (&str, &str) = ("V1__t", "CREATE TABLE t (a int)");
 const COLUMN: (&str, &str) = ("V2__column", "ALTER TABLE t ADD b int");
 const INDEX: (&str, &str) = ("V2__concurrently_t_by_a", "-- Why.\nCREATE UNIQUE INDEX CONCURRENTLY t_by_a ON t (a);\n");
 
-/// Gives up soon and tries for long.
+/// A short lock timeout and many tries.
 const PATIENCE: Patience = Patience {
     lock: Duration::from_millis(20),
     tries: 1_000,
@@ -44,19 +44,19 @@ impl Scene {
         tokio::spawn(async move { apply(&database, files, patience).await })
     }
 
-    /// What one column of one row has.
+    /// The number that a query returns.
     async fn number(&self, sql: &str) -> i64 {
         self.database.client().await.query_one(sql, &[]).await.unwrap().get(0)
     }
 
-    /// A transaction that has looked at the table.
+    /// An open transaction that has read the table.
     async fn reader(&self) -> Client {
         let reader = self.database.admin_client().await;
         reader.batch_execute("BEGIN; SELECT FROM t").await.unwrap();
         reader
     }
 
-    /// How often a lock was not had.
+    /// How many times a lock timed out.
     fn given_up(&self) -> usize {
         self.server.log().matches("canceling statement due to lock timeout").count()
     }
@@ -67,7 +67,7 @@ async fn apply(database: &Database, files: &[(&str, &str)], patience: Patience) 
     Migrations::of(files).unwrap().apply(&target, &patience).await.map_err(|error| error.to_string())
 }
 
-/// Waits for what must come.
+/// Waits until something is so; 30 s at most.
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(30);
     while !is_so().await {
@@ -79,14 +79,14 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 const HISTORY: &str = "SELECT count(*) FROM refinery_schema_history WHERE version = 2";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_gives_up_its_lock_for_others_and_tries_again() {
+async fn migration_lets_queued_statements_pass_and_tries_again() {
     let scene = Scene::new().await;
     scene.apply(&[TABLE], PATIENCE).await.unwrap();
     let reader = scene.reader().await;
     let migration = scene.begin(&[TABLE, COLUMN], PATIENCE);
     let writer = scene.database.client().await;
-    until("it tries again", async || {
-        // Whoever queued behind it gets through, each time.
+    until("the migration should try again", async || {
+        // A write that queues behind the migration succeeds each time.
         writer.batch_execute("INSERT INTO t VALUES (1)").await.unwrap();
         scene.given_up() >= 3
     })
@@ -98,22 +98,22 @@ async fn a_migration_gives_up_its_lock_for_others_and_tries_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_that_never_gets_its_lock_ends_and_says_who_is_in_the_way() {
+async fn migration_that_never_gets_its_lock_fails_and_names_the_blocking_session() {
     let scene = Scene::new().await;
     scene.apply(&[TABLE], PATIENCE).await.unwrap();
     let reader = scene.reader().await;
     let said = scene.apply(&[TABLE, COLUMN], Patience { tries: 3, ..PATIENCE }).await.unwrap_err();
     let pid: i32 = reader.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
-    assert!(said.starts_with("V2__column did not get a lock within 20ms, 3 times."), "{said}");
-    assert!(said.contains(&format!("Sessions with locks now: {pid} of postgres.")), "{said}");
+    assert!(said.starts_with("V2__column did not get a lock within 20ms, 3 times, and was rolled back."), "{said}");
+    assert!(said.contains(&format!("Sessions that hold locks now: {pid} of postgres.")), "{said}");
     assert_eq!((scene.given_up(), scene.number(HISTORY).await), (3, 0));
     reader.batch_execute("COMMIT").await.unwrap();
     assert_eq!(scene.apply(&[TABLE, COLUMN], PATIENCE).await.unwrap(), ["V2__column"]);
 }
 
-/// What the roles have is for the functions.
+/// The timeouts of the role are for the functions.
 #[tokio::test]
-async fn a_run_has_bounds_of_its_own_and_not_those_of_its_role() {
+async fn run_uses_its_own_timeouts_and_not_those_of_its_role() {
     let scene = Scene::new().await;
     let admin = scene.server.admin_client().await;
     admin
@@ -127,13 +127,13 @@ async fn a_run_has_bounds_of_its_own_and_not_those_of_its_role() {
     let bound = async |name: &str| scene.number(&format!("SELECT setting FROM kept WHERE name = '{name}'")).await;
     assert_eq!(bound("lock_timeout").await, 1_500);
     assert_eq!(bound("statement_timeout").await, 3_600_000);
-    // The functions wait for 2 s; the server looks for an autovacuum in the way after 1 s.
+    // Between the 2 s that the functions wait, and the 1 s after which the server cancels an autovacuum that blocks it.
     assert_eq!(bound("deadlock_timeout").await, 1_000);
 }
 
-/// The second migration gave the owner what is meant for the functions.
+/// The second migration gave the owner a timeout that is meant for the functions.
 #[tokio::test]
-async fn the_owner_may_take_longer_than_the_functions() {
+async fn owner_does_not_keep_the_statement_timeout_of_the_functions() {
     let scene = Scene::new().await;
     let target = Target::from_url(&scene.database.owner_url(), None).unwrap();
     let shown = async || {
@@ -144,7 +144,7 @@ async fn the_owner_may_take_longer_than_the_functions() {
     assert_eq!(shown().await, "4s");
     Migrations::ours().apply(&target, &PATIENCE).await.unwrap();
     assert_eq!(shown().await, "0");
-    // What an operator chose stays, whatever is migrated.
+    // A timeout that an operator chose stays.
     let chosen =
         "ALTER ROLE boxoffice SET statement_timeout = '1min'; DELETE FROM refinery_schema_history WHERE version >= 8";
     scene.database.client().await.batch_execute(chosen).await.unwrap();
@@ -153,16 +153,17 @@ async fn the_owner_may_take_longer_than_the_functions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_is_built_beside_writes_while_two_runs_take_turns() {
+async fn index_is_built_concurrently_with_writes_while_two_runs_take_turns() {
     let scene = Scene::new().await;
     scene.apply(&[TABLE], PATIENCE).await.unwrap();
-    // It has a lock, so the index waits for its end.
+    // Building the index waits for the end of this transaction.
     let old = scene.database.admin_client().await;
     old.batch_execute("BEGIN; INSERT INTO t VALUES (0)").await.unwrap();
     let runs = [(); 2].map(|()| scene.begin(&[TABLE, INDEX], PATIENCE));
     let writer = scene.database.client().await;
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%INDEX CONCURRENTLY%' AND wait_event = 'virtualxid'";
-    until("it waits", async || writer.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 1).await;
+    let waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%INDEX CONCURRENTLY%' AND wait_event = 'virtualxid'";
+    until("the index should wait", async || writer.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 1).await;
     writer.batch_execute("SET lock_timeout = '1s'; INSERT INTO t VALUES (1)").await.unwrap();
     assert!(runs.iter().all(|run| !run.is_finished()));
     old.batch_execute("COMMIT").await.unwrap();
@@ -170,13 +171,13 @@ async fn an_index_is_built_beside_writes_while_two_runs_take_turns() {
     for run in runs {
         names.extend(run.await.unwrap().unwrap());
     }
-    assert_eq!(names, ["V2__concurrently_t_by_a"], "by one of them");
+    assert_eq!(names, ["V2__concurrently_t_by_a"], "only one of the runs should apply it");
     assert_eq!(scene.number(HISTORY).await, 1);
-    assert_eq!(scene.given_up(), 0, "building an index has no bound on its locks");
+    assert_eq!(scene.given_up(), 0, "building an index should have no lock timeout");
 }
 
 #[tokio::test]
-async fn an_index_that_a_failed_try_left_is_built_again() {
+async fn invalid_index_of_a_failed_try_is_built_again() {
     let scene = Scene::new().await;
     scene.apply(&[TABLE], PATIENCE).await.unwrap();
     let client = scene.database.client().await;
@@ -185,21 +186,21 @@ async fn an_index_that_a_failed_try_left_is_built_again() {
     assert!(said.contains("V2__concurrently_t_by_a") && said.contains("could not create unique index"), "{said}");
     let state =
         "SELECT count(*) FILTER (WHERE indisvalid) * 10 + count(*) FROM pg_index WHERE indrelid = 't'::regclass";
-    assert_eq!((scene.number(state).await, scene.number(HISTORY).await), (1, 0), "one, and it is not valid");
+    assert_eq!((scene.number(state).await, scene.number(HISTORY).await), (1, 0), "one index, which is invalid");
     client.batch_execute("DELETE FROM t").await.unwrap();
     assert_eq!(scene.apply(&[TABLE, INDEX], PATIENCE).await.unwrap(), ["V2__concurrently_t_by_a"]);
     assert_eq!((scene.number(state).await, scene.number(HISTORY).await), (11, 1));
 }
 
-/// As if the process had ended between the two.
+/// As if the process had ended after it built the index and before it recorded the migration.
 #[tokio::test]
-async fn an_index_that_was_built_and_not_recorded_is_recorded() {
+async fn index_that_was_built_but_not_recorded_is_recorded() {
     let scene = Scene::new().await;
     scene.apply(&[TABLE], PATIENCE).await.unwrap();
     scene.database.client().await.batch_execute(INDEX.1).await.unwrap();
     let oid = scene.number("SELECT 't_by_a'::regclass::oid::bigint").await;
     assert_eq!(scene.apply(&[TABLE, INDEX], PATIENCE).await.unwrap(), ["V2__concurrently_t_by_a"]);
-    assert_eq!(scene.number("SELECT 't_by_a'::regclass::oid::bigint").await, oid, "it is not built again");
+    assert_eq!(scene.number("SELECT 't_by_a'::regclass::oid::bigint").await, oid, "it should not be built again");
     assert_eq!(scene.number(HISTORY).await, 1);
     let dropped = ("V3__concurrently_no_t_by_a", "DROP INDEX CONCURRENTLY t_by_a");
     scene.database.client().await.batch_execute(dropped.1).await.unwrap();
@@ -208,7 +209,7 @@ async fn an_index_that_was_built_and_not_recorded_is_recorded() {
 }
 
 #[tokio::test]
-async fn an_applied_migration_that_was_changed_is_refused() {
+async fn changed_applied_migration_is_refused() {
     let scene = Scene::new().await;
     scene.apply(&[TABLE, INDEX], PATIENCE).await.unwrap();
     let other = (INDEX.0, "CREATE INDEX CONCURRENTLY t_by_a ON t (a)");
@@ -220,20 +221,20 @@ async fn an_applied_migration_that_was_changed_is_refused() {
     assert!(said.contains("is missing from the filesystem"), "{said}");
 }
 
-/// A migration that waits for a second table holds the first one meanwhile, and sales with it.
+/// While a migration waits for a second table, sales wait for the first one.
 #[tokio::test]
-async fn each_migration_locks_one_table_at_most() {
+async fn migration_locks_at_most_one_existing_table() {
     let scene = Scene::new().await;
     let target = Target::from_url(&scene.database.owner_url(), None).unwrap();
     let client = scene.database.client().await;
-    // Those that a writer waits for; not those of an ALTER TABLE that only vacuum would.
+    // The lock modes that block a writer. Some forms of ALTER TABLE only block a vacuum.
     let locked = "SELECT DISTINCT relname::text
         FROM pg_locks JOIN pg_class ON pg_class.oid = relation
         WHERE pid = pg_backend_pid() AND relkind = 'r' AND relation = ANY ($1)
             AND mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')";
     let tables = "SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace";
     for (name, sql) in Migrations::ours().files() {
-        // What comes before is applied everywhere, and some of it would not pass.
+        // Earlier migrations are applied everywhere, and some of them lock two tables.
         let version: u32 = name.trim_start_matches('V').split_once("__").unwrap().0.parse().unwrap();
         if version > 7 && !name.contains("__concurrently_") {
             let there: Vec<u32> = client.query(tables, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
@@ -241,7 +242,10 @@ async fn each_migration_locks_one_table_at_most() {
             client.batch_execute(sql).await.unwrap();
             let rows = client.query(locked, &[&there]).await.unwrap();
             let names: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-            assert!(names.len() <= 1, "{name} locks {names:?}: while it waits for one, sales wait for the other");
+            assert!(
+                names.len() <= 1,
+                "{name} locks {names:?}: while it waits for one of them, sales wait for the other"
+            );
             client.batch_execute("ROLLBACK").await.unwrap();
         }
         Migrations::ours().up_to(version).apply(&target, &PATIENCE).await.unwrap();
