@@ -9,6 +9,7 @@
 pub mod api;
 pub mod contract;
 pub mod database;
+pub mod docs;
 pub mod http;
 pub mod partner;
 pub mod poll;

@@ -1,4 +1,4 @@
-//! API keys of partners, made as an operator makes them (README, "Rate limits and partners"). Not by the SDK, as in
+//! API keys of partners, made as an operator makes them (docs/deploy.md, "Rate limits and partners"). Not by the SDK, as in
 //! [`sqs`](crate::sqs).
 
 use bytes::Bytes;

@@ -102,7 +102,7 @@ impl Event {
     }
 }
 
-/// The event; a webhook is signed anew, by the script that README names.
+/// The event; a webhook is signed anew, by the script that `docs/payments.md` names.
 fn signed(path: &Path) -> Value {
     let text = fs::read(path).unwrap();
     let event: Value = serde_json::from_slice(&text).unwrap();
