@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The compiler of the workspace's own crates (RUSTC_WORKSPACE_WRAPPER) for fuzzing: it adds the counters that libFuzzer
-# follows. Dependencies are compiled without, once for tests and fuzzing.
+# Wraps the compiler of the workspace's own crates (RUSTC_WORKSPACE_WRAPPER) for fuzzing: it adds the counters that
+# libFuzzer follows. Dependencies are compiled without them, once for tests and fuzzing.
 #
 #   coverage-rustc.sh RUSTC ARGUMENT...
 set -euo pipefail

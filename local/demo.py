@@ -1,6 +1,6 @@
-"""The main story on a running API, each request and answer printed: demo.py URL TOKEN, with an operator's token.
+"""Tells the main story on a running API and prints each request and answer: demo.py URL TOKEN, with an operator's token.
 
-Exits 1 at the first that is not as told.
+Exits 1 at the first answer that differs from the story.
 """
 
 import datetime
@@ -18,7 +18,7 @@ TOKEN = sys.argv[2]
 
 
 def call(method: str, path: str, body: dict | None = None, quiet: bool = False, sign=None) -> tuple[int, dict]:
-    """One request; its status and JSON body. `sign` gives more headers for the body's text."""
+    """Sends one request and returns its status and JSON body. `sign` returns more headers for the body's text."""
     data = None if body is None else json.dumps(body)
     headers = {"Content-Type": "application/json", **(sign(data) if sign else {})}
     if path.startswith("/admin/"):
@@ -41,7 +41,7 @@ def tell(text: str) -> None:
 
 def expect(what: str, actual: object, expected: object) -> None:
     if actual != expected:
-        print(f"\nNot as told: {what} is {actual!r}, not {expected!r}", file=sys.stderr)
+        print(f"\nUnexpected: {what} is {actual!r}, not {expected!r}", file=sys.stderr)
         raise SystemExit(1)
 
 
@@ -67,7 +67,7 @@ def create_show() -> int:
 
 
 def find_in_list(show_id: int) -> None:
-    """The show is on a page of the list: the pages are walked as a client would."""
+    """Finds the show on a page of the list, walking the pages as a client would."""
     path = "/shows?limit=100"
     while True:
         status, page = call("GET", path, quiet=True)
@@ -89,7 +89,7 @@ def book(show_id: int, user_name: str, seats: int) -> dict:
 
 
 def pay(booking: dict, payment_id: str) -> str:
-    """What Stripe sends when the booking's amount was paid; what became of it."""
+    """Sends what Stripe sends when the booking's amount was paid, and returns the outcome."""
     intent = {"id": payment_id, "object": "payment_intent", "amount_received": booking["amount_minor"],
               "currency": booking["currency"].lower(), "metadata": {"booking_id": booking["booking_id"]}}
     event = {"id": f"evt_{payment_id}", "object": "event", "type": "payment_intent.succeeded",
@@ -100,7 +100,7 @@ def pay(booking: dict, payment_id: str) -> str:
 
 
 def wait_for_expiry(booking: dict) -> dict:
-    """The booking once it is no longer pending. A minute more than the hold: then even a lost message is swept."""
+    """Returns the booking once it is no longer pending. It waits a minute longer than the hold, for the sweep."""
     hold_seconds = seconds_until(booking["expires_at"])
     print(f"  waiting for {booking['expires_at']}, {hold_seconds:.0f} s from now", flush=True)
     deadline = time.monotonic() + hold_seconds + 75
@@ -123,7 +123,7 @@ def expect_status(booking: dict, expected: str) -> None:
 
 
 def find_refund_due(payment_id: str) -> None:
-    """The payment is on a page of those whose money is to be given back."""
+    """Finds the payment on a page of the payments that are due to be refunded."""
     path = "/admin/payments?state=refund_due&limit=100"
     while True:
         status, page = call("GET", path, quiet=True)
@@ -140,42 +140,42 @@ def find_refund_due(payment_id: str) -> None:
 def main() -> None:
     tell("1. An operator puts a show with 10 seats on sale, for 25.00 EUR each")
     show_id = create_show()
-    tell("2. It is in the list")
+    tell("2. The list has it")
     find_in_list(show_id)
-    tell("3. Ada takes 2 seats, Grace takes 3; both are held, not yet sold")
+    tell("3. Ada books 2 seats, Grace 3. The seats are held and not yet sold")
     ada, grace = book(show_id, "Ada", 2), book(show_id, "Grace", 3)
     expect_seats(show_id, 5)
-    tell("4. Ada goes to the payment provider: her hold is extended meanwhile")
+    tell("4. Ada goes to the payment provider, and her hold is extended")
     status, extended = call("POST", f"/bookings/{ada['booking_id']}/extend")
     expect("the status", status, 200)
     expect("Ada's booking", extended["status"], "PENDING")
-    tell("5. She pays: the provider's signed webhook confirms her booking. Sent again, it changes nothing")
+    tell("5. She pays. The provider's signed webhook confirms her booking. Sent again, it changes nothing")
     payment_id = f"pi_demo_{ada['booking_id']}"
-    expect("what became of the payment", pay(ada, payment_id), "confirmed")
-    expect("what became of its repetition", pay(ada, payment_id), "repeated")
+    expect("the outcome", pay(ada, payment_id), "confirmed")
+    expect("the outcome of its repetition", pay(ada, payment_id), "repeated")
     expect_status(ada, "CONFIRMED")
-    tell("6. Without a good signature nothing is believed")
+    tell("6. A webhook without a valid signature is refused")
     status, _ = call("POST", "/webhooks/payments/stripe", {"id": "evt_x"}, sign=lambda _: {"Stripe-Signature": "t=1,v1=00"})
     expect("the status", status, 401)
-    tell("7. More than is left is refused, and says how many are left")
+    tell("7. A booking of more seats than are free is refused, and the answer says how many are free")
     status, problem = call("POST", f"/shows/{show_id}/bookings", {"user_name": "Edsger", "seats": 6})
     expect("the status", status, 409)
     expect("available_seats", problem["available_seats"], 5)
-    tell("8. Grace does not pay: her hold ends, and the queue's delayed message gives her seats back")
+    tell("8. Grace does not pay. Her hold expires, and the delayed message releases her seats")
     failed = wait_for_expiry(grace)
     expect("Grace's booking", (failed["status"], failed["failure_reason"]), ("FAILED", "expired"))
     expect_seats(show_id, 8)
-    tell("9. Edsger and Barbara hold all that is left; then Grace's money arrives, too late: it is to be given back")
+    tell("9. Edsger and Barbara hold all free seats. Then Grace's payment arrives, too late: it is due to be refunded")
     book(show_id, "Edsger", 6), book(show_id, "Barbara", 2)
     late_id = f"pi_demo_{grace['booking_id']}"
-    expect("what became of the payment", pay(grace, late_id), "refund_due")
-    tell("10. An operator sees it, gives the money back at the provider, and says so")
+    expect("the outcome", pay(grace, late_id), "refund_due")
+    tell("10. An operator finds it, refunds it at the provider, and settles it")
     find_refund_due(late_id)
     status, settled = call("POST", f"/admin/payments/stripe/{late_id}/settle")
     expect("the payment", (status, settled["state"]), (200, "refunded"))
     tell("11. Ada's booking stands")
     expect_status(ada, "CONFIRMED")
-    print("\nAll as told.")
+    print("\nThe story is complete.")
 
 
 main()

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Deploys template.yaml to the local cloud by SAM, as it would be deployed to AWS; does nothing when what is there is
-# what would be deployed. Writes <state>/outputs.json and <state>/url.
+# Deploys template.yaml to the local cloud with SAM, as to AWS. Does nothing if the deployment is up to date. Writes
+# <state>/outputs.json and <state>/url.
 #
-# BOXOFFICE_HOLD_SECONDS            the hold's length (default 20: short enough to watch one expire)
-# BOXOFFICE_STRIPE_WEBHOOK_SECRET   one more secret for Stripe's webhooks, such as that of `stripe listen`
+# BOXOFFICE_HOLD_SECONDS            how long a hold lasts (default 20: short enough to watch one expire)
+# BOXOFFICE_STRIPE_WEBHOOK_SECRET   one more secret for Stripe's webhooks, such as the one of `stripe listen`
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 hold_seconds="${BOXOFFICE_HOLD_SECONDS:-20}"
-# The first of each are those that local/webhook.py signs with.
+# local/webhook.py signs with the first of each.
 stripe_secrets="whsec_boxoffice_local${BOXOFFICE_STRIPE_WEBHOOK_SECRET:+,$BOXOFFICE_STRIPE_WEBHOOK_SECRET}"
 standard_secrets="whsec_Ym94b2ZmaWNlLWxvY2Fs"
 python="$BOXOFFICE_TOOLS/sam/bin/python"
 
-# MiniStack takes any credentials; what is in the developer's shell or home must not matter, nor be sent.
+# MiniStack accepts any credentials. Those in the developer's shell or home must neither matter nor be sent.
 unset AWS_PROFILE AWS_SESSION_TOKEN
 AWS_ENDPOINT_URL="$(<"$BOXOFFICE_STATE/endpoint")"
 export AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 \
@@ -24,11 +24,11 @@ architecture() {
   case "$(uname -m)" in
     x86_64) echo x86_64 ;;
     aarch64 | arm64) echo arm64 ;;
-    *) die "Lambda knows x86_64 and arm64; this machine is $(uname -m)" ;;
+    *) die "Lambda supports x86_64 and arm64; this machine is $(uname -m)" ;;
   esac
 }
 
-# What the deployment is made from, in one line.
+# A hash of everything that the deployment is made from.
 fingerprint() {
   { cat template.yaml samconfig.toml local/deploy.sh local/*.py "$BOXOFFICE_STATE/dsn.app" "$BOXOFFICE_STATE/endpoint" "$BOXOFFICE_STATE/issuer.url"
     sha256sum "$BOXOFFICE_BIN_DIR"/*/bootstrap
@@ -53,10 +53,10 @@ deploy() {
     "ParameterKey=DatabaseUrl,ParameterValue=$(<"$BOXOFFICE_STATE/dsn.app")"
 }
 
-# Quiet unless it fails: SAM tells more than anyone reads.
+# Quiet unless it fails: SAM prints more than anyone reads.
 quietly() {
   local log="$BOXOFFICE_STATE/$1.log"
-  "$1" >"$log" 2>&1 9>&- || { cat "$log" >&2; die "sam $1 failed; the lines above say why"; }
+  "$1" >"$log" 2>&1 9>&- || { cat "$log" >&2; die "sam $1 failed: see the lines above"; }
 }
 
 cd "$BOXOFFICE_ROOT"

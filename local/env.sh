@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What tests need to know of a running local cloud, exported. Sourced after lib.sh.
+# Exports what tests need to know about a running local cloud. Sourced after lib.sh.
 
-# output_of KEY -> an output of the deployed stack
+# output_of KEY -> the value of an output of the deployed stack
 output_of() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$BOXOFFICE_STATE/outputs.json" "$1"
 }
@@ -13,10 +13,10 @@ export_cloud() {
   BOXOFFICE_HOLD_QUEUE_URL="$(output_of HoldQueueUrl)"
   BOXOFFICE_DEAD_LETTER_QUEUE_URL="$(output_of DeadLetterQueueUrl)"
   BOXOFFICE_PAYMENTS_QUEUE_URL="$(output_of PaymentsQueueUrl)"
-  # Where a partner's API key is put.
+  # The usage plan that a partner's API key is added to.
   BOXOFFICE_USAGE_PLAN_ID="$(output_of UsagePlanId)"
   export BOXOFFICE_PAYMENTS_QUEUE_URL BOXOFFICE_USAGE_PLAN_ID
-  # Who has the key mints tokens: of any subject, with any scope.
+  # Whoever has the key can issue tokens for any subject, with any scope.
   BOXOFFICE_ISSUER="$(<"$BOXOFFICE_STATE/issuer.url")"
   BOXOFFICE_ISSUER_KEY="$BOXOFFICE_STATE/issuer.pem"
   BOXOFFICE_ISSUER_KEY_ID="$(python3 -B "$BOXOFFICE_ROOT/local/issuer.py" id "$BOXOFFICE_ISSUER_KEY")"

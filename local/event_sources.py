@@ -1,6 +1,6 @@
 """Sets the concurrency of the local event sources again, as a number: event_sources.py STACK.
 
-MiniStack 1.5 hands the value of a Number parameter on as text, and its poller then fails at comparing it (AWS converts).
+MiniStack 1.5 passes the value of a Number parameter on as text, and its poller then fails to compare it. AWS converts it.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Prints what the log groups of a prefix receive, from five minutes ago on, until interrupted: follow_logs.py PREFIX."""
+"""Prints the events of all log groups with a prefix, from five minutes ago on, until interrupted: follow_logs.py PREFIX."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ def events_since(group: str, since_ms: int) -> list[dict]:
 
 
 def key_of(group: str, event: dict) -> str:
-    """What tells an event from others: MiniStack does not give all of them an id."""
+    """Identifies an event. MiniStack does not give every event an id."""
     return event.get("eventId") or f"{group} {event['logStreamName']} {event['timestamp']} {event['message']}"
 
 
@@ -25,7 +25,7 @@ def main(prefix: str) -> None:
         groups = [group["logGroupName"] for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]]
         events = [(event["timestamp"], key_of(group, event), group, event["message"]) for group in groups
                   for event in events_since(group, since_ms)]
-        # By time; those of one moment stay in their order.
+        # By time. Events of the same moment keep their order.
         for _, key, group, message in sorted(events, key=lambda event: event[0]):
             if key in seen:
                 continue

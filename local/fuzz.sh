@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Fuzzes everything that parses what strangers send (local/fuzz), by libFuzzer, on the stable toolchain.
-# A finding fails it, is shown with its input, and stays in target/fuzz/findings/<target>/.
+# Fuzzes every parser of untrusted input (local/fuzz) with libFuzzer, on the stable toolchain. A finding makes it fail, is
+# shown with its input, and stays in target/fuzz/findings/<target>/.
 #
-#   fuzz.sh                  the same inputs each time: from the seeds, a fixed number of runs, 30 s a target at most
-#   FUZZ_SECONDS=N fuzz.sh   N seconds a target, from another random seed, on top of what was found worth keeping before
-#   fuzz.sh TARGET [FILE...] one target, or what it makes of these inputs
+#   fuzz.sh                  the same inputs each time: from the seeds, a fixed number of runs, at most 30 s a target
+#   FUZZ_SECONDS=N fuzz.sh   N seconds a target, from another random seed, on top of the inputs kept from earlier runs
+#   fuzz.sh TARGET [FILE...] one target, or one target with these inputs
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -14,16 +14,16 @@ target_dir="${CARGO_TARGET_DIR:-target}"
 work="$target_dir/fuzz"
 targets=(stripe-signature standard-signature payment-events cursors booking-id bodies events)
 
-# Some 10 s each on one core of a small machine; the bound of time is for one that does much else.
+# Some 10 s each on one core of a small machine. The time limit is for a machine that is busy.
 seconds=30
 runs_of() {
   case "$1" in
-    payment-events | events) echo 20000 ;; # four of each input, written and read
+    payment-events | events) echo 20000 ;; # each input is written and read four times
     *) echo 50000 ;;
   esac
 }
 
-# For the whole workspace, so that dependencies have the features that they have in the tests, and are built once.
+# Builds for the whole workspace, so that dependencies have the same features as in the tests and are built once.
 build() {
   local bins=() target
   for target in "${targets[@]}"; do bins+=(--bin "fuzz-$target"); done
@@ -32,7 +32,7 @@ build() {
     cargo build --quiet --locked --workspace "${bins[@]}" 9>&-
 }
 
-# What libFuzzer was told of the limits: inputs up to 4 KiB (a body has 16 KiB, headers less), 1 GiB, 10 s for one input.
+# The limits for libFuzzer: inputs up to 4 KiB (a body has 16 KiB, headers less), 1 GiB of memory, 10 s for one input.
 run() {
   local target="$1" corpus findings="$work/findings/$1" log="$work/$1.log" amount
   if [[ -n "${FUZZ_SECONDS:-}" ]]; then
@@ -44,7 +44,7 @@ run() {
     amount=(-seed=1 "-runs=$(runs_of "$target")" "-max_total_time=$seconds")
   fi
   mkdir -p "$corpus" "$findings"
-  # libFuzzer's own output has no end; it is shown only if it matters.
+  # libFuzzer prints without end; its output is shown only if it fails.
   if RUST_BACKTRACE=0 "$target_dir/debug/fuzz-$target" "${amount[@]}" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -dict=local/fuzz/words.dict \
     "-artifact_prefix=$findings/" "$corpus" "local/fuzz/seeds/$target" >"$log" 2>&1; then
     say "fuzz $target: $(summary "$log")"
@@ -54,13 +54,13 @@ run() {
   fi
 }
 
-# "50000 runs, coverage 684 -> 701": counters reached by the seeds, and by all.
+# "50000 runs, coverage 684 -> 701": counters reached by the seeds, and by all inputs.
 summary() {
   sed -nE 's/^#[0-9]+\tINITED cov: ([0-9]+).*/\1/p; s/^#([0-9]+)\tDONE   cov: ([0-9]+).*/\1 \2/p' "$1" |
     tr '\n' ' ' | awk '{ printf "%s runs, coverage %s -> %s\n", $2, $1, $3 }'
 }
 
-# The failure and the input that made it.
+# Prints the failure and the input that caused it.
 show() {
   local input
   say "fuzz $1: A FINDING"
@@ -79,7 +79,7 @@ main() {
     exec "$target_dir/debug/fuzz-$1" "${@:2}"
   fi
   [[ $# -eq 0 ]] || targets=("$1")
-  # Two at a time: the machines that this is for have two cores.
+  # Two at a time: continuous integration has two cores.
   for target in "${targets[@]}"; do
     [[ $running -lt 2 ]] || { wait -n || failed=1; running=$((running - 1)); }
     run "$target" &

@@ -1,8 +1,8 @@
-"""Gives the local API what its template asks for and MiniStack skips: gateway_responses.py STACK STAGE.
+"""Adds to the local API what MiniStack skips of its template: gateway_responses.py STACK STAGE.
 
-API Gateway takes gateway responses and methods of the name ANY from the definition that SAM writes
-(x-amazon-apigateway-gateway-responses, x-amazon-apigateway-any-method). MiniStack 1.5 knows both but skips those parts of a
-definition, so here they are set by the API calls of the same meaning.
+API Gateway reads gateway responses and methods named ANY from the definition that SAM writes
+(x-amazon-apigateway-gateway-responses, x-amazon-apigateway-any-method). MiniStack 1.5 supports both but skips those parts
+of a definition, so this script makes the equivalent API calls.
 """
 
 import sys
@@ -14,7 +14,7 @@ INTEGRATION = "x-amazon-apigateway-integration"
 
 
 def definition_of(stack: str) -> tuple[str, dict]:
-    """The API's id, and the OpenAPI definition in the stack's processed template."""
+    """Returns the API's id, and the OpenAPI definition in the stack's processed template."""
     cloudformation = boto3.client("cloudformation")
     template = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
     for name, resource in template["Resources"].items():
@@ -25,17 +25,17 @@ def definition_of(stack: str) -> tuple[str, dict]:
 
 
 def put_any_methods(gateway, api_id: str, definition: dict) -> None:
-    """Whatever other method a path is asked by goes where the definition says."""
+    """Routes every other method of a path to where the definition says."""
     paths = definition["paths"]
     ids = {resource["path"]: resource["id"] for resource in gateway.get_resources(restApiId=api_id, limit=500)["items"]}
 
     def made(uri: dict) -> str:
-        """The definition has a function's URI as Fn::Sub; as the stack made it, a named method of the function has it."""
+        """Returns a function's real URI. The definition has it as Fn::Sub; a named method of the function has the real one."""
         for path, item in paths.items():
             for method, operation in item.items():
                 if method != ANY and operation[INTEGRATION]["uri"] == uri:
                     return gateway.get_integration(restApiId=api_id, resourceId=ids[path], httpMethod=method.upper())["uri"]
-        raise SystemExit(f"no named method leads to the function of {uri}")
+        raise SystemExit(f"no named method calls the function of {uri}")
 
     for path, item in paths.items():
         if ANY not in item:
@@ -60,7 +60,7 @@ def main(stack: str, stage: str) -> None:
             **status,
         )
     put_any_methods(gateway, api_id, definition)
-    # They take effect with a deployment. A new one gets the stage; the stack's own stays, unused.
+    # They take effect with a deployment. The stage moves to a new one; the stack's own stays, unused.
     gateway.create_deployment(restApiId=api_id, stageName=stage, description="with gateway responses")
 
 

@@ -1,11 +1,11 @@
-"""The local cloud's issuer of access tokens: one RSA key, which the openssl command made and signs with.
+"""The local cloud's issuer of access tokens. It has one RSA key, which the openssl command created and signs with.
 
-issuer.py serve KEY PORT        serves OpenID Connect Discovery and the key on loopback
+issuer.py serve KEY PORT        serves OpenID Connect Discovery and the public key on loopback
 issuer.py id KEY                prints the key's id
 issuer.py token KEY URL SUB SCOPE
-                                prints a token of this subject with this scope, valid for an hour
+                                prints a token for this subject with this scope, valid for an hour
 
-It is for trying things out: whoever can read the key file can be anybody here.
+It is for trying things out: whoever can read the key file can act as anybody here.
 """
 
 import base64
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-# As local/deploy.sh gives it to the authorizer.
+# As local/deploy.sh configures the authorizer.
 AUDIENCE = "boxoffice-local"
 LIFETIME_SECONDS = 3600
 
@@ -30,7 +30,7 @@ def openssl(*arguments: str, data: bytes = b"") -> bytes:
 
 
 def public_key(key_file: str) -> dict:
-    """The key as it is published. Its exponent is what openssl makes keys with; its id changes with the key."""
+    """The key as it is published. The exponent is openssl's default; the id changes with the key."""
     modulus = bytes.fromhex(openssl("rsa", "-in", key_file, "-noout", "-modulus").decode().strip().partition("=")[2])
     return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": hashlib.sha256(modulus).hexdigest()[:16],
             "n": encode(modulus), "e": encode((65537).to_bytes(3, "big"))}

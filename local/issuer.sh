@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The issuer of access tokens, on a free port of loopback. Its key is made the first time and kept.
+# The local issuer of access tokens, on a free port of loopback. Its key is created at the first start and kept.
 #
 #   issuer.sh start              writes its URL to <state>/issuer.url; the key is <state>/issuer.pem
-#   issuer.sh stop               stops exactly this one
+#   issuer.sh stop               stops exactly this issuer
 #   issuer.sh token SUB SCOPE    prints a token, valid for an hour
 set -euo pipefail
 # shellcheck source=local/lib.sh
@@ -15,7 +15,7 @@ key="$BOXOFFICE_STATE/issuer.pem"
 make_key() {
   [[ ! -s "$key" ]] || return 0
   (umask 077 && openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$key.new" 2>/dev/null) ||
-    (umask 077 && openssl genrsa -out "$key.new" 2048 2>/dev/null) || die "openssl makes no key"
+    (umask 077 && openssl genrsa -out "$key.new" 2048 2>/dev/null) || die "openssl could not create a key"
   mv "$key.new" "$key"
 }
 
@@ -23,10 +23,10 @@ wait_ready() {
   local i
   for ((i = 0; i < 100; i++)); do
     curl --silent --fail --max-time 2 --output /dev/null "$1/keys" && return 0
-    process_pid issuer >/dev/null || die "the issuer ended: $(tail -n1 "$BOXOFFICE_STATE/issuer.log")"
+    process_pid issuer >/dev/null || die "the issuer exited: $(tail -n1 "$BOXOFFICE_STATE/issuer.log")"
     sleep 0.1
   done
-  die "the issuer did not answer in 10 s: see $BOXOFFICE_STATE/issuer.log"
+  die "the issuer did not answer within 10 s: see $BOXOFFICE_STATE/issuer.log"
 }
 
 start() {
@@ -47,7 +47,7 @@ stop() {
 }
 
 token() {
-  [[ -s "$BOXOFFICE_STATE/issuer.url" ]] || die "the local cloud is not up: make up"
+  [[ -s "$BOXOFFICE_STATE/issuer.url" ]] || die "the local cloud is not running: make up"
   python3 -B "$BOXOFFICE_ROOT/local/issuer.py" token "$key" "$(<"$BOXOFFICE_STATE/issuer.url")" "$1" "$2"
 }
 

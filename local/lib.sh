@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What every script here shares: where things are, and how to say something. Sourced, never run.
+# Shared by every script here: where things are, and how to print messages. Sourced, never run.
 
 BOXOFFICE_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-# Everything that a running local cloud writes. Another value gives a second cloud beside the first.
+# The folder for everything that a running local cloud writes. Another folder is another cloud.
 BOXOFFICE_STATE="${BOXOFFICE_STATE:-$BOXOFFICE_ROOT/.local}"
 case "$BOXOFFICE_STATE" in /*) ;; *) BOXOFFICE_STATE="$BOXOFFICE_ROOT/$BOXOFFICE_STATE" ;; esac
 BOXOFFICE_TOOLS="$BOXOFFICE_ROOT/.tools"
@@ -14,7 +14,7 @@ export PATH="$BOXOFFICE_TOOLS/bin:$PATH"
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf 'boxoffice: %s\n' "$*" >&2; exit 1; }
 
-# A port on loopback that nobody listens on now.
+# A port on loopback that is free now.
 free_port() {
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
@@ -25,7 +25,7 @@ port_is_free() {
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1])))' "$1" 2>/dev/null
 }
 
-# The port kept in FILE if it is still free, else a new one, kept there: a cloud comes back where it was.
+# The port saved in FILE if it is still free, otherwise a new one, saved there: a cloud keeps its address.
 keep_port() {
   local file="$1" port=""
   [[ -r "$file" ]] && port="$(<"$file")"

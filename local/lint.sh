@@ -1,36 +1,37 @@
 #!/usr/bin/env bash
-# Form: rustfmt, clippy, docs, the template, migrations, licences and known holes of dependencies, and these scripts.
+# Checks form: rustfmt, clippy, docs, the template, migrations, dependencies (licences, advisories), and these scripts.
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$BOXOFFICE_ROOT"
 
-# cargo-deny's advisories need a clone of the RustSec database: known holes are an error, an unreachable database a line.
+# cargo-deny's advisories need a clone of the RustSec database. A published vulnerability is an error; an unreachable
+# database is only reported.
 check_advisories() {
   local output
   if output="$(cargo-deny --log-level error check advisories 2>&1)"; then
     say "advisories: ok"
   elif grep -q 'failed to fetch advisory database' <<<"$output"; then
-    say "advisories: NOT CHECKED, the RustSec database is not reachable from here"
+    say "advisories: NOT CHECKED, the RustSec database cannot be reached from here"
   else
     printf '%s\n' "$output" >&2
     return 1
   fi
 }
 
-# What checkov asks for is in the template, or why not on the resource. Its word for a way to its maker's servers: none.
+# The template does what checkov asks for, or says on the resource why not. --skip-download: it calls no server.
 check_template() {
   local output
   output="$(checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download 2>&1)" || {
     printf '%s\n' "$output" >&2
     return 1
   }
-  # "Passed checks: 95, Failed checks: 0, Skipped checks: 27"; without that line it did not look.
+  # "Passed checks: 95, Failed checks: 0, Skipped checks: 27". Without that line it checked nothing.
   grep -E '^Passed checks: [1-9][0-9]*, Failed checks: 0' <<<"$output" >&2
 }
 
-# Migrations that stop sales while they run. The first seven are history: they ran before anybody sold by this schema, and a
-# migration is never changed. .squawk.toml says which rules are off, and why.
+# Finds migrations that would stop sales while they run. The first seven are history: they ran before anybody sold with
+# this schema, and a migration is never changed. .squawk.toml says which rules are off, and why.
 check_migrations() {
   squawk --exclude-path 'migrations/V[1-7]__*.sql' 'migrations/V*.sql' >&2
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Follows the functions' logs in the local cloud: logs.sh [FUNCTION], e.g. logs.sh book; default: all.
+# Follows the functions' logs in the local cloud: logs.sh [FUNCTION], for example logs.sh book. Without a name: all.
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# MiniStack: API Gateway, Lambda, SQS, CloudFormation and the rest, on a free port of loopback, all in memory.
+# MiniStack emulates API Gateway, Lambda, SQS, CloudFormation and more in memory, on a free port of loopback.
 #
 #   ministack.sh start   writes the endpoint to <state>/endpoint
-#   ministack.sh stop    stops exactly this one and the function instances it started
+#   ministack.sh stop    stops exactly this emulator and the function instances that it started
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=local/process.sh
 source "$BOXOFFICE_ROOT/local/process.sh"
 
-# Functions inherit MiniStack's environment, so it gets a bare one: nothing of the developer's shell leaks into them,
-# as nothing would in AWS. BOXOFFICE_CLOUD marks its processes.
+# Functions inherit MiniStack's environment. It is a bare one, so that nothing leaks from the developer's shell into
+# them. BOXOFFICE_CLOUD marks its processes.
 launch() {
   local port="$1"
   env -i PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME="$BOXOFFICE_STATE" TMPDIR="$BOXOFFICE_STATE/tmp" \
@@ -26,10 +26,10 @@ wait_ready() {
   local i
   for ((i = 0; i < 300; i++)); do
     curl --silent --fail --max-time 2 --output /dev/null "http://127.0.0.1:$1/_ministack/health" && return 0
-    process_pid ministack >/dev/null || die "MiniStack ended: $(tail -n1 "$BOXOFFICE_STATE/ministack.log")"
+    process_pid ministack >/dev/null || die "MiniStack exited: $(tail -n1 "$BOXOFFICE_STATE/ministack.log")"
     sleep 0.1
   done
-  die "MiniStack did not answer in 30 s: see $BOXOFFICE_STATE/ministack.log"
+  die "MiniStack did not answer within 30 s: see $BOXOFFICE_STATE/ministack.log"
 }
 
 start() {
@@ -46,7 +46,7 @@ start() {
 stop() {
   process_stop ministack TERM 10
   process_stop_marked "BOXOFFICE_CLOUD=$BOXOFFICE_STATE"
-  # What was deployed is gone with it.
+  # The deployment was in its memory.
   rm -rf "$BOXOFFICE_STATE"/{endpoint,outputs.json,url,deployed,tmp}
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A private Postgres: a cluster of its own, on a free port of loopback, with a password, and no socket.
+# A private Postgres: its own cluster, on a free port of loopback, with a password, and without a socket.
 #
-#   postgres.sh start   makes the cluster the first time; writes the owner's DSN to <state>/dsn, the functions' to <state>/dsn.app
-#   postgres.sh stop    stops exactly this one; the data stays
+#   postgres.sh start   creates the cluster the first time; writes the owner's DSN to <state>/dsn, the functions' to <state>/dsn.app
+#   postgres.sh stop    stops exactly this server; the data stays
 #   postgres.sh remove  stops it and deletes the data
 set -euo pipefail
 # shellcheck source=local/lib.sh
@@ -12,7 +12,7 @@ source "$BOXOFFICE_ROOT/local/process.sh"
 # shellcheck source=local/postgres-bin.sh
 source "$BOXOFFICE_ROOT/local/postgres-bin.sh"
 
-# Postgres refuses to run as root: then it runs as `postgres`, or as `nobody` where that does not exist.
+# Postgres refuses to run as root. Then it runs as `postgres`, or as `nobody` if that user does not exist.
 server_user() {
   if [[ "$(id -u)" != 0 ]]; then id -un; elif id postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi
 }
@@ -25,7 +25,7 @@ as_server() {
   fi
 }
 
-# The cluster's directory: in the state, or in /var/tmp when the server's user cannot get there (a checkout in root's home).
+# The cluster's directory: in the state, or in /var/tmp if the server's user cannot reach it (a checkout in root's home).
 data_dir() { cat "$BOXOFFICE_STATE/postgres.dir" 2>/dev/null; }
 
 choose_data_dir() {
@@ -67,13 +67,13 @@ timezone = 'UTC'
 CONF
 }
 
-# The SQL of standard input, as the cluster's administrator.
+# Runs the SQL of standard input as the cluster's administrator.
 admin_sql() {
   PGPASSWORD="$(<"$BOXOFFICE_STATE/postgres.password")" "$(postgres_bin)/psql" --quiet --no-psqlrc --set=ON_ERROR_STOP=1 \
     --host=127.0.0.1 --port="$(<"$BOXOFFICE_STATE/postgres.port")" --username=boxoffice_admin --dbname=postgres
 }
 
-# The role that owns the database and makes the other roles, by the migrations.
+# Creates the role that owns the database. The migrations, run by it, create the other roles.
 create_database() {
   local password
   password="$(<"$BOXOFFICE_STATE/postgres.password")"
@@ -88,7 +88,7 @@ dsn_of() {
   printf 'postgres://%s:%s@127.0.0.1:%s/boxoffice?sslmode=disable\n' "$1" "$(<"$2")" "$(<"$BOXOFFICE_STATE/postgres.port")"
 }
 
-# The migrations give boxoffice_app the password that is in its DSN.
+# The migrations set the password of boxoffice_app to the one in its DSN.
 write_dsns() (
   umask 077
   [[ -s "$BOXOFFICE_STATE/postgres.app-password" ]] || random_password >"$BOXOFFICE_STATE/postgres.app-password"
@@ -105,8 +105,8 @@ start_server() {
   fi
   dir="$(data_dir)"
   keep_port "$BOXOFFICE_STATE/postgres.port" >/dev/null
-  # From another directory: the server's user may not be allowed into this one. The descriptor of the lock that up.sh
-  # holds (9) must not live on in the server.
+  # From another directory: the server's user may not be allowed into this one. The server must not inherit the
+  # descriptor of the lock that up.sh holds (9).
   (cd / && as_server "$(postgres_bin)/pg_ctl" start --wait --timeout=30 --silent --pgdata="$dir/data" --log="$dir/server.log" \
     --options="-p $(<"$BOXOFFICE_STATE/postgres.port")" 9>&- >/dev/null) ||
     die "Postgres did not start: $(as_server tail -n1 "$dir/server.log")"
@@ -120,12 +120,12 @@ start_server() {
 start() {
   mkdir -p "$BOXOFFICE_STATE"
   process_pid postgres >/dev/null || start_server
-  # For a cluster from before there were roles to be made.
+  # For a cluster that was created before the migrations created roles.
   admin_sql <<<'ALTER ROLE boxoffice CREATEROLE'
   write_dsns
 }
 
-# SIGINT is its fast shutdown: sessions are ended, data is safe.
+# SIGINT is its fast shutdown: sessions end, data is safe.
 stop() {
   process_stop postgres INT 30
   rm -f "$BOXOFFICE_STATE"/dsn{,.app}

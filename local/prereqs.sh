@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Says what this machine lacks, a line each: what, and the command that installs it. Silent when nothing is missing.
+# Prints what this machine lacks, one line each, with the command that installs it. Silent if nothing is missing.
 #
-#   prereqs.sh             only look at what the local cloud needs
-#   prereqs.sh --install   what the tests need too; apt-get installs what it can (Debian and its like, as root or by sudo)
+#   prereqs.sh             checks what the local cloud needs
+#   prereqs.sh --install   checks what the tests need as well, and installs what apt-get can (Debian and similar, as root or with sudo)
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -14,7 +14,7 @@ has_venv() { python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info 
 
 has_c() { has cc && echo '#include <stdio.h>' | cc -E -x c - >/dev/null 2>&1; }
 
-# The least Rust that Cargo.toml asks for, against the one here.
+# Whether Rust is here, and as new as Cargo.toml requires.
 has_rust() {
   has cargo && has rustc || return 1
   local least have
@@ -23,16 +23,16 @@ has_rust() {
   [[ "$(printf '%s\n%s\n' "$least" "$have" | sort -V | head -n1)" == "$least" ]]
 }
 
-# Debian packages that are missing, as "package what-for" lines. --install: for the tests too.
+# Debian packages that are missing, as lines of "package what-for". With --install: for the tests as well.
 missing_packages() {
   has_venv || echo "python3-venv Python 3.11 or later with venv (the pinned tools)"
   has_c && has make || echo "build-essential a C compiler and make (OpenSSL is built with them)"
-  has perl && perl -MFindBin -MIPC::Cmd -MFile::Compare -e1 2>/dev/null || echo "perl Perl with its modules (OpenSSL is configured by it)"
-  has curl || echo "curl curl (the API is called by it)"
-  [[ "${1:-}" != --install ]] || has jq || echo "jq jq (the commands of the README use it)"
+  has perl && perl -MFindBin -MIPC::Cmd -MFile::Compare -e1 2>/dev/null || echo "perl Perl with its modules (it configures OpenSSL)"
+  has curl || echo "curl curl (it calls the API)"
+  [[ "${1:-}" != --install ]] || has jq || echo "jq jq (the commands in the documents use it)"
   has setsid && has flock || echo "util-linux setsid and flock"
-  [[ -n "$(postgres_bin)" ]] || echo "postgresql Postgres 15 or later, the server (nothing of it needs to run)"
-  has openssl || echo "openssl openssl (the local issuer's key signs access tokens by it)"
+  [[ -n "$(postgres_bin)" ]] || echo "postgresql the Postgres server, 15 or later (it need not be running)"
+  has openssl || echo "openssl openssl (it signs the local issuer's access tokens)"
 }
 
 missing_rust() {
@@ -51,7 +51,7 @@ apt_install() {
   has apt-get || return 0
   [[ ${#sudo[@]} -eq 0 ]] || { has sudo && sudo -n true 2>/dev/null; } || return 0
   say "installing: $*"
-  # A database of the system's own is not wanted: the cluster here is private.
+  # The cluster here is private: no system-wide one is wanted.
   "${sudo[@]}" mkdir -p /etc/postgresql-common
   [[ -e /etc/postgresql-common/createcluster.conf ]] ||
     echo 'create_main_cluster = false' | "${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null

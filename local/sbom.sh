@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Writes what each shipped binary is made of, as CycloneDX 1.5 JSON: target/sbom/<name>.cdx.json, one for each Lambda and
-# for the commands that migrate and check. Build dependencies are in it: OpenSSL comes as one, and is linked.
+# Writes a bill of materials for each shipped binary, as CycloneDX 1.5 JSON: target/sbom/<name>.cdx.json, one for each
+# Lambda and for the commands migrate and check. Build dependencies are listed too: OpenSSL is one of them, and is linked.
 #
-# The first time it builds its tool (cargo-cyclonedx, pinned with all it needs by its own lock file): two minutes.
+# The first run builds its tool, cargo-cyclonedx, pinned with its dependencies by its own lock file: two minutes.
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -18,22 +18,22 @@ if [[ ! -x "$tool/bin/cargo-cyclonedx" ]]; then
   cargo install --quiet --locked --root "$tool" "cargo-cyclonedx@$version"
 fi
 
-# It writes beside each package's Cargo.toml, and for all packages of the workspace.
+# The tool writes beside the Cargo.toml of each package of the workspace.
 clear_source() { find bench functions local migrations shared worker -name '*_bin.cdx.json' -delete; }
 trap clear_source EXIT
 
 rm -rf "$out"
 mkdir -p "$out"
-# The same source, the same document: without a time it would have another one, and another number, each time.
+# The same source gives the same document. Without this, its time and number would differ each time.
 SOURCE_DATE_EPOCH="$(git log -1 --format=%ct 2>/dev/null || echo 0)"
 export SOURCE_DATE_EPOCH
-# The template's default architecture; on the other one the dependencies are the same.
+# The template's default architecture. The dependencies of the other one are the same.
 "$tool/bin/cargo-cyclonedx" cyclonedx -qq --format json --spec-version 1.5 --describe binaries \
   --target aarch64-unknown-linux-gnu
 for package in "${packages[@]}"; do
   for file in "$package"/*_bin.cdx.json; do
     name="$(basename "$file" _bin.cdx.json)"
-    # Where it was built is nobody's business.
+    # Without the path of the machine that built it.
     sed "s#file://$BOXOFFICE_ROOT#file://.#g" "$file" >"$out/$name.cdx.json"
   done
 done

@@ -1,7 +1,7 @@
-"""Says whether the bills of materials of the shipped binaries can be true: sbom_check.py FOLDER.
+"""Checks the bills of materials of the shipped binaries: sbom_check.py FOLDER.
 
-Each Lambda of the template has one; each names its binary; what it lists is in Cargo.lock, in that version; what every
-binary is known to be linked with is listed, and nothing that is only for tests is.
+Each Lambda of the template has one. Each names its binary, lists only what is in Cargo.lock, in that version, lists what
+every binary is linked with, and lists nothing that is only for tests.
 """
 
 import json
@@ -10,7 +10,7 @@ import re
 import sys
 import tomllib
 
-# OpenSSL's source, what speaks to the database, and the async runtime.
+# OpenSSL's source, the database driver, and the async runtime.
 LINKED = ["openssl-src", "tokio-postgres", "tokio"]
 FOR_TESTS = ["boxoffice-testkit", "boxoffice-fuzz", "libfuzzer-sys", "tempfile", "jsonschema"]
 
@@ -35,14 +35,14 @@ def main(folder: pathlib.Path) -> int:
     locked = {(package["name"], package["version"]) for package in lock["package"]}
     lambdas = re.findall(r"\bBinary: ([a-z-]+)", pathlib.Path("template.yaml").read_text())
     bills = {path.name.removesuffix(".cdx.json"): json.loads(path.read_text()) for path in folder.glob("*.cdx.json")}
-    wrong = [f"{name}: there is none" for name in lambdas if name not in bills]
+    wrong = [f"{name}: has no bill of materials" for name in lambdas if name not in bills]
     for name, bill in sorted(bills.items()):
         wrong += [f"{name}: {fault}" for fault in faults(name, bill, locked)]
     if wrong or not lambdas:
         print("\n".join(wrong or ["the template names no binaries"]), file=sys.stderr)
         return 1
     counts = sorted(len(bill["components"]) for bill in bills.values())
-    print(f"{len(bills)} bills of materials in {folder}, of {counts[0]} to {counts[-1]} components each; they agree with Cargo.lock")
+    print(f"{len(bills)} bills of materials in {folder}, with {counts[0]} to {counts[-1]} components each, agree with Cargo.lock")
     return 0
 
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Installs the pinned tools into .tools/, a venv each, since their dependencies exclude each other.
-# A second run is instant: a venv carries a mark of what it was made from.
+# Installs the pinned tools into .tools/, each in a venv of its own, since their dependencies exclude each other.
+# A second run is instant: each venv has a mark of what it was made from.
 #
-#   tools.sh [VENV...]    VENV: a file name in local/tools/ without .txt; default: all that the local cloud needs
+#   tools.sh [VENV...]    VENV: the name of a file in local/tools/ without .txt; default: what the local cloud needs
 #
-# pip takes only files whose hash is in local/tools/*.txt. A new version: pip install pip-tools, write it (and nothing that
-# only follows from it) to NAME.in, then pip-compile --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header
+# pip accepts only files whose hash is in local/tools/*.txt. For a new version: pip install pip-tools, write the tool (and
+# none of its dependencies) to NAME.in, then pip-compile --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header
 # --no-emit-options -o local/tools/NAME.txt NAME.in
 #
-# Tests rely on these places: .tools/ministack/bin/ministack, .tools/schemathesis/bin/schemathesis, .tools/bin/*.
+# Tests rely on these paths: .tools/ministack/bin/ministack, .tools/schemathesis/bin/schemathesis, .tools/bin/*.
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -27,13 +27,13 @@ install_venv() {
   local venv="$BOXOFFICE_TOOLS/$1"
   rm -rf "$venv"
   python3 -m venv "$venv"
-  # Nothing but what the list has, and by pip's own word nothing that it needs is missing from it.
+  # Only what the list has. pip check confirms that no dependency is missing from it.
   "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement "$(requirements "$1")"
   "$venv/bin/pip" check --quiet --disable-pip-version-check
   mark_of "$1" >"$venv/.mark"
 }
 
-# link VENV COMMAND...: what scripts call by name, without the venvs' own python on the PATH.
+# link VENV COMMAND...: links what scripts call by name, so that the venvs' own python is not on the PATH.
 link() {
   local venv="$1" command
   shift
@@ -61,7 +61,7 @@ main() {
     install_venv "$venv" &
     pids+=($!)
   done
-  for pid in "${pids[@]}"; do wait "$pid" || die "a tool could not be installed; the lines above say why"; done
+  for pid in "${pids[@]}"; do wait "$pid" || die "a tool could not be installed: see the lines above"; done
   link lambda cargo-lambda
   link ministack ministack
   link sam sam cfn-lint

@@ -1,4 +1,4 @@
-"""Signs webhooks as payment providers do, with the local cloud's secrets.
+"""Signs webhooks as payment providers do, with the secrets of the local cloud.
 
 webhook.py EVENT.json   prints the sample event, signed now: webhook.py events/webhook-stripe.json | sam local invoke ...
 """
@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-# As local/deploy.sh gives them to the function. The second is "boxoffice-local" in base64.
+# As local/deploy.sh configures the function. The second is "boxoffice-local" in base64.
 STRIPE_SECRET = "whsec_boxoffice_local"
 STANDARD_SECRET = "whsec_Ym94b2ZmaWNlLWxvY2Fs"
 
@@ -20,13 +20,13 @@ def sign(key: bytes, content: str) -> bytes:
 
 
 def stripe(body: str) -> dict[str, str]:
-    """The headers of a message of Stripe's with this body, sent now."""
+    """Returns the headers of a message from Stripe with this body, sent now."""
     now = int(time.time())
     return {"Stripe-Signature": f"t={now},v1={sign(STRIPE_SECRET.encode(), f'{now}.{body}').hex()}"}
 
 
 def standard(message_id: str, body: str) -> dict[str, str]:
-    """The headers of a message of Standard Webhooks with this id and body, sent now."""
+    """Returns the headers of a message of Standard Webhooks with this id and body, sent now."""
     now = int(time.time())
     key = base64.b64decode(STANDARD_SECRET.removeprefix("whsec_"))
     signature = base64.b64encode(sign(key, f"{message_id}.{now}.{body}")).decode()
@@ -34,7 +34,7 @@ def standard(message_id: str, body: str) -> dict[str, str]:
 
 
 def signed(event: dict) -> dict:
-    """An event of API Gateway with its headers signed anew."""
+    """Returns an API Gateway event with newly signed headers."""
     if event["resource"].endswith("/stripe"):
         headers = stripe(event["body"])
     else:
