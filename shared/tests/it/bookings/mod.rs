@@ -6,5 +6,6 @@ mod operations;
 mod races;
 mod settlement;
 mod simple;
+mod steps;
 mod sweep;
 mod twice;

@@ -1,10 +1,13 @@
 //! Random sequences of calls against a small model in memory, which says what each must answer.
 //!
-//! `BOXOFFICE_SEED` runs one sequence again.
+//! A sequence that finds a difference is shrunk to the few calls that it takes. `BOXOFFICE_SEED` repeats the random sequences of a run.
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
-use super::simple::{Answer, Expiry, Model};
+use super::{
+    simple::{Answer, Expiry, Model},
+    steps::{Case, How, Step, Which, case},
+};
 use crate::common::{age_all, db_at, request, show, unnamed_db_at};
 use boxoffice_shared::{
     Error,
@@ -15,10 +18,64 @@ use boxoffice_shared::{
     shows::{self, ShowId},
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database, rng::SeededRng};
-use rand::{RngExt as _, seq::IndexedRandom as _};
+use proptest::{
+    sample::Index,
+    test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner},
+};
+use rand::RngExt as _;
+use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Client;
 
+/// Calls of one sequence at most.
 const STEPS: usize = 250;
+
+#[test]
+fn random_sequences_answer_as_the_model_does() {
+    // Always the same ten, and one that is new each time.
+    for (cases, seed) in [(10, 1), (1, SeededRng::new().seed())] {
+        if let Err(error) = run(cases, seed, STEPS, Model::default) {
+            panic!("{error}\nto repeat it: BOXOFFICE_SEED={seed}");
+        }
+    }
+}
+
+/// A difference is found, and shrunk to the two calls that it takes.
+#[test]
+fn wrong_model_is_found_and_shrunk() {
+    match run(20, 1, 40, Model::forgetful) {
+        Err(TestError::Fail(_, case)) => {
+            assert!(matches!(case.steps[..], [Step::Book { .. }, Step::Cancel(_)]), "{case:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Runs `cases` sequences, and shrinks the first that finds a difference.
+fn run(cases: u32, seed: u64, steps: usize, model: fn() -> Model) -> Result<(), TestError<Case>> {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
+    let mut bytes = [0; 32];
+    SeededRng::from_seed(seed).fill(&mut bytes);
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let database = runtime.block_on(Database::create());
+    // One sequence at a time: the runner takes a closure that it may call again.
+    let runtime = RefCell::new(runtime);
+    runner.run(&case(steps), |case| {
+        compare(&runtime.borrow_mut(), &database, &case, model());
+        Ok(())
+    })
+}
+
+/// Runs a sequence on both, whose answers must be equal.
+fn compare(runtime: &Runtime, database: &Database, case: &Case, model: Model) {
+    runtime.block_on(async {
+        let mut twins = Twins::new(database, case, model).await;
+        for step in &case.steps {
+            let what = twins.step(step).await;
+            twins.compare(&what).await;
+        }
+    });
+}
 
 /// The system, the model beside it, and what was asked for so far.
 struct Twins {
@@ -31,112 +88,87 @@ struct Twins {
     batch: BTreeSet<BookingId>,
 }
 
-#[tokio::test]
-async fn random_sequences_answer_as_the_model_does() {
-    let seeds = match std::env::var("BOXOFFICE_SEED") {
-        Ok(_) => vec![SeededRng::new()],
-        // Always the same ones, and one that is new each time.
-        Err(_) => (1..=5).map(SeededRng::from_seed).chain([SeededRng::new()]).collect(),
-    };
-    for mut rng in seeds {
-        let mut twins = Twins::new(&mut rng).await;
-        for step in 0..STEPS {
-            let what = twins.step(&mut rng).await;
-            twins.compare(&format!("seed {}, step {step}: {what}", rng.seed())).await;
-        }
-    }
-}
-
 impl Twins {
-    async fn new(rng: &mut SeededRng) -> Self {
-        let database = Database::create().await;
+    async fn new(database: &Database, case: &Case, mut model: Model) -> Self {
+        let client = database.client().await;
+        client.batch_execute("TRUNCATE shows, seat_pools, bookings, holders CASCADE").await.unwrap();
         // Both ways to send statements.
-        let way = if rng.random() { db_at } else { unnamed_db_at };
-        let db = way(&database.url(), 1);
-        let (mut model, mut shows) = (Model::default(), Vec::new());
-        for pools in [1, 4, 9] {
-            let seats = rng.random_range(20..60);
+        let way = if case.unnamed { unnamed_db_at } else { db_at };
+        let (db, mut shows) = (way(&database.url(), 1), Vec::new());
+        for (pools, seats) in [1, 4, 9].into_iter().zip(case.seats) {
             let show = show(&db, seats, pools).await.id();
             model.add_show(show, seats);
             shows.push(show);
         }
-        Self { db, client: database.client().await, model, shows, asked: Vec::new(), batch: BTreeSet::new() }
+        Self { db, client, model, shows, asked: Vec::new(), batch: BTreeSet::new() }
     }
 
-    /// One call to both, whose answers must be equal. Says what it was.
-    async fn step(&mut self, rng: &mut SeededRng) -> String {
-        match rng.random_range(0..100) {
-            0..40 => self.book(rng).await,
-            40..52 => {
-                let id = self.some_booking(rng);
+    /// One call to both. Returns what it was.
+    async fn step(&mut self, step: &Step) -> String {
+        match step {
+            Step::Book { show, seats, hold, how } => self.book(show, *seats, *hold, how).await,
+            Step::Confirm(which) => {
+                let id = self.booking(which);
                 let (said, expected) = (bookings::confirm(&self.db, id).await, self.model.confirm(id));
                 let what = format!("confirm {id}: {said:?}, and not {expected:?}");
                 assert_eq!(Answer::of_settled(said), expected, "{what}");
                 what
             }
-            52..62 => {
-                let id = self.some_booking(rng);
+            Step::Cancel(which) => {
+                let id = self.booking(which);
                 let (said, expected) = (bookings::cancel(&self.db, id, None).await, self.model.cancel(id));
                 let what = format!("cancel {id}: {said:?}, and not {expected:?}");
                 assert_eq!(Answer::of_settled(said), expected, "{what}");
                 what
             }
-            62..72 => {
-                self.batch = (0..rng.random_range(1..=10)).map(|_| self.some_booking(rng)).collect();
+            Step::Expire(batch) => {
+                self.batch = batch.iter().map(|which| self.booking(which)).collect();
                 self.expire().await
             }
-            // Delivered again.
-            72..77 => self.expire().await,
-            77..84 => {
+            Step::ExpireAgain => self.expire().await,
+            Step::Sweep => {
                 let (swept, expected) = (bookings::sweep(&self.db).await.unwrap(), self.model.sweep());
-                assert_eq!(swept, expected, "seed {}", rng.seed());
+                assert_eq!(swept, expected);
                 format!("sweep: {swept}")
             }
-            84..87 => {
-                let (show, pools) = (*self.shows.choose(rng).unwrap(), rng.random_range(1..12));
+            Step::SetPools { show, pools } => {
+                let (show, pools) = (*show.get(&self.shows), *pools);
                 let seen = shows::set_pools(&self.db, show, Pools::try_from(pools).unwrap()).await.unwrap();
                 assert_eq!(i64::from(seen.pools()), pools);
                 format!("{pools} pools of show {show}")
             }
-            87..98 => {
-                // Hundreds of seconds, against holds of odd tens: no hold ends within a second of a jump, and so
-                // the little time that the test takes decides nothing.
-                let seconds = rng.random_range(1..4) * 100;
-                age_all(&self.client, f64::from(seconds)).await;
-                self.model.jump(seconds);
+            Step::Later { seconds } => {
+                age_all(&self.client, f64::from(*seconds)).await;
+                self.model.jump(*seconds);
                 format!("{seconds} s later")
             }
-            _ => {
-                let show = *self.shows.choose(rng).unwrap();
+            Step::SetStarted { show, started } => {
+                let show = *show.get(&self.shows);
                 let start = "UPDATE shows SET start_time = now() + make_interval(hours => $2) WHERE id = $1";
-                let started = rng.random_bool(0.3);
-                self.client.execute(start, &[&show.get(), &(if started { -1 } else { 24 })]).await.unwrap();
-                self.model.set_started(show, started);
+                self.client.execute(start, &[&show.get(), &(if *started { -1 } else { 24 })]).await.unwrap();
+                self.model.set_started(show, *started);
                 format!("show {show} started: {started}")
             }
         }
     }
 
-    async fn book(&mut self, rng: &mut SeededRng) -> String {
-        let mut wish = request(*self.shows.choose(rng).unwrap(), rng.random_range(1..=12));
-        wish.hold = (rng.random_range(0..9) * 100 + 50).try_into().unwrap();
-        match rng.random_range(0..10) {
-            // A few keys, so that they meet again: with the same body, and with another one.
-            0..4 => {
-                wish.idempotency_key =
-                    Some(IdempotencyKey::try_from(format!("key-{}", rng.random_range(0..25)).as_str()).unwrap())
+    async fn book(&mut self, show: &Index, seats: i64, hold: i64, how: &How) -> String {
+        let mut wish = request(*show.get(&self.shows), seats);
+        wish.hold = hold.try_into().unwrap();
+        match how {
+            How::Plain => {}
+            How::WithKey(number) => {
+                wish.idempotency_key = Some(IdempotencyKey::try_from(format!("key-{number}").as_str()).unwrap());
             }
-            // Exactly what was sent before, id and all: an attempt whose answer was lost.
-            4 if !self.asked.is_empty() => wish = self.asked.choose(rng).unwrap().clone(),
-            // A retry of a client: the key and the body of before, with an id of its own.
-            5 if !self.asked.is_empty() => {
-                let before = self.asked.choose(rng).unwrap();
+            How::SameAttempt(before) if !self.asked.is_empty() => wish = before.get(&self.asked).clone(),
+            How::SameRequest(before) if !self.asked.is_empty() => {
+                let before = before.get(&self.asked);
                 wish = BookRequest { id: BookingId::generate(before.id.show_id()), ..before.clone() };
             }
-            6 => wish.seats = SeatCount::try_from(101).unwrap(),
-            7 => wish.user_name = UserName::try_from("Grace").unwrap(),
-            8 => wish.id = BookingId::generate("999999".parse().unwrap()),
-            _ => {}
+            How::SameAttempt(_) | How::SameRequest(_) => {}
+            How::TooManySeats => wish.seats = SeatCount::try_from(101).unwrap(),
+            How::OtherName => wish.user_name = UserName::try_from("Grace").unwrap(),
+            How::UnknownShow => wish.id = BookingId::generate("999999".parse().unwrap()),
         }
         let (said, expected) = (bookings::book(&self.db, &wish).await, self.model.book(&wish));
         let what = format!("book {wish:?}: {said:?}, and not {expected:?}");
@@ -164,11 +196,11 @@ impl Twins {
         format!("expire: {said:?}")
     }
 
-    /// One that was asked for, made or not; seldom one that nobody knows.
-    fn some_booking(&self, rng: &mut SeededRng) -> BookingId {
-        match self.asked.choose(rng) {
-            Some(wish) if rng.random_bool(0.95) => wish.id,
-            _ => BookingId::generate(self.shows[0]),
+    /// The booking that is meant: one that was asked for, made or not, or one that nobody knows.
+    fn booking(&self, which: &Which) -> BookingId {
+        match which {
+            Which::Asked(index) if !self.asked.is_empty() => index.get(&self.asked).id,
+            Which::Asked(_) | Which::Unknown => BookingId::generate(self.shows[0]),
         }
     }
 

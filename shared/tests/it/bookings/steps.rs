@@ -1,0 +1,109 @@
+//! Sequences of calls, as proptest makes and shrinks them.
+//!
+//! A step names a show or a booking by an index into what there is when it runs, so that a sequence still means something after
+//! other steps were taken out of it.
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+
+/// A sequence of calls, and the shows that it begins with.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// Statements are sent without a name, as behind a pooler.
+    pub(crate) unnamed: bool,
+    /// Seats of each of the three shows.
+    pub(crate) seats: [i64; 3],
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One call, or something that happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// `hold` in seconds.
+    Book {
+        show: Index,
+        seats: i64,
+        hold: i64,
+        how: How,
+    },
+    Confirm(Which),
+    Cancel(Which),
+    /// A batch of messages is delivered.
+    Expire(Vec<Which>),
+    /// The last batch is delivered again.
+    ExpireAgain,
+    Sweep,
+    SetPools {
+        show: Index,
+        pools: i64,
+    },
+    Later {
+        seconds: i32,
+    },
+    SetStarted {
+        show: Index,
+        started: bool,
+    },
+}
+
+/// What is special about a booking's request.
+#[derive(Clone, Debug)]
+pub(crate) enum How {
+    Plain,
+    /// One of a few keys, so that they meet again, with the same body and with another one.
+    WithKey(u8),
+    /// Exactly what was sent before, id and all: an attempt whose answer was lost.
+    SameAttempt(Index),
+    /// A client's retry: the key and the body of before, with an id of its own.
+    SameRequest(Index),
+    TooManySeats,
+    OtherName,
+    UnknownShow,
+}
+
+/// Which booking a call is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Which {
+    Asked(Index),
+    Unknown,
+}
+
+/// Sequences of up to `steps` calls.
+pub(crate) fn case(steps: usize) -> impl Strategy<Value = Case> {
+    let seats = [20_i64..60, 20_i64..60, 20_i64..60];
+    (any::<bool>(), seats, vec(step(), 1..=steps)).prop_map(|(unnamed, seats, steps)| Case { unnamed, seats, steps })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Jumps are hundreds of seconds, and holds odd tens: no hold ends within a second of a jump, and so the little time that the
+    // test takes decides nothing.
+    let hold = (0_i64..9).prop_map(|hundreds| hundreds * 100 + 50);
+    prop_oneof![
+        40 => (any::<Index>(), 1_i64..=12, hold, how())
+            .prop_map(|(show, seats, hold, how)| Step::Book { show, seats, hold, how }),
+        12 => which().prop_map(Step::Confirm),
+        10 => which().prop_map(Step::Cancel),
+        10 => vec(which(), 1..=10).prop_map(Step::Expire),
+        5 => Just(Step::ExpireAgain),
+        7 => Just(Step::Sweep),
+        3 => (any::<Index>(), 1_i64..12).prop_map(|(show, pools)| Step::SetPools { show, pools }),
+        11 => (1..4).prop_map(|hundreds| Step::Later { seconds: hundreds * 100 }),
+        2 => (any::<Index>(), prop::bool::weighted(0.3))
+            .prop_map(|(show, started)| Step::SetStarted { show, started }),
+    ]
+}
+
+fn how() -> impl Strategy<Value = How> {
+    prop_oneof![
+        1 => Just(How::Plain),
+        4 => (0_u8..25).prop_map(How::WithKey),
+        1 => any::<Index>().prop_map(How::SameAttempt),
+        1 => any::<Index>().prop_map(How::SameRequest),
+        1 => Just(How::TooManySeats),
+        1 => Just(How::OtherName),
+        1 => Just(How::UnknownShow),
+    ]
+}
+
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![19 => any::<Index>().prop_map(Which::Asked), 1 => Just(Which::Unknown)]
+}
