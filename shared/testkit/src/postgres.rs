@@ -9,10 +9,11 @@
 //! # }
 //! ```
 //!
-//! It listens on a loopback port and lives in a temporary directory. When the test process ends, in whatever way, it is
-//! stopped and its directory is removed.
+//! It listens on a loopback port and lives in a temporary directory. When the process that started it ends, in whatever way,
+//! it is stopped and its directory is removed. That is the test process, or `with-postgres` for all of a run.
 
 mod database;
+mod janitor;
 mod options;
 mod server;
 mod tls;
@@ -21,5 +22,5 @@ mod tools;
 pub use database::Database;
 pub use options::Options;
 pub(crate) use server::free_port;
-pub use server::{PausedBackend, Server, Stop};
+pub use server::{PausedBackend, SHARED_SERVER, Server, Stop};
 pub(crate) use tls::make_certificates;

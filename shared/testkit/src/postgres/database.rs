@@ -4,7 +4,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::Server;
 
-/// A database of its own for one test. It lives as long as its server.
+/// A database of its own for one test.
 #[derive(Clone, Debug)]
 pub struct Database {
     port: u16,
@@ -12,7 +12,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// A fresh migrated database on the server that the tests of this process share.
+    /// A fresh migrated database on the server that tests share.
     pub async fn create() -> Self {
         Server::shared().create_database().await
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rand::RngExt as _;
 
 use super::database::{Database, connect};
+use super::janitor::Janitor;
 use super::tools::Tools;
 use super::{Options, tls};
 use crate::watcher::Watcher;
@@ -25,6 +26,8 @@ const WAIT_S: &str = "60";
 /// stopped, a client that tries its port again and again must not be given that very port.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 const PORT_ATTEMPTS: usize = 20;
+/// The environment variable that names the directory of a server that runs already: `with-postgres` sets it.
+pub const SHARED_SERVER: &str = "BOXOFFICE_TEST_SERVER";
 /// $1 is the directory, and the rest is how to call `pg_ctl`. The second rm is for an initdb that was still writing.
 const CLEAN_UP: &str = r#"dir=$1; shift; "$@" stop -D "$dir/data" -m immediate -w -t 20
 rm -rf "$dir" || { sleep 2; rm -rf "$dir"; }"#;
@@ -35,9 +38,13 @@ pub struct Server {
     dir: PathBuf,
     port: u16,
     template: tokio::sync::OnceCell<()>,
+    /// In the name of each database of this process: other processes have databases on the server too.
+    process: u32,
     clones: AtomicU32,
-    /// Last: it stops the server and removes the directory.
-    _watcher: Watcher,
+    /// Only of a server that tests share: another one goes with its test.
+    janitor: OnceLock<Janitor>,
+    /// Last: it stops the server and removes the directory. None when another process started it.
+    _watcher: Option<Watcher>,
 }
 
 /// How the server is stopped: `pg_ctl stop -m`.
@@ -67,14 +74,55 @@ impl Server {
             install_certificates(&tools, &dir);
         }
         let port = start_on_free_port(&tools, &dir, options);
-        Self { tools, dir, port, template: tokio::sync::OnceCell::new(), clones: AtomicU32::new(0), _watcher: watcher }
+        Self::at(tools, dir, port, Some(watcher))
     }
 
-    /// The one server of this process, with [`Options::fast`], started at the first call. It holds nothing of any
-    /// tokio runtime: tests with a runtime each share it.
+    /// The one server that tests share, with [`Options::fast`]: that of the whole run where [`SHARED_SERVER`] says so, or else
+    /// one of this process, started at the first call. It holds nothing of any tokio runtime: tests with a runtime each
+    /// share it.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(&Options::fast()))
+        SHARED.get_or_init(|| {
+            let server = std::env::var_os(SHARED_SERVER).map_or_else(|| Self::start(&Options::fast()), Self::join);
+            assert!(server.janitor.set(Janitor::start(server.admin_url("postgres"))).is_ok(), "it is new");
+            server
+        })
+    }
+
+    /// The server that another process started in this directory and made ready.
+    fn join(dir: OsString) -> Self {
+        let dir = PathBuf::from(dir);
+        let file = dir.join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&file)
+            .unwrap_or_else(|error| panic!("{SHARED_SERVER}: no server runs there: {}: {error}", file.display()));
+        // Its fourth line is the port.
+        let port = text.lines().nth(3).and_then(|line| line.parse().ok()).expect("a port in postmaster.pid");
+        let server = Self::at(Tools::find(), dir, port, None);
+        server.template.set(()).expect("it is new");
+        server
+    }
+
+    fn at(tools: Tools, dir: PathBuf, port: u16, watcher: Option<Watcher>) -> Self {
+        Self {
+            tools,
+            dir,
+            port,
+            template: tokio::sync::OnceCell::new(),
+            process: rand::rng().random(),
+            clones: AtomicU32::new(0),
+            janitor: OnceLock::new(),
+            _watcher: watcher,
+        }
+    }
+
+    /// Makes the template, which otherwise the first database does.
+    pub async fn prepare(&self) {
+        self.template.get_or_init(|| self.make_template()).await;
+    }
+
+    /// Where the server lives.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The loopback port.
@@ -110,14 +158,14 @@ impl Server {
 
     /// A fresh migrated database, cloned from a template; the first call on a server makes the template.
     ///
-    /// It is not dropped before the server: it takes 8 MB, and tests that failed can be looked into meanwhile.
+    /// On the server that tests share it goes when the calling thread has ended, on another one with the server.
     pub async fn create_database(&self) -> Database {
-        self.template.get_or_init(|| self.make_template()).await;
-        let name = format!("test_{}", self.clones.fetch_add(1, Ordering::Relaxed));
+        self.prepare().await;
+        let name = self.new_name("test");
         let admin = self.admin_client().await;
-        // From Postgres 15 a clone is by WAL_LOG unless told otherwise, which unlike FILE_COPY makes no checkpoint:
-        // clones that are made at once hardly wait for each other.
-        let create = format!("CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {TEMPLATE}");
+        // FILE_COPY makes a checkpoint, but without fsync that is little: a clone costs a quarter of the CPU that it does by
+        // WAL_LOG, which writes all 8 MB twice.
+        let create = format!("CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY");
         admin.batch_execute(&create).await.expect("the template should be cloned");
         // A clone has all of its template but who may connect.
         let [app, read] = ROLES;
@@ -130,12 +178,20 @@ impl Server {
     /// An empty database without the schema, owned by the same role: for tests of the migrations themselves. On a server of
     /// its own it is without the roles that the migrations make, too.
     pub async fn create_empty_database(&self) -> Database {
-        let name = format!("empty_{}", self.clones.fetch_add(1, Ordering::Relaxed));
+        let name = self.new_name("empty");
         let admin = self.admin_client().await;
         self.make_owner(&admin).await;
         let create = format!("CREATE DATABASE {name} OWNER {OWNER}");
         admin.batch_execute(&create).await.expect("a database should be created");
         Database::new(self, name)
+    }
+
+    fn new_name(&self, kind: &str) -> String {
+        let name = format!("{kind}_{:08x}_{}", self.process, self.clones.fetch_add(1, Ordering::Relaxed));
+        if let Some(janitor) = self.janitor.get() {
+            janitor.drop_after_this_thread(&name);
+        }
+        name
     }
 
     /// Stops the server. Does not block the thread.
