@@ -1,12 +1,12 @@
-//! What an operation can answer other than success.
+//! Errors that operations return.
 
 use crate::platform::db::{self, Fault};
 
 pub use crate::platform::Cause;
 
-/// Why an operation did not do what it was asked.
+/// Why an operation failed or was refused.
 ///
-/// `Display` is fit for a client: it names no internals. The cause, where there is one, is the
+/// `Display` is safe to show to a client: it reveals no internals. The cause, if any, is the
 /// [`source`](std::error::Error::source), for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,101 +16,102 @@ pub enum Error {
     /// No booking has this id.
     #[error("There is no booking with this id.")]
     BookingNotFound,
-    /// The show has fewer free seats than were asked for.
+    /// The show has fewer free seats than requested.
     #[error("{}", seats_left(*available))]
     SoldOut {
-        /// Seats that were free when it was decided; they may be in several pools.
+        /// Free seats at the time of the decision. They may be spread over several pools.
         available: i64,
     },
-    /// The show has begun; it is no longer sold.
-    #[error("The show has started and is no longer sold.")]
+    /// The show has started and can no longer be booked.
+    #[error("The show has started and can no longer be booked.")]
     ShowStarted,
     /// A new show must start in the future.
     #[error("The show must start in the future.")]
     ShowInPast,
-    /// More seats than one booking of this show may have.
-    #[error("One booking of this show may have {} at most.", seats(*max))]
+    /// The request has more seats than one booking of this show may have.
+    #[error("One booking of this show can have at most {}.", seats(*max))]
     TooManySeats {
         /// The show's limit, in seats.
         max: i32,
     },
-    /// The holder would hold more seats of the show at a time than it may.
+    /// The holder would exceed its limit of unpaid seats of the show.
     #[error("{}", pending_limit(*held, *max))]
     PendingLimit {
-        /// Seats that it holds unpaid.
+        /// Seats that the holder currently holds unpaid.
         held: i64,
-        /// What it may hold, in seats.
+        /// The limit, in seats.
         max: i32,
     },
-    /// The holder would have more seats of the show, held and sold, than it may.
+    /// The holder would exceed its limit of seats of the show, held and sold.
     #[error("{}", holder_limit(*held, *max))]
     HolderLimit {
-        /// Seats that it has.
+        /// Seats that the holder currently has.
         held: i64,
-        /// What it may have, in seats.
+        /// The limit, in seats.
         max: i32,
     },
-    /// Too many of the holder's holds of the show ended unpaid: it must wait.
-    #[error("Too many of your holds of this show ended unpaid. Please wait before you book again.")]
+    /// Too many of the holder's holds of the show ended unpaid, so it must wait.
+    #[error("Too many of your holds for this show ended unpaid. Please wait before you book again.")]
     HolderWaits {
-        /// For how long, in whole seconds, an hour at most.
+        /// How long to wait, in whole seconds, at most an hour.
         seconds: u32,
-        /// Holds of an hour that may end unpaid.
+        /// Number of holds that may end unpaid within an hour.
         allowed: i32,
     },
-    /// Too many bookings of the holder are in progress: it is told at once, so that nobody else waits for its turns.
-    #[error("Too many of your bookings of this show at once. Please try again in a second.")]
+    /// Too many bookings of the holder are in progress. It is refused at once, so that nobody else waits behind it.
+    #[error("Too many of your bookings for this show are in progress. Please try again in a second.")]
     HolderBusy,
-    /// The key was used for another request.
-    #[error("This idempotency key was used for a different request.")]
+    /// The idempotency key was used for a different request.
+    #[error("This idempotency key was used for a different request. Please use a new key.")]
     IdempotencyKeyReused,
-    /// The hold ended before this call. Its seats were given back, or will be in a moment.
+    /// The hold ended before this call. Its seats were released, or will be in a moment.
     #[error("The hold has expired.")]
     BookingExpired,
     /// The booking was cancelled before this call.
-    #[error("The booking was cancelled and its seats were given back.")]
+    #[error("The booking was cancelled and its seats were released.")]
     BookingCancelled,
-    /// The booking is confirmed, which this call does not undo.
+    /// The booking is confirmed, and this call cannot undo that.
     #[error("The booking is confirmed and can no longer be cancelled or extended.")]
     BookingConfirmed,
     /// The booking was paid and refunded before this call.
-    #[error("The booking was refunded and its seats were given back.")]
+    #[error("The booking was refunded and its seats were released.")]
     BookingRefunded,
     /// No payment has this id.
     #[error("There is no payment with this id.")]
     PaymentNotFound,
-    /// The payment's money is not to be given back.
-    #[error("The payment's money is not due to be refunded.")]
+    /// No refund is due for the payment.
+    #[error("No refund is due for this payment.")]
     PaymentNotDue,
-    /// No dispute about the payment was lost and waits for a decision, or the other decision was made.
-    #[error("No lost dispute about this payment waits for this decision.")]
+    /// The payment has no lost dispute that waits for a decision, or the other decision was made.
+    #[error("This payment has no lost dispute that is waiting for this decision.")]
     DisputeNotLost,
     /// No event has this id.
     #[error("There is no event with this id.")]
     EventNotFound,
-    /// The event's body is not understood: not when it came, nor by this version.
+    /// The event's body could not be read when it arrived, and this version cannot read it either.
     #[error("{}", unreadable(*is_cut))]
     EventUnreadable {
-        /// The body was so long that a part of it may not have been kept; then no version will.
+        /// The body was so long that part of it may not have been stored. Then no later version can read it.
         is_cut: bool,
     },
-    /// The event is of a mode or an account of Stripe whose events this stack does not take.
-    #[error("The event is of another mode or account of Stripe than this deployment takes.")]
+    /// The event belongs to a Stripe mode or account that this deployment does not accept.
+    #[error("The event belongs to a Stripe mode or account that this deployment does not accept.")]
     EventIgnored,
-    /// A lock was not had in time, or transactions kept colliding, of whatever operation. Nothing was changed; trying again helps.
+    /// A lock timed out, or transactions kept colliding; any operation can return this. Nothing was changed, and a
+    /// retry helps.
     #[error("Another change is in progress. Please try again.")]
     Busy(#[source] Cause),
-    /// The database cannot be reached, or cannot do now what it is for. Whether the call took effect may be unknown; repeating it is safe for every
-    /// operation but the creation of a show without a key.
-    #[error("The service is unavailable for a moment. Please try again.")]
+    /// The database cannot be reached, or is up but cannot serve the operation now. The call may have taken effect.
+    /// Repeating it is safe for every operation except creating a show without a key.
+    #[error("The service is temporarily unavailable. Please try again.")]
     Unavailable(#[source] Cause),
-    /// A defect, ours or the schema's. Nothing was changed.
+    /// A defect, in our code or in the schema. Nothing was changed.
     #[error("Something went wrong on our side.")]
     Internal(#[source] Cause),
 }
 
 impl Error {
-    /// Whether the same call may succeed a little later, unchanged.
+    /// Whether the same call, unchanged, may succeed a little later.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Busy(_) | Self::Unavailable(_) | Self::HolderWaits { .. } | Self::HolderBusy => true,
@@ -139,8 +140,8 @@ impl Error {
 }
 
 impl Error {
-    /// Whether the next call would meet the same: the database is away. What it said of one statement may be of that one's rows
-    /// alone.
+    /// Whether the next call is likely to fail too because the database is down. An error of one statement may concern
+    /// only the rows of that statement.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Unavailable(cause) if !db::is_of_statement(cause))
     }
@@ -158,26 +159,28 @@ fn seats_left(available: i64) -> String {
     }
 }
 
-/// Whoever holds nothing has nothing to pay for or to give back: the request itself is too large.
+/// A holder without unpaid seats has nothing to pay for or cancel: the request itself is too large.
 fn pending_limit(held: i64, max: i32) -> String {
+    let limit = seats(max);
     if held == 0 {
-        return format!("You may hold {max} of this show's seats at a time.");
+        return format!("You can hold at most {limit} of this show at a time.");
     }
-    format!("You may hold {max} seats of this show at a time and hold {held}: pay for them or give some back first.")
+    format!("You can hold at most {limit} of this show at a time and already hold {held}. Please pay or cancel first.")
 }
 
 fn holder_limit(held: i64, max: i32) -> String {
+    let limit = seats(max);
     if held == 0 {
-        return format!("You may have {max} of this show's seats in all.");
+        return format!("You can have at most {limit} of this show in total.");
     }
-    format!("You may have {max} seats of this show in all and have {held}.")
+    format!("You can have at most {limit} of this show in total and already have {held}.")
 }
 
 fn unreadable(is_cut: bool) -> &'static str {
     if is_cut {
-        return "The event's body is not understood, and no more than its first 64 KiB were kept.";
+        return "The event's body cannot be read, and only its first 64 KiB were stored.";
     }
-    "The event's body is still not understood; a later version may."
+    "The event's body still cannot be read. A later version may be able to read it."
 }
 
 impl From<Fault> for Error {
@@ -198,17 +201,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_nothing_is_not_told_to_give_it_back() {
+    fn limit_error_without_held_seats_gives_no_advice() {
         let nothing = Error::PendingLimit { held: 0, max: 4 }.to_string();
-        assert_eq!(nothing, "You may hold 4 of this show's seats at a time.");
+        assert_eq!(nothing, "You can hold at most 4 seats of this show at a time.");
         let some = Error::PendingLimit { held: 3, max: 4 }.to_string();
-        assert!(some.contains("hold 3: pay for them or give some back"), "{some}");
-        assert_eq!(Error::HolderLimit { held: 0, max: 5 }.to_string(), "You may have 5 of this show's seats in all.");
+        assert!(some.contains("already hold 3. Please pay or cancel first."), "{some}");
+        let total = Error::HolderLimit { held: 0, max: 5 }.to_string();
+        assert_eq!(total, "You can have at most 5 seats of this show in total.");
     }
 
-    /// A lock may be in the way of any operation, of a read and of an operator's too.
+    /// Any operation can meet a lock: a read or an operator's operation too.
     #[test]
-    fn what_is_busy_says_nothing_of_bookings() {
+    fn busy_error_does_not_mention_bookings() {
         assert!(!Error::Busy("a lock".into()).to_string().contains("booking"));
     }
 }

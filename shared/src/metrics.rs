@@ -1,62 +1,65 @@
-//! Counters and gauges, as CloudWatch embedded metric format: a line of the log that CloudWatch reads as a metric. No agent, no
-//! call, no cost where the log goes elsewhere.
+//! Counters and gauges in CloudWatch embedded metric format: a log line that CloudWatch reads as a metric. They need no
+//! agent and no call, and cost nothing where the log goes elsewhere.
 
 use crate::platform::emf::write;
 
-/// What is counted. The names are those of the alarms in the template.
+/// A counter. The alarms in the template use these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
-    /// Bookings made (replays of a request are not counted).
+    /// Bookings made. Replays of a request are not counted.
     Booked,
-    /// Bookings refused since the show had too few seats.
+    /// Bookings refused because the show had too few seats.
     SoldOut,
-    /// Holds that became sales.
+    /// Holds that were confirmed.
     Confirmed,
-    /// Holds that a holder gave back.
+    /// Holds that were cancelled.
     Cancelled,
-    /// Holds that ended by the clock.
+    /// Holds that expired.
     Expired,
-    /// Hold messages that could not be sent; the sweep takes their place.
+    /// Hold messages that could not be sent. The sweep expires those holds instead.
     HoldMessageFailed,
-    /// Messages that could not be read; they go to the dead-letter queue.
+    /// Messages that could not be read. They go to the dead-letter queue.
     PoisonMessage,
-    /// Payments whose money is to be given back, when that was decided.
+    /// Payments that became due for a refund, counted when that was decided.
     RefundDue,
-    /// Payments whose money went back, by the provider's word.
+    /// Payments that the provider reported as refunded.
     Refunded,
-    /// Payments that succeeded and name no booking.
+    /// Payments that succeeded but name no booking.
     Unclaimed,
-    /// Times that a payment became disputed, or that a dispute was lost.
+    /// Times that a payment became disputed or a dispute was lost.
     Disputed,
-    /// Webhooks whose signature was not good.
+    /// Webhooks with an invalid signature.
     WebhookRefused,
-    /// Webhooks whose signature was good and whose body was not understood. They are kept; somebody should look.
+    /// Webhooks with a valid signature and a body that could not be read. They are stored; somebody should look at
+    /// them.
     WebhookUnreadable,
-    /// Webhooks of Stripe whose signature was good and whose mode or account is not this stack's. Nothing follows from them.
+    /// Stripe webhooks with a valid signature but of another mode or account than this stack's. They have no effect.
     WebhookIgnored,
-    /// Payment events that the database could not take when they came; the queue has them.
+    /// Payment events that the database could not accept when they arrived and that went to the queue.
     PaymentQueued,
-    /// Payment events that neither the database nor the queue could take: the provider must send them again.
+    /// Payment events that neither the database nor the queue could accept. The provider must send them again.
     PaymentNotTaken,
-    /// Rows that break an invariant, found by the sweep. Any is a defect or the work of a hand.
+    /// Rows that break an invariant, found by the sweep. Each is a defect or a manual change.
     InvariantBroken,
-    /// Runs of the sweep that could not look at the invariants.
+    /// Runs of the sweep that could not check the invariants.
     CheckFailed,
-    /// Shows whose holds the sweep could not end: their seats cannot be given back. Others are not held up.
+    /// Shows whose holds the sweep could not expire because their seats cannot be released. Other shows are not
+    /// delayed.
     ShowPassedOver,
-    /// Rows that were left out of a list since they could not be read. Any is the work of a hand, or of a later version.
+    /// Rows left out of a list because they could not be read. Each comes from a manual change or a later version.
     RowUnreadable,
-    /// Payments that succeeded and whose booking is not confirmed nor the money due back, found by the sweep.
+    /// Successful payments, found by the sweep, whose booking is not confirmed and whose money is not due for a refund.
     PaidNotConfirmed,
-    /// Bookings whose personal data was taken out.
+    /// Bookings that were anonymised.
     Anonymised,
-    /// Bookings refused since their holder has, or let go, too much of the show.
+    /// Bookings refused because of the holder's limits: too many seats of the show, or too many holds that ended
+    /// unpaid.
     HolderLimited,
-    /// Access tokens that were not good.
+    /// Invalid access tokens.
     TokenRefused,
-    /// Times that the issuer's keys could not be read when they were needed.
+    /// Times that the issuer's keys were needed but could not be read.
     IssuerUnreachable,
-    /// Requests that were answered 503 because of a lock or a lost database.
+    /// Requests answered 503 because of a lock or a lost database.
     Unavailable,
 }
 
@@ -92,7 +95,7 @@ impl Counter {
         }
     }
 
-    /// Adds `count` to the counter. Never fails: a metric is not worth a request.
+    /// Adds `count` to the counter. Never fails: a metric must not fail a request.
     pub fn add(self, count: u64) {
         if count > 0 {
             write(self.name(), count);
@@ -100,15 +103,15 @@ impl Counter {
     }
 }
 
-/// What is measured now and then. The names are those of the alarms in the template.
+/// A value measured from time to time. The alarms in the template use these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gauge {
-    /// Transactions since the oldest snapshot that somebody keeps.
+    /// Transactions since the oldest snapshot that is still in use.
     SnapshotAge,
 }
 
 impl Gauge {
-    /// Says what it is now; 0 too. Never fails.
+    /// Reports the current value, including 0. Never fails.
     pub fn set(self, value: u64) {
         match self {
             Self::SnapshotAge => write("SnapshotAge", value),

@@ -1,4 +1,4 @@
-//! Keyset pages.
+//! Keyset pagination: page limits, cursors and pages of lists.
 
 use std::{error::Error as _, str::FromStr};
 
@@ -14,7 +14,7 @@ use crate::{
     platform::{canonical_integer, db::row::key_part},
 };
 
-/// Items on a page, 1 to 100, 50 unless asked otherwise.
+/// Items on a page: 1 to 100, default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit(i64);
 
@@ -27,7 +27,7 @@ impl PageLimit {
         self.0
     }
 
-    /// What a statement is to look for: one more than is asked for tells whether there is a next page.
+    /// The limit for the statement: one more than requested, because the extra row shows that there is a next page.
     pub(crate) fn one_more(self) -> i64 {
         self.0 + 1
     }
@@ -44,36 +44,37 @@ impl FromStr for PageLimit {
     }
 }
 
-/// Bytes of a cursor that say which list and filter it is of.
+/// Length, in bytes, of the seal that ties a cursor to its list and filter.
 const SEAL_BYTES: usize = 12;
 
-/// Where a page of a list ended. As a text it is a cursor: opaque to clients, safe in a URL, and good for its own list and
-/// filter only.
+/// The end of a page of a list. As text it is a cursor: opaque to clients, safe in a URL, and valid only for its own
+/// list and filter.
 ///
-/// A cursor is base64url of a seal and the position's values, which have no space in them. The seal is the start of the SHA-256
-/// of the list's name, the filter and the values: one that was made by hand, or is another list's or another filter's, does
-/// not have it. It is no secret. Who computes it sees nothing that the list does not show anyway.
+/// A cursor is base64url of a seal and the position's values, which contain no spaces. The seal is the start of the
+/// SHA-256 of the list's name, the filter and the values. A cursor that was made by hand, or comes from another list or
+/// filter, does not match its seal. The seal is not a secret: computing it reveals nothing that the list does not show
+/// anyway.
 pub trait Position: Sized {
-    /// What its list is called.
+    /// The name of the list.
     const LIST: &'static str;
 
-    /// What it is made of, each without a space.
+    /// The values of the position, each without a space.
     fn values(&self) -> Vec<String>;
 
-    /// The position that is made of these values.
+    /// The position with these values.
     fn of(values: &[&str]) -> Option<Self>;
 
-    /// The cursor of this position, in the list of what `filter` lets through.
+    /// The cursor for this position in the list filtered by `filter`.
     fn cursor(&self, filter: &str) -> String {
         let values = self.values().join(" ");
         let seal = seal(Self::LIST, filter, &values);
         URL_SAFE_NO_PAD.encode([&seal, values.as_bytes()].concat())
     }
 
-    /// The position of a cursor of this list and filter.
+    /// Reads a cursor of this list and filter.
     ///
     /// # Errors
-    /// It is none.
+    /// The text is not a cursor of this list and filter.
     fn read(cursor: &str, filter: &str) -> Result<Self, Invalid> {
         let parse = || {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -84,11 +85,11 @@ pub trait Position: Sized {
             }
             Self::of(&values.split(' ').collect::<Vec<_>>())
         };
-        parse().ok_or_else(|| Invalid::new("must be a next_cursor of an earlier page of the same list"))
+        parse().ok_or_else(|| Invalid::new("must be the next_cursor of an earlier page of the same list"))
     }
 }
 
-/// No part of it can pass for another: each has its length before it.
+/// Computes the seal. Each part is prefixed with its length, so that different parts never hash the same input.
 fn seal(list: &str, filter: &str, values: &str) -> [u8; SEAL_BYTES] {
     let parts = ["boxoffice cursor 1", list, filter, values];
     let hash =
@@ -98,30 +99,31 @@ fn seal(list: &str, filter: &str, values: &str) -> [u8; SEAL_BYTES] {
     seal
 }
 
-/// A time of a position: Postgres keeps them in microseconds, so nothing is lost.
+/// Encodes a timestamp of a position. Postgres stores microseconds, so nothing is lost.
 pub(crate) fn time_value(time: Timestamp) -> String {
     time.as_microsecond().to_string()
 }
 
-/// The time of such a value.
+/// Decodes a timestamp encoded by [`time_value`].
 pub(crate) fn time_of(value: &str) -> Option<Timestamp> {
     Timestamp::from_microsecond(canonical_integer(value)?).ok()
 }
 
-/// A page of a list, in the list's order.
+/// One page of a list, in the list's order.
 #[derive(Clone, Debug)]
 pub struct Page<T, P> {
-    /// What is on it.
+    /// The items of the page.
     pub items: Vec<T>,
-    /// Where the next page begins, if there is one.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<P>,
 }
 
 impl<T, P> Page<T, P> {
-    /// The page in these rows, of which one more than the limit tells that there is a next page.
+    /// Reads a page from rows that were fetched with [`PageLimit::one_more`]: the extra row shows that there is a next
+    /// page.
     ///
-    /// The next page begins after the last row of this one, whether that row can be read or not: see [`readable`]. A row without a
-    /// position (its time is `infinity`) comes after all others, so there is no next page then.
+    /// The next page begins after the last row of this one, even if that row cannot be read: see [`readable`]. A row
+    /// without a position (its time is `infinity`) sorts after all others, so then there is no next page.
     pub(crate) fn read(
         rows: &[Row],
         limit: PageLimit,
@@ -137,13 +139,17 @@ impl<T, P> Page<T, P> {
     }
 }
 
-/// What a row of a list has. One that cannot be read takes no other down with it: it is left out, logged by the columns of its
-/// key, and counted. The schema has no such row; a later version may have, or a hand made it.
+/// Reads one row of a list. A row that cannot be read does not fail the list: it is skipped, logged by its key columns,
+/// and counted. The schema allows no such row, but a later version or a manual change may write one.
 pub(crate) fn readable<T>(row: &Row, key: &[&str], read: impl Fn(&Row) -> Result<T, Error>) -> Option<T> {
     read(row)
         .inspect_err(|error| {
             let key: Vec<_> = key.iter().map(|column| key_part(row, column)).collect();
-            tracing::error!(key = key.join(" "), cause = ?error.source(), "a row cannot be read, and is left out of a list");
+            tracing::error!(
+                key = key.join(" "),
+                cause = ?error.source(),
+                "a row cannot be read and was left out of the list"
+            );
             Counter::RowUnreadable.add(1);
         })
         .ok()
@@ -167,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written_and_is_safe_in_a_url() {
+    fn cursor_round_trips_and_is_url_safe() {
         assert_eq!(ShowCursor::read(&shows().cursor(""), ""), Ok(shows()));
         for id in ["pi_1", "a&b#c+d=e%2F/?", "..", "\"'<>\\"] {
             let text = payments(id).cursor("refund_due");
@@ -179,12 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_another_list_or_filter_is_none() {
+    fn cursor_of_another_list_or_filter_is_rejected() {
         let text = payments("pi_1").cursor("refund_due");
         for filter in ["", "refunded", "refund_due ", "Refund_due"] {
             assert!(PaymentCursor::read(&text, filter).is_err(), "{filter:?}");
         }
-        // Of the same values.
+        // The same values in another list.
         assert!(EventCursor::read(&text, "refund_due").is_err());
         assert!(ShowCursor::read(&text, "refund_due").is_err());
         let event = EventCursor { received_at: shows().start_time, provider: "stripe".into(), event_id: "pi_1".into() };
@@ -194,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_by_hand_is_none() {
+    fn forged_cursor_is_rejected() {
         let text = shows().cursor("");
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         for made in ["", ".", "1785000000123456.42", "x", "AAAA", &encode(b"1785000000123456 42"), &encode(&[0; 40])] {
             assert!(ShowCursor::read(made, "").is_err(), "{made:?}");
         }
-        // A cursor has one spelling: no byte of it can be another.
+        // A cursor has exactly one spelling: changing any byte makes it invalid.
         for at in 0..text.len() {
             for other in ["A", "B", "_", "=", "+", ""] {
                 let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
@@ -209,7 +215,7 @@ mod tests {
         }
         assert!(ShowCursor::read(&format!("{text}="), "").is_err());
         assert!(ShowCursor::read(&format!(" {text}"), "").is_err());
-        // Even with a good seal: values that are none.
+        // Invalid values, even with a correct seal.
         for values in ["", "1", "1 ", " 1", "-1 1", "01 1", "1 1 1", "999999999999999999 1", "1 99999999999999999999"] {
             let bytes = [&seal("shows", "", values)[..], values.as_bytes()].concat();
             assert!(ShowCursor::read(&encode(&bytes), "").is_err(), "{values:?}");

@@ -21,7 +21,7 @@ async fn check_prints_each_violation_and_exits_with_1() {
     database.client().await.batch_execute(SHOW).await.unwrap();
     let broken = check(&database.url());
     let said = String::from_utf8(broken.stdout).unwrap();
-    assert_eq!((broken.status.code(), said.as_str()), (Some(1), "show 1: 9 free + 0 held = 9, and not its 10 seats\n"));
+    assert_eq!((broken.status.code(), said.as_str()), (Some(1), "show 1: 9 free + 0 held = 9 seats, expected 10\n"));
     let unreachable = check("postgres://nobody:secret@127.0.0.1:9/nothing?sslmode=disable");
     let said = String::from_utf8(unreachable.stderr).unwrap();
     assert_eq!(unreachable.status.code(), Some(1));

@@ -1,4 +1,4 @@
-//! Bookings.
+//! Bookings and their states.
 
 use std::fmt;
 
@@ -16,15 +16,15 @@ use crate::{
     shows::ShowId,
 };
 
-/// Where a booking is in its life: `PENDING`, then once `CONFIRMED` or `FAILED`. Only a payment moves it on from there:
-/// one that came late confirms an expired booking whose seats could be taken again, and a refund fails a confirmed one.
+/// The state of a booking: `PENDING`, then once `CONFIRMED` or `FAILED`. Only a payment changes it after that: a late
+/// one confirms an expired booking if its seats can be taken again, and a refund fails a confirmed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BookingStatus {
     /// Its seats are held until `expires_at`.
     Pending,
     /// Its seats are sold.
     Confirmed,
-    /// Its seats were given back.
+    /// Its seats were released.
     Failed(FailureReason),
 }
 
@@ -33,14 +33,15 @@ pub enum BookingStatus {
 pub enum FailureReason {
     /// Nobody confirmed it in time.
     Expired,
-    /// The holder gave the seats back.
+    /// The holder cancelled it.
     Cancelled,
-    /// It was paid and confirmed, and the money went back.
+    /// It was paid and confirmed, and then refunded.
     Refunded,
 }
 
 impl BookingStatus {
-    /// The pair of columns `status` and `failure_reason`, or `None` if the schema allows what this code does not know.
+    /// Parses the columns `status` and `failure_reason`. `None` if the schema allows a pair that this code does not
+    /// know.
     pub(crate) fn from_columns(status: &str, failure_reason: Option<&str>) -> Option<Self> {
         match (status, failure_reason) {
             ("PENDING", None) => Some(Self::Pending),
@@ -52,7 +53,7 @@ impl BookingStatus {
         }
     }
 
-    /// The pair of columns `status` and `failure_reason`.
+    /// The values of the columns `status` and `failure_reason`.
     fn columns(self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::Pending => ("PENDING", None),
@@ -64,7 +65,7 @@ impl BookingStatus {
     }
 }
 
-/// A booking as its row was at one moment. Its `Debug` does not show whose it is.
+/// A booking as its row was at one moment. Its `Debug` output hides the personal data.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Booking {
     #[serde(flatten, serialize_with = "id_members")]
@@ -81,10 +82,10 @@ pub struct Booking {
 }
 
 impl Booking {
-    /// The booking in a row with all the columns of `bookings`.
+    /// Reads the booking from a row with all the columns of `bookings`.
     pub(crate) fn from_row(row: &Row) -> Result<Self, Error> {
         let status = BookingStatus::from_columns(row::get(row, "status")?, row::get(row, "failure_reason")?)
-            .ok_or_else(|| Error::Internal("a booking's status is not known to this version".into()))?;
+            .ok_or_else(|| Error::Internal("this version does not know the booking's status".into()))?;
         Ok(Self {
             id: BookingId::of_row(row)?,
             user_name: row::get(row, "user_name")?,
@@ -97,17 +98,17 @@ impl Booking {
         })
     }
 
-    /// Its public id.
+    /// The public id.
     pub fn id(&self) -> BookingId {
         self.id
     }
 
-    /// How many seats it holds or has.
+    /// The number of seats that it holds or has.
     pub fn seats(&self) -> i32 {
         self.seats
     }
 
-    /// Where it is in its life. A hold whose time is over stays `PENDING` until it is expired, a second or so later.
+    /// The state. A hold that has ended stays `PENDING` until it is expired, about a second later.
     pub fn status(&self) -> BookingStatus {
         self.status
     }
@@ -117,12 +118,13 @@ impl Booking {
         self.expires_at
     }
 
-    /// What it costs, all its seats together, by the show's price when it was made. `None`: the show had no price.
+    /// The price of all its seats together, from the show's price when the booking was made. `None`: the show had no
+    /// price.
     pub fn amount(&self) -> Option<&Money> {
         self.amount.as_ref()
     }
 
-    /// Whether the same request made it: what an idempotency key stands for.
+    /// Whether this request would make the same booking: the check for a reused idempotency key.
     pub(crate) fn is_for(&self, user_name: &UserName, seats: SeatCount) -> bool {
         self.user_name == user_name.as_str() && self.seats == seats.get()
     }
@@ -161,11 +163,11 @@ fn status_members<S: Serializer>(status: &BookingStatus, serializer: S) -> Resul
     Members { status, failure_reason }.serialize(serializer)
 }
 
-/// A booking that is as the call asked for.
+/// A booking in the state that the call asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The booking.
     pub booking: Booking,
-    /// This call made it so. Else an earlier one did, and this was a repetition.
+    /// Whether this call changed the booking. If not, an earlier one did and this call was a repetition.
     pub changed: bool,
 }

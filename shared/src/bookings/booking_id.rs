@@ -1,4 +1,4 @@
-//! A booking's public id.
+//! The public id of a booking.
 
 use std::{fmt, str::FromStr};
 
@@ -9,16 +9,17 @@ use tokio_postgres::Row;
 
 use crate::{Error, Invalid, platform::db::row, shows::ShowId};
 
-/// `<show_id>-<uuid>`: the id carries its show, so that every call, message and webhook knows where the row lives.
+/// A booking's public id, `<show_id>-<uuid>`. It contains the show, so every call, message and webhook knows where the
+/// row is.
 ///
-/// The uuid is a UUIDv7 made by the caller before the row exists. Its 74 random bits make it unguessable: whoever has
-/// the id is the holder.
+/// The uuid is a UUIDv7 that the caller generates before the row exists. Its 74 random bits make it unguessable: anyone
+/// who has the id can act as the holder, unless the booking belongs to a subject.
 ///
 /// ```
 /// use boxoffice_shared::bookings::BookingId;
 /// let text = "42-019a5b7e-8f00-7abc-8def-0123456789ab";
 /// assert_eq!(text.parse::<BookingId>()?.to_string(), text);
-/// // One booking, one spelling.
+/// // Each booking id has exactly one spelling.
 /// assert!(text.to_uppercase().parse::<BookingId>().is_err());
 /// assert!("42-019a5b7e8f007abc8def0123456789ab".parse::<BookingId>().is_err());
 /// assert!("042-019a5b7e-8f00-7abc-8def-0123456789ab".parse::<BookingId>().is_err());
@@ -31,12 +32,12 @@ pub struct BookingId {
 }
 
 impl BookingId {
-    /// A new id for a booking of this show. `NoContext`: no counter takes bits from the random part.
+    /// Generates an id for a booking of this show. `NoContext`: no counter takes bits from the random part.
     pub fn generate(show_id: ShowId) -> Self {
         Self { show_id, uuid: Uuid::new_v7(Timestamp::now(NoContext)) }
     }
 
-    /// The show that is booked.
+    /// The show that the booking is for.
     pub fn show_id(self) -> ShowId {
         self.show_id
     }
@@ -46,12 +47,12 @@ impl BookingId {
         self.uuid
     }
 
-    /// The id in a row with the columns `show_id` and `id`.
+    /// Reads the id from a row with the columns `show_id` and `id`.
     pub(crate) fn of_row(row: &Row) -> Result<Self, Error> {
         Ok(Self::from_row(ShowId::from_row(row::get(row, "show_id")?), row::get(row, "id")?))
     }
 
-    /// An id that the database has.
+    /// Makes an id from values in the database.
     pub(crate) fn from_row(show_id: ShowId, uuid: Uuid) -> Self {
         Self { show_id, uuid }
     }
@@ -61,7 +62,7 @@ impl FromStr for BookingId {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = || Invalid::new("must be a booking's id");
+        let invalid = || Invalid::new("must be a booking id");
         let (show_id, uuid) = text.split_once('-').ok_or_else(invalid)?;
         let id = Self { show_id: show_id.parse().map_err(|_| invalid())?, uuid: uuid.parse().map_err(|_| invalid())? };
         if id.to_string() == text { Ok(id) } else { Err(invalid()) }

@@ -1,4 +1,4 @@
-//! Give a hold back early.
+//! Cancel a hold.
 
 use tokio_postgres::types::Type;
 
@@ -20,15 +20,19 @@ static CANCEL: Statement = Statement {
     types: &[Type::INT8, Type::UUID, Type::TEXT],
 };
 
-/// Cancels a pending booking whose time is not over, which a subject's is for that subject only, and gives its seats back.
-/// Repeating it is the same answer. Once its time is over it is the expiry that gives the seats back: so a payment that was under
-/// way is a late one, whether the buyer gave up at the last moment or not.
+/// Cancels a pending booking whose hold has not ended, and releases its seats. Repeating the call gives the same
+/// answer.
 ///
-/// Locks the booking, then one pool of its show. The database's clock decides, read after the lock is held. One round trip.
+/// Only the subject that made a booking can cancel it; a booking without a subject can be cancelled by anyone who has
+/// its id. After the hold has ended, only the expiry releases the seats. A payment that arrives after that is then a
+/// late one, whether or not the buyer tried to cancel at the last moment.
+///
+/// Locks the booking, then one pool of its show. The database's clock decides, read after the lock is held. One round
+/// trip.
 ///
 /// # Errors
-/// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`],
-/// [`Error::BookingRefunded`]; then nothing was changed.
+/// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`], [`Error::BookingRefunded`];
+/// nothing was changed.
 pub async fn cancel(db: &Db, id: BookingId, subject: Option<&Subject>) -> Result<Settled, Error> {
     let holder = subject.map(Holder::of_subject);
     let holder = holder.as_ref().map(Holder::as_str);
@@ -37,7 +41,7 @@ pub async fn cancel(db: &Db, id: BookingId, subject: Option<&Subject>) -> Result
     let booking = Booking::from_row(row)?;
     match booking.status() {
         BookingStatus::Failed(FailureReason::Cancelled) => Ok(Settled { booking, changed: row::get(row, "changed")? }),
-        // Its time is over; who gives its seats back is the expiry, a moment later.
+        // The hold has ended; the expiry releases its seats a moment later.
         BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Failed(FailureReason::Refunded) => Err(Error::BookingRefunded),
         BookingStatus::Confirmed => Err(Error::BookingConfirmed),

@@ -1,11 +1,11 @@
--- Gives the seats of a hold back early, while its time is not over.
+-- Cancels a hold that has not ended and releases its seats.
 --
--- $1 show_id bigint, $2 id uuid, $3 holder text: the one that a subject's token makes, or NULL
+-- $1 show_id bigint, $2 id uuid, $3 holder text: derived from the subject of the caller's token, or NULL
 --
 -- Locks: the booking, then one row of seat_pools.
--- Outcomes: no row: no such booking, or it is another subject's. Else the booking as it is now, and changed: whether this call
--- cancelled it. Still PENDING: its time is over, and nothing was changed. Its expiry gives the seats back, and a payment that comes
--- is a late one.
+-- Outcomes: no row: no such booking, or it belongs to another subject. Otherwise the booking as it is now, and changed:
+-- whether this call cancelled it. Still PENDING: its hold has ended and nothing was changed. The expiry releases its
+-- seats, and a payment that arrives is a late one.
 --
 -- The clock is read after the lock is held, as in confirm.sql.
 WITH locked AS MATERIALIZED (

@@ -1,4 +1,4 @@
-//! Turn a hold into a sale.
+//! Confirm a hold.
 
 use tokio_postgres::types::Type;
 
@@ -14,20 +14,19 @@ static CONFIRM: Statement = Statement {
     types: &[Type::INT8, Type::UUID],
 };
 
-/// Confirms a pending booking whose time is not over. Repeating it is the same answer.
+/// Confirms a pending booking whose hold has not ended. Repeating the call gives the same answer.
 ///
 /// Locks the booking. The database's clock decides, read after the lock is held. One round trip.
 ///
 /// # Errors
-/// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`],
-/// [`Error::BookingRefunded`]
+/// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`], [`Error::BookingRefunded`]
 pub async fn confirm(db: &Db, id: BookingId) -> Result<Settled, Error> {
     let rows = db.run(&CONFIRM, &[&id.show_id().get(), &id.uuid()], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = Booking::from_row(row)?;
     match booking.status() {
         BookingStatus::Confirmed => Ok(Settled { booking, changed: row::get(row, "changed")? }),
-        // Its time is over; who gives its seats back is the expiry, a moment later.
+        // The hold has ended; the expiry releases its seats a moment later.
         BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Failed(FailureReason::Cancelled) => Err(Error::BookingCancelled),
         BookingStatus::Failed(FailureReason::Refunded) => Err(Error::BookingRefunded),

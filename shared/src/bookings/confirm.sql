@@ -1,13 +1,13 @@
--- Confirms a hold whose time is not over.
+-- Confirms a hold that has not ended.
 --
 -- $1 show_id bigint, $2 id uuid
 --
 -- Locks: the booking.
--- Outcomes: no row: no such booking. Else the booking as it is now, and changed: whether this call confirmed it.
--- Still PENDING: its time is over.
+-- Outcomes: no row: no such booking. Otherwise the booking as it is now, and changed: whether this call confirmed it.
+-- Still PENDING: its hold has ended.
 --
--- The clock is read after the lock is held: a predicate on the row would have run before the wait for the lock, and
--- could confirm a hold that ended meanwhile.
+-- The clock is read after the lock is held. A predicate on the row would be evaluated before the wait for the lock, and
+-- could confirm a hold that ended during that wait.
 WITH locked AS MATERIALIZED (
     SELECT * FROM bookings WHERE show_id = $1 AND id = $2 FOR UPDATE
 ), clocked AS MATERIALIZED (

@@ -1,4 +1,4 @@
-//! End the holds of a batch of messages.
+//! Expire the holds of a batch of messages.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,25 +23,26 @@ static EXPIRE: Statement = Statement {
     types: &[Type::INT8_ARRAY, Type::UUID_ARRAY],
 };
 
-/// What became of a booking that was asked for.
+/// What happened to one booking of the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was due: it failed and its seats were given back, now.
+    /// It was due: this call expired it and released its seats.
     Expired,
-    /// Its time is not over; it will be after this long by the database's clock.
+    /// It is not due yet. It will be after this time, by the database's clock.
     NotDue(Duration),
-    /// It was confirmed, cancelled or expired before.
+    /// It was confirmed, cancelled or expired before this call.
     Settled,
     /// There is no such booking: its insert failed after its message was sent.
     Unknown,
 }
 
-/// Expires those of `ids` that are due and gives their seats back, all in one transaction. Repeating it does nothing.
+/// Expires the bookings of `ids` that are due and releases their seats, all in one transaction. Repeating the call does
+/// nothing.
 ///
-/// Locks the bookings, then the pools that their seats go to, each in order. One round trip.
+/// Locks the bookings, then the pools that receive their seats, each in order. One round trip.
 ///
 /// # Errors
-/// Only those that every operation has; then none of the batch was changed.
+/// Only the errors that every operation can return; nothing in the batch was changed.
 pub async fn expire(db: &Db, ids: &BTreeSet<BookingId>) -> Result<BTreeMap<BookingId, Outcome>, Error> {
     let show_ids: Vec<i64> = ids.iter().map(|id| id.show_id().get()).collect();
     let uuids: Vec<uuid::Uuid> = ids.iter().map(|id| id.uuid()).collect();

@@ -1,10 +1,10 @@
--- Expires those of a batch of bookings that are due.
+-- Expires the bookings of a batch that are due.
 --
--- $1 show_ids bigint[], $2 ids uuid[]: the same number of each, no pair twice
+-- $1 show_ids bigint[], $2 ids uuid[]: of equal length, no pair twice
 --
--- Locks: the bookings, in the order of (show_id, id), then the pools that their seats go to.
--- Outcomes: a row for each booking that exists: expired (now, by this call), due_in (seconds, of a hold that is not yet
--- due; else NULL).
+-- Locks: the bookings, by (show_id, id), then the pools that receive their seats.
+-- Outcomes: one row for each booking that exists: expired (by this call), due_in (seconds until a hold is due; NULL
+-- unless it is pending and not due).
 WITH locked AS MATERIALIZED (
     SELECT bookings.show_id, bookings.id, bookings.status, bookings.expires_at
     FROM bookings

@@ -1,4 +1,4 @@
-//! Lengthen a hold while the buyer pays.
+//! Extend a hold while the buyer pays.
 
 use std::time::Duration;
 
@@ -17,16 +17,19 @@ static EXTEND: Statement = Statement {
     types: &[Type::INT8, Type::UUID, Type::FLOAT8, Type::FLOAT8, Type::TEXT],
 };
 
-/// Lengthens the hold of a pending booking, which a subject's is for that subject only, to `by` from now, and to `ceiling` from its creation at most. It never shortens
-/// one: a hold that is as long already stays as it is, unchanged and no error.
+/// Extends the hold of a pending booking to `by` from now, but at most to `ceiling` after its creation. It never
+/// shortens a hold: a hold that already lasts that long stays unchanged, without an error.
 ///
-/// The hold's message then comes too early, and is sent back with the delay that is left.
+/// Only the subject that made a booking can extend it; a booking without a subject can be extended by anyone who has
+/// its id.
+///
+/// The hold's message then arrives early and is sent back with the remaining delay.
 ///
 /// Locks the booking. The database's clock decides, read after the lock is held. One round trip.
 ///
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`], [`Error::BookingRefunded`],
-/// [`Error::BookingConfirmed`]; then nothing was changed.
+/// [`Error::BookingConfirmed`]; nothing was changed.
 pub async fn extend(
     db: &Db,
     id: BookingId,
@@ -42,7 +45,7 @@ pub async fn extend(
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = Booking::from_row(row)?;
     match booking.status() {
-        // Its time is over; who gives its seats back is the expiry, a moment later.
+        // The hold has ended; the expiry releases its seats a moment later.
         BookingStatus::Pending if row::get(row, "over")? => Err(Error::BookingExpired),
         BookingStatus::Pending => Ok(Settled { booking, changed: row::get(row, "changed")? }),
         BookingStatus::Confirmed => Err(Error::BookingConfirmed),

@@ -1,11 +1,11 @@
--- Lengthens a hold whose time is not over.
+-- Extends a hold that has not ended.
 --
 -- $1 show_id bigint, $2 id uuid, $3 by double precision (seconds from now), $4 ceiling double precision (seconds from
--- the booking's creation), $5 holder text: the one that a subject's token makes, or NULL
+-- the booking's creation), $5 holder text: derived from the subject of the caller's token, or NULL
 --
 -- Locks: the booking.
--- Outcomes: no row: no such booking, or it is another subject's. Else the booking as it is now; changed: whether this call
--- lengthened it; and over: whether it is PENDING and its time is over.
+-- Outcomes: no row: no such booking, or it belongs to another subject. Otherwise the booking as it is now; changed:
+-- whether this call extended it; and over: whether it is PENDING although its hold has ended.
 --
 -- A hold is never shortened. The clock is read after the lock is held, as in confirm.sql.
 WITH locked AS MATERIALIZED (

@@ -14,10 +14,10 @@ static GET: Statement = Statement {
     types: &[Type::INT8, Type::UUID, Type::TEXT, Type::BOOL],
 };
 
-/// The booking at this moment, as far as the viewer may see it. Locks nothing; one round trip.
+/// Returns the booking as it is now, if the viewer may see it. Locks nothing; one round trip.
 ///
 /// # Errors
-/// [`Error::BookingNotFound`]: there is none, or it is another's. The two are not told apart.
+/// [`Error::BookingNotFound`]: it does not exist or belongs to somebody else. The caller cannot tell which.
 pub async fn get(db: &Db, id: BookingId, viewer: Viewer<'_>) -> Result<Booking, Error> {
     let (holder, operator) = match viewer {
         Viewer::Bearer(subject) => (subject.map(Holder::of_subject), false),

@@ -1,9 +1,10 @@
--- One booking.
+-- Reads one booking.
 --
--- $1 show_id bigint, $2 id uuid, $3 holder text: the one that a subject's token makes, or NULL; $4 operator boolean
+-- $1 show_id bigint, $2 id uuid, $3 holder text: derived from the subject of the caller's token, or NULL; $4 operator
+-- boolean
 --
 -- Locks: none.
--- Outcomes: no row: no such booking, or it is another subject's and $4 is false. Else the booking.
+-- Outcomes: no row: no such booking, or it belongs to another subject and $4 is false. Otherwise the booking.
 WITH answer AS (
     SELECT *
     FROM bookings

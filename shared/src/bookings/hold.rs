@@ -1,4 +1,4 @@
-//! How long seats are held.
+//! The length of a hold.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
 
 /// How long a booking holds its seats: 1 to 900 whole seconds.
 ///
-/// The queue's longest delay is 900 s; a hold that is longer would need a message that is sent again.
+/// SQS delays a message by at most 900 s. A longer hold would need its message to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold(u16);
 
@@ -40,7 +40,7 @@ impl TryFrom<i64> for Hold {
 }
 
 impl<S: Source> Reader<'_, S> {
-    /// `HOLD_SECONDS`, 120 unless set.
+    /// Reads `HOLD_SECONDS`, default 120.
     pub fn hold(&mut self) -> Option<Hold> {
         let Some(text) = self.source.get("HOLD_SECONDS") else {
             return Some(Hold::DEFAULT);
@@ -51,8 +51,9 @@ impl<S: Source> Reader<'_, S> {
         }
     }
 
-    /// [`hold`](Self::hold), and `MAX_HOLD_SECONDS`: how long after a booking was made its hold may be extended to, 1 to 86,400, 900
-    /// unless set, as the longest hold is. It is not below the hold; where they are the same, holds are not extended.
+    /// Reads [`hold`](Self::hold) and `MAX_HOLD_SECONDS`: how long after a booking was made its hold can be extended
+    /// to, 1 to 86,400 s, default 900, the longest single hold. It must not be below the hold. If the two are equal,
+    /// holds cannot be extended.
     pub fn holds(&mut self) -> Option<(Hold, Duration)> {
         let hold = self.hold();
         let text = self.source.get("MAX_HOLD_SECONDS").unwrap_or_else(|| "900".to_owned());
@@ -62,7 +63,7 @@ impl<S: Source> Reader<'_, S> {
         };
         match hold.zip(max) {
             Some((hold, max)) if max < hold.duration() => {
-                self.fault("MAX_HOLD_SECONDS must not be below HOLD_SECONDS: no hold could be extended.".into())
+                self.fault("MAX_HOLD_SECONDS must not be below HOLD_SECONDS: holds could never be extended.".into())
             }
             holds => holds,
         }
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hold_is_1_to_900_whole_seconds() {
+    fn hold_seconds_must_be_1_to_900() {
         let read = |value: &str| {
             let source = |name: &str| (name == "HOLD_SECONDS").then(|| value.to_owned());
             let mut reader = Reader::new(&source);
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_can_be_extended_for_a_day_at_most_and_is_never_longer_than_that() {
+    fn max_hold_seconds_must_be_between_the_hold_and_a_day() {
         let read = |hold: &str, max: &str| {
             let value = |name: &str| match name {
                 "HOLD_SECONDS" => Some(hold.to_owned()),

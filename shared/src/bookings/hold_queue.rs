@@ -1,7 +1,7 @@
-//! The hold queue: a message for each hold, delivered when the hold is over.
+//! The hold queue: one message for each hold, delivered when the hold ends.
 //!
-//! A message is a hint: it may be lost, late, early, doubled or out of order, and nothing breaks: the booking's row and the
-//! database's clock decide.
+//! A message is only a hint. It may be lost, late, early, duplicated or out of order without harm: the booking's row
+//! and the database's clock decide.
 
 use std::time::Duration;
 
@@ -17,18 +17,19 @@ use crate::platform::{
     deadline, queue,
 };
 
-/// One attempt at sending. SQS answers in some 10 ms; a buyer waits for this, and the sweep covers a failure.
+/// Timeout of one send attempt. SQS answers in about 10 ms. A buyer waits for this, and the sweep covers a failure.
 const ATTEMPT: Duration = Duration::from_millis(700);
 
-/// To send a hold message, likewise.
+/// Timeout of a whole send, all attempts together.
 const HOLD_SEND: Duration = Duration::from_millis(1500);
 
-/// How often a hold's message may be sent back at most, since its hold goes on. A hold of two minutes that its buyer extends for the
-/// whole of a day needs 720; a defect that sends a message back for ever ends after a quarter of an hour. Then the sweep takes over.
+/// How often a hold's message may be sent back because the hold still runs. A two-minute hold that is extended for a
+/// whole day needs 720. If a defect sends a message back forever, this ends it after a quarter of an hour. Then the
+/// sweep takes over.
 const MAX_HOPS: u16 = 1_000;
 
 impl<S: Source> Reader<'_, S> {
-    /// `HOLD_QUEUE_URL`.
+    /// Reads `HOLD_QUEUE_URL`.
     pub fn hold_queue_url(&mut self) -> Option<String> {
         self.url("HOLD_QUEUE_URL")
     }
@@ -37,30 +38,30 @@ impl<S: Source> Reader<'_, S> {
 /// A message of the hold queue: `{"booking_id": "42-0198...", "hops": 1}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldMessage {
-    /// The booking whose hold may be over.
+    /// The booking whose hold may have ended.
     pub booking_id: BookingId,
-    /// How often it was sent back.
+    /// How often this message was sent back.
     #[serde(default, skip_serializing_if = "is_zero")]
     hops: u16,
 }
 
 impl HoldMessage {
-    /// The first message of a hold.
+    /// Makes the first message of a hold.
     pub fn first(booking_id: BookingId) -> Self {
         Self { booking_id, hops: 0 }
     }
 
-    /// The message with this body; `None` if it is not one of ours.
+    /// Parses a message body; `None` if it is not a hold message.
     pub fn read(body: &str) -> Option<Self> {
         serde_json::from_str(body).ok()
     }
 
-    /// Of two messages of one hold, the one that was sent back more often.
+    /// Of two messages of one hold, returns the one that was sent back more often.
     pub fn later(self, other: Self) -> Self {
         if self.hops > other.hops { self } else { other }
     }
 
-    /// The message that is sent back in the place of this one; `None` if it was sent back too often.
+    /// The message to send back in place of this one; `None` if it was sent back too often.
     pub fn next(self) -> Option<Self> {
         (self.hops < MAX_HOPS).then(|| Self { hops: self.hops + 1, ..self })
     }
@@ -80,22 +81,22 @@ pub struct HoldQueue {
 }
 
 impl HoldQueue {
-    /// The queue with this URL.
+    /// Connects to the queue with this URL.
     pub fn new(aws: Aws, url: String) -> Self {
         Self { client: queue::client(&aws, ATTEMPT), url, aws }
     }
 
-    /// Opens a connection ahead of the first message. Takes 1 s at most.
+    /// Opens a connection before the first message is sent. Takes at most 1 s.
     pub async fn warm(&self) {
         self.aws.warm(&self.url).await;
     }
 
-    /// Sends the message that ends a hold, to arrive after `delay` (at most 900 s).
+    /// Sends a hold's message, to arrive after `delay` (at most 900 s).
     ///
-    /// Takes some 10 ms, and 1.5 s at most.
+    /// Takes about 10 ms, at most 1.5 s.
     ///
     /// # Errors
-    /// The queue did not take it. The sweep expires the hold within a minute of its time.
+    /// The queue did not accept the message. The sweep expires the hold within a minute of its end.
     pub async fn send(&self, message: HoldMessage, delay: Duration) -> Result<(), Cause> {
         let body = serde_json::to_string(&message)?;
         let sending = self.client.send_message().queue_url(&self.url).message_body(body);
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_messages_are_read() {
+    fn malformed_messages_are_rejected() {
         let id = "42-019a5b7e-8f00-7abc-8def-0123456789ab";
         let read = |body: &str| HoldMessage::read(body).map(|message| message.booking_id.to_string());
         assert_eq!(read(&format!(r#"{{"booking_id":"{id}"}}"#)).as_deref(), Some(id));
@@ -122,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_sent_back_a_thousand_times_at_most() {
+    fn message_is_sent_back_at_most_1000_times() {
         let id = "42-019a5b7e-8f00-7abc-8def-0123456789ab".parse().unwrap();
-        // As the version before sends it.
+        // As the previous version sends it.
         let first = HoldMessage::read(&format!(r#"{{"booking_id":"{id}"}}"#)).unwrap();
         assert_eq!(first, HoldMessage::first(id));
         let mut message = first;

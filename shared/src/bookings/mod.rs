@@ -1,9 +1,9 @@
-//! Bookings: hold seats, extend, confirm, cancel and expire the hold, and the queue that times it.
+//! Bookings: hold seats, extend, confirm, cancel and expire holds, and the queue that times them.
 //!
-//! One operation a file, its statement in a `.sql` file beside it. Every operation may answer
-//! [`Error::Busy`](crate::Error::Busy) (a lock was not had within 2 s, or the statement took 4 s),
-//! [`Error::Unavailable`](crate::Error::Unavailable) and [`Error::Internal`](crate::Error::Internal) besides what its own
-//! documentation names. So do the operations of the other capabilities.
+//! Each operation is one file, with its statement in a `.sql` file beside it. In addition to the errors it documents,
+//! every operation, here and in the other capabilities, can return [`Error::Busy`](crate::Error::Busy) (a lock was not
+//! available within 2 s, or the statement took longer than 4 s), [`Error::Unavailable`](crate::Error::Unavailable) and
+//! [`Error::Internal`](crate::Error::Internal).
 
 mod book;
 mod booking;

@@ -1,4 +1,4 @@
-//! End the holds whose message never came.
+//! Expire the holds whose message never came.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,22 +18,22 @@ static SWEEP: Statement = Statement {
 
 static DUE: Statement = Statement { sql: include_str!("due.sql"), types: &[Type::INT8, Type::INT8_ARRAY] };
 
-/// Bookings of one sweep at most. 1,000 take some tens of milliseconds, for which their pools are locked.
+/// Largest batch of one sweep, in bookings. 1,000 take some tens of milliseconds, during which their pools are locked.
 pub const MAX_BATCH: u16 = 1_000;
 
-/// Expires at most [`MAX_BATCH`] holds that are due, the oldest first, and says how many. Fewer than a full batch means
-/// that there are no more for now.
+/// Expires at most [`MAX_BATCH`] holds that are due, oldest first, and returns how many. Fewer than a full batch means
+/// that none are left for now.
 ///
-/// Locks bookings that nobody else has locked, then the pools that their seats go to. One round trip.
+/// Locks the bookings that nobody else has locked, then the pools that receive their seats. One round trip.
 ///
 /// # Errors
-/// Only those that every operation has; then none was changed.
+/// Only the errors that every operation can return; nothing was changed.
 pub async fn sweep(db: &Db) -> Result<u64, Error> {
     sweep_except(db, &BTreeSet::new()).await
 }
 
-/// As [`sweep`], and leaves the holds of these shows alone: one that is damaged, so that its seats cannot be given back,
-/// must not hold up the others.
+/// Same as [`sweep`], but skips the holds of the given shows. A show so damaged that its seats cannot be released must
+/// not block the others.
 ///
 /// # Errors
 /// As for [`sweep`].
@@ -43,13 +43,13 @@ pub async fn sweep_except(db: &Db, shows: &BTreeSet<ShowId>) -> Result<u64, Erro
     u64::try_from(expired).map_err(|e| Error::Internal(e.into()))
 }
 
-/// The holds that [`sweep_except`] would expire next, [`MAX_BATCH`] at most, by their shows: for
-/// [`expire`](super::expire), show by show, when the sweep fails.
+/// Returns the holds that [`sweep_except`] would expire next, at most [`MAX_BATCH`], grouped by show. When a sweep
+/// fails, [`expire`](fn@super::expire) can then end them show by show.
 ///
 /// Locks nothing. One round trip.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn due(db: &Db, except: &BTreeSet<ShowId>) -> Result<BTreeMap<ShowId, BTreeSet<BookingId>>, Error> {
     let rows = db.run(&DUE, &[&i64::from(MAX_BATCH), &ids(except)], Repeat::Safe).await?;
     let mut due: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();

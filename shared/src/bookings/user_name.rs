@@ -1,11 +1,12 @@
-//! The name of whoever books.
+//! The name of the person who books.
 
 use std::fmt;
 
 use crate::platform::text::name;
 
 name! {
-    /// Who booked. Personal data: it belongs in no log, metric or trace, and its `Debug` shows nothing of it.
+    /// The name of the person who books. Personal data: never put it in a log, metric or trace. Its `Debug` output
+    /// hides it.
     UserName
 }
 

@@ -1,4 +1,4 @@
-//! Look for what must never be.
+//! Check the invariants.
 
 use std::fmt;
 
@@ -24,42 +24,42 @@ static CHECK_PAYMENTS: Statement = Statement { sql: include_str!("payments.sql")
 
 static CHECK_EVENTS: Statement = Statement { sql: include_str!("events.sql"), types: &[Type::INT8, Type::INT8] };
 
-/// Shows of one statement.
+/// Shows read by one statement.
 const SHOWS: i64 = 100;
 
-/// Seats of a statement's shows, all but the last: with a million of the last one, two million bookings at most that are
-/// sold. They take 0.3 to 1 s; a statement may take 4.
+/// Seats of one statement's shows, not counting the last show. With a million more in the last show, that is at most
+/// two million sold bookings, which take 0.3 to 1 s; a statement may take 4 s.
 const SEATS: i64 = 1_000_000;
 
-/// Bookings of one statement. 2,000, each with a look at its payments, take less than 0.1 s.
+/// Bookings read by one statement. 2,000, each with a lookup of its payments, take less than 0.1 s.
 const ROWS: i64 = 2_000;
 
-/// Pages of payments or events of one statement, half a megabyte: some 2,500 payments, each with a look at its booking, or 250 to
-/// 3,000 events, by how much of them is payload. They take less than 0.1 s.
+/// Table pages of payments or events read by one statement: half a megabyte. That is about 2,500 payments, each with a
+/// lookup of its booking, or 250 to 3,000 events, depending on the size of their payloads. They take less than 0.1 s.
 const PAGES: i64 = 64;
 
-/// Holders of one statement, each with all its bookings of the show.
+/// Holders read by one statement, each with all its bookings of the show.
 const HOLDERS: i64 = 200;
 
-/// Violations that are listed at most. Whoever has so many needs no longer list.
+/// Maximum number of violations returned. Beyond that, a longer list is of no use.
 const MAX_VIOLATIONS: usize = 1_000;
 
-/// A rule that rows broke.
+/// The rules that are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// Free and held seats of a show add up to its total.
+    /// Free seats plus held and sold seats of a show equal its total.
     Seats,
-    /// A holder that is counted has what its count says. Broken, its limits are not those that it is told.
+    /// A counted holder's count equals the seats of its bookings. If not, the wrong limits are applied to it.
     HolderCount,
-    /// The booking of a confirmed payment is confirmed. Broken, somebody paid for nothing.
+    /// The booking of a confirmed payment is confirmed. If not, somebody paid for nothing.
     PaidIsConfirmed,
-    /// A confirmed payment has its booking's amount.
+    /// A confirmed payment has its booking's amount and currency.
     PaidIsItsAmount,
-    /// A booking has one confirmed payment at most.
+    /// A booking has at most one confirmed payment.
     PaidOnce,
-    /// A payment that succeeded is confirmed, due to be refunded, refunded, or unclaimed.
+    /// A successful payment is confirmed, due for a refund, refunded, or unclaimed.
     SuccessIsDecided,
-    /// A booking that failed as refunded has a payment that was refunded.
+    /// A booking that failed as refunded has a refunded payment.
     RefundedHasRefund,
 }
 
@@ -78,7 +78,7 @@ impl Rule {
     }
 }
 
-/// Something that must not be. `Display` is a sentence with the ids of the rows; it has no personal data.
+/// A broken invariant. `Display` is a sentence with the ids of the rows, without personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The rule that is broken.
@@ -92,20 +92,20 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How far a look at the rows has come.
+/// How far a check has come.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CheckCursor(At);
 
 impl fmt::Debug for CheckCursor {
-    /// Not where it is: it may be at a holder.
+    /// Hides the position, because it may contain a holder.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CheckCursor")
     }
 }
 
-/// The last row that was looked at: of the shows, then of the holders, and of the bookings that were refunded. Then the next page
-/// of the payments, and of their events. Each part is a walk through the whole of its table, so that no row is left out: not those
-/// either that name no show, or one that does not exist.
+/// The last row that was checked. The check walks through the shows, then the holders, then the refunded bookings;
+/// then, by table page, through the payments and their events. Each part reads its whole table, so that no row is
+/// missed, not even one that names no show or a show that does not exist.
 #[derive(Clone, PartialEq, Eq)]
 enum At {
     Seats(i64),
@@ -116,15 +116,15 @@ enum At {
 }
 
 impl CheckCursor {
-    /// Before the first of all rows.
+    /// The start of the check.
     pub const START: Self = Self(At::Seats(0));
 
-    /// After this show: what comes next are the seats of the shows after it.
+    /// The position after this show. The seats of the shows after it are checked next.
     pub fn after_show(show: ShowId) -> Self {
         Self(At::Seats(show.get()))
     }
 
-    /// At the part after this one, for whoever cannot get on with this one: `None` if it is the last.
+    /// The start of the next part, for a caller that cannot continue with this one. `None` if this is the last part.
     pub fn next_part(&self) -> Option<Self> {
         match self.0 {
             At::Seats(_) => Some(Self(At::Holders(0, String::new()))),
@@ -136,13 +136,13 @@ impl CheckCursor {
     }
 }
 
-/// Everything that is wrong, 1,000 at most; nothing when all is well. It may run while others book and pay.
+/// Returns all violations, at most 1,000; none if all is well. It can run while others book and pay.
 ///
-/// Locks nothing. One round trip for every 100 shows, or million seats, for every 200 holders, for every 2,000 refunded bookings, and for every half
-/// megabyte of payments and events.
+/// Locks nothing. One round trip for every 100 shows or million seats, for every 200 holders, for every 2,000 refunded
+/// bookings, and for every half megabyte of payments and of events.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn check(db: &Db) -> Result<Vec<Violation>, Error> {
     let (mut all, mut at) = (Vec::new(), Some(CheckCursor::START));
     while let Some(cursor) = at.filter(|_| all.len() < MAX_VIOLATIONS) {
@@ -154,13 +154,13 @@ pub async fn check(db: &Db) -> Result<Vec<Violation>, Error> {
     Ok(all)
 }
 
-/// What is wrong in the rows that come after this place, 100 at most, and how far that was: `None` if that was all. So a
-/// schedule looks at all of them in time, a little in each run.
+/// Checks one slice after this position. Returns at most 100 violations and the position to continue from; `None` if
+/// that was the last slice. A scheduled job can thus check everything over time, a little in each run.
 ///
 /// Locks nothing. One round trip.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn check_some(db: &Db, after: &CheckCursor) -> Result<(Vec<Violation>, Option<CheckCursor>), Error> {
     let rows = match &after.0 {
         At::Seats(show) => db.run(&CHECK_SEATS, &[show, &SHOWS, &SEATS], Repeat::Safe).await?,
@@ -170,18 +170,18 @@ pub async fn check_some(db: &Db, after: &CheckCursor) -> Result<(Vec<Violation>,
         At::Events(page) => db.run(&CHECK_EVENTS, &[page, &PAGES], Repeat::Safe).await?,
     };
     let found = rows.iter().filter_map(|row| violation(row).transpose()).collect::<Result<_, _>>()?;
-    let first = rows.first().ok_or_else(|| Error::Internal("a look gave no row".into()))?;
+    let first = rows.first().ok_or_else(|| Error::Internal("a check returned no row".into()))?;
     Ok((found, last(first, &after.0)?.map(CheckCursor).or_else(|| after.next_part())))
 }
 
 fn violation(row: &Row) -> Result<Option<Violation>, Error> {
     let (rule, detail) = (row::get::<Option<&str>>(row, "rule")?, row::get::<Option<String>>(row, "detail")?);
     let Some((rule, detail)) = rule.zip(detail) else { return Ok(None) };
-    let rule = Rule::from_column(rule).ok_or_else(|| Error::Internal(format!("the rule {rule}").into()))?;
+    let rule = Rule::from_column(rule).ok_or_else(|| Error::Internal(format!("unknown rule {rule}").into()))?;
     Ok(Some(Violation { rule, detail }))
 }
 
-/// The last row of a slice, or the page after it; `None` if there are no more.
+/// The last row of a slice, or the table page after it; `None` if there are no more.
 fn last(row: &Row, of: &At) -> Result<Option<At>, Error> {
     Ok(match of {
         At::Seats(_) => row::get::<Option<i64>>(row, "show_id")?.map(At::Seats),

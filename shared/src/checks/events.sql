@@ -1,27 +1,27 @@
--- Looks for successes that were told of and never had an effect, in a slice of all events: those too that name no
--- booking.
+-- Finds success events that never had an effect, in a slice of all events, including those that name no booking.
 --
--- $1 page bigint: the first page of the table that is read; $2 pages bigint
+-- $1 page bigint: the first page of the table to read; $2 pages bigint
 --
--- Locks: none. One snapshot. The slice is some pages of the table, as in payments.sql. Each event's payment comes by the
--- booking that the event names, if it is the payment's too: events that lie together tell of bookings that were made together,
--- where the payments' own key would read another page of its index for each. Else it comes by that key.
--- Outcomes: one row at least: page, where the next slice begins (NULL: there are no more); then rule and detail of what is wrong
--- (NULL: nothing is), at most 100.
+-- Locks: none. One snapshot. The slice is a range of table pages, as in payments.sql. Each event's payment is found by
+-- the event's booking if the payment names the same booking: neighbouring events are about bookings made at the same
+-- time, while the payments' own key would read another index page for each event. Otherwise the payment is found by its
+-- own key.
+-- Outcomes: at least one row: page, where the next slice begins (NULL: there are no more); then rule and detail of each
+-- violation (NULL: there is none), at most 100.
 WITH slice AS MATERIALIZED (
-    -- One that names no payment is kept, and there is nothing that could be decided.
+    -- An event that names no payment is stored, but there is nothing to decide.
     SELECT provider, event_id, payment_id, show_id, booking_id
     FROM payment_events
     WHERE ctid >= format('(%s,0)', $1)::tid AND ctid < format('(%s,0)', $1 + $2)::tid
         AND change = 'succeeded' AND payment_id IS NOT NULL
 ), found AS (
-    SELECT 'success_not_decided' AS rule, format('event %s %s: it tells of a success, and the payment %s is %s',
-        slice.provider, slice.event_id, slice.payment_id, coalesce(payment.state, 'not there')) AS detail
+    SELECT 'success_not_decided' AS rule, format('event %s %s: reports a success, but payment %s is %s',
+        slice.provider, slice.event_id, slice.payment_id, coalesce(payment.state, 'missing')) AS detail
     FROM slice
     LEFT JOIN LATERAL (
         SELECT state, succeeded_at
         FROM (
-            -- OFFSET 0 keeps the payment's own key out of it.
+            -- OFFSET 0 keeps the planner from using the payments' own key here.
             SELECT provider, payment_id, state, succeeded_at
             FROM payments
             WHERE payments.show_id = slice.show_id AND payments.booking_id = slice.booking_id

@@ -1,11 +1,11 @@
--- Looks for holders whose sums are not those of their bookings, in a slice of the holders.
+-- Finds counted holders whose sums differ from their bookings, in a slice of the holders.
 --
--- $1 show_id bigint, $2 holder text: the slice begins after this one; $3 limit bigint: holders
+-- $1 show_id bigint, $2 holder text: the slice begins after this holder; $3 limit bigint: holders
 --
--- Locks: none. One snapshot. The slice comes by the primary key; of those in it that are counted, the live bookings come by
--- bookings_live. A holder is counted when it has more than 32: of 200 that have 10,000 each that is 0.5 s.
--- Outcomes: one row at least: show_id and holder, the last that was looked at (NULL: there are no more); then rule and detail of
--- what is wrong (NULL: nothing is), at most 100. The detail does not say who it is.
+-- Locks: none. One snapshot. The slice is read by the primary key; the live bookings of its counted holders are read by
+-- bookings_live. A holder is counted when it has more than 32. If 200 holders have 10,000 each, that takes 0.5 s.
+-- Outcomes: at least one row: show_id and holder, the last holder checked (NULL: there are no more); then rule and
+-- detail of each violation (NULL: there is none), at most 100. The detail does not name the holder.
 WITH slice AS MATERIALIZED (
     SELECT show_id, holder, is_counted, pending_seats, seats
     FROM holders
@@ -16,7 +16,7 @@ WITH slice AS MATERIALIZED (
     SELECT show_id, holder FROM slice ORDER BY show_id, holder OFFSET $3 - 1
 ), found AS (
     SELECT 'holder_count' AS rule,
-        format('show %s: a holder is counted with %s seats, %s of them pending, and has %s, and %s', slice.show_id, slice.seats,
+        format('show %s: a holder is counted with %s seats (%s pending), expected %s (%s)', slice.show_id, slice.seats,
             slice.pending_seats, has.seats, has.pending_seats) AS detail
     FROM slice
     CROSS JOIN LATERAL (

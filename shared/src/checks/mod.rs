@@ -1,4 +1,4 @@
-//! Look for what must never be.
+//! Checks of the invariants, and of what keeps the server from cleaning up.
 
 mod check;
 mod oldest_snapshot;

@@ -1,4 +1,4 @@
-//! Look who keeps the server from cleaning up.
+//! Find what keeps the server from cleaning up.
 
 use crate::{
     Error,
@@ -7,25 +7,25 @@ use crate::{
 
 static OLDEST_SNAPSHOT: Statement = Statement { sql: include_str!("oldest_snapshot.sql"), types: &[] };
 
-/// What may still see old versions of rows, so that they must stay.
+/// A snapshot or transaction that may still see old row versions, so that they must stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OldSnapshot {
-    /// The transactions that began since: as many rows as they changed have an old version each.
+    /// Number of transactions since it began. Each row that they changed has an old version that must stay.
     pub age: u64,
-    /// Who it is: a process with its role and program, a replication slot, or a prepared transaction.
+    /// What holds it: a process with its role and program, a replication slot, or a prepared transaction.
     pub holder: String,
 }
 
-/// The oldest snapshot or transaction there is; `None`: there is none.
+/// Returns the oldest snapshot or transaction; `None` if there is none.
 ///
-/// Each booking and each release leaves an old version of its pool behind, which the next reader of the pool clears away, unless
-/// somebody may still see it: a backup, a report, a replica, a session that somebody forgot. Then pools grow, and all that reads
-/// them slows down, until it ends.
+/// Each booking and each release leaves behind an old version of its pool row. The next reader of the pool removes it,
+/// unless something may still see it: a backup, a report, a replica, a forgotten session. As long as that lasts, pools
+/// grow and every statement that reads them slows down.
 ///
 /// Locks nothing. One round trip.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn oldest_snapshot(db: &Db) -> Result<Option<OldSnapshot>, Error> {
     let rows = db.run(&OLDEST_SNAPSHOT, &[], Repeat::Safe).await?;
     rows.first()

@@ -1,16 +1,17 @@
--- Looks for payments that disagree with their bookings, in a slice of all payments: those too that name no booking, or
--- one of a show that does not exist.
+-- Finds payments that disagree with their bookings, in a slice of all payments, including those that name no booking,
+-- or one of a show that does not exist.
 --
--- $1 page bigint: the first page of the table that is read; $2 pages bigint
+-- $1 page bigint: the first page of the table to read; $2 pages bigint
 --
--- Locks: none. One snapshot. The slice is some pages of the table, as they lie there: by the payments' key, which is whatever a
--- provider made up, each would be on another page. So their bookings are near each other too. They come by their own key: a
--- LATERAL with a LIMIT is asked for each payment, and no plan reads a table as a whole. A payment that is changed during a walk
--- may move to where the walk has been: the next one sees it.
--- Outcomes: one row at least: page, where the next slice begins (NULL: there are no more); then rule and detail of what is wrong
--- (NULL: nothing is), at most 100.
+-- Locks: none. One snapshot. The slice is a range of table pages, in physical order. The payments' key is any text that
+-- a provider chose, so in its order each payment would be on another page; in physical order, the bookings of
+-- neighbouring payments are near each other too. Bookings are found by their own key: a LATERAL with a LIMIT runs once
+-- for each payment, so no plan reads a whole table. A payment that is changed during a walk may move to a page that was
+-- already read; the next walk sees it.
+-- Outcomes: at least one row: page, where the next slice begins (NULL: there are no more); then rule and detail of each
+-- violation (NULL: there is none), at most 100.
 WITH slice AS MATERIALIZED (
-    -- What of it is for the booking.
+    -- The amount here is the part of the payment that is for the booking.
     SELECT provider, payment_id, show_id, booking_id, state, coalesce(price_minor, amount_minor) AS amount_minor,
         coalesce(price_currency, currency) AS currency, succeeded_at
     FROM payments
@@ -26,18 +27,18 @@ WITH slice AS MATERIALIZED (
     ) AS booking ON true
     WHERE slice.state = 'confirmed'
 ), found AS (
-    SELECT 'paid_not_confirmed' AS rule, format('payment %s %s: it paid for booking %s-%s, which is %s',
-        provider, payment_id, show_id, booking_id, coalesce(status, 'not there')) AS detail
+    SELECT 'paid_not_confirmed' AS rule, format('payment %s %s: confirmed, but its booking %s-%s is %s',
+        provider, payment_id, show_id, booking_id, coalesce(status, 'missing')) AS detail
     FROM paid
     WHERE status IS DISTINCT FROM 'CONFIRMED'
     UNION ALL
-    SELECT 'paid_wrong_amount', format('payment %s %s: it confirmed booking %s-%s with %s %s instead of %s %s',
+    SELECT 'paid_wrong_amount', format('payment %s %s: confirmed booking %s-%s with %s %s, expected %s %s',
         provider, payment_id, show_id, booking_id, amount_minor, currency, price_minor, price_currency)
     FROM paid
     WHERE status IS NOT NULL AND (amount_minor, currency) IS DISTINCT FROM (price_minor, price_currency)
     UNION ALL
-    -- The schema refuses this and the next; it may have been changed by hand.
-    SELECT 'paid_twice', format('payment %s %s: it paid for booking %s-%s, and so did payment %s %s',
+    -- The schema rejects this and the next violation, but may have been changed by hand.
+    SELECT 'paid_twice', format('payment %s %s: paid for booking %s-%s, and so did payment %s %s',
         paid.provider, paid.payment_id, paid.show_id, paid.booking_id, other.provider, other.payment_id)
     FROM paid
     CROSS JOIN LATERAL (
@@ -48,7 +49,7 @@ WITH slice AS MATERIALIZED (
         LIMIT 1
     ) AS other
     UNION ALL
-    SELECT 'success_not_decided', format('payment %s %s: it succeeded and is %s', provider, payment_id, state)
+    SELECT 'success_not_decided', format('payment %s %s: succeeded, but its state is %s', provider, payment_id, state)
     FROM slice
     WHERE succeeded_at IS NOT NULL AND state NOT IN ('confirmed', 'refund_due', 'refunded', 'unclaimed')
 )

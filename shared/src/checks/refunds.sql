@@ -1,11 +1,11 @@
--- Looks for bookings that are refunded without a payment that is, in a slice of those that are refunded.
+-- Finds refunded bookings without a refunded payment, in a slice of the refunded bookings.
 --
 -- $1 show_id bigint, $2 id uuid: the slice begins after this booking; $3 limit bigint: bookings
 --
--- Locks: none. One snapshot. The slice comes by bookings_refunded, the payments by payments_by_booking: a LATERAL with
--- a LIMIT is asked for each booking, and no plan reads a table as a whole.
--- Outcomes: one row at least: show_id and id, the last booking that was looked at (NULL: there are no more); then rule
--- and detail of what is wrong (NULL: nothing is), at most 100.
+-- Locks: none. One snapshot. The slice is read by bookings_refunded, the payments by payments_by_booking: a LATERAL
+-- with a LIMIT runs once for each booking, so no plan reads a whole table.
+-- Outcomes: at least one row: show_id and id, the last booking checked (NULL: there are no more); then rule and detail
+-- of each violation (NULL: there is none), at most 100.
 WITH slice AS MATERIALIZED (
     SELECT show_id, id
     FROM bookings
@@ -16,7 +16,7 @@ WITH slice AS MATERIALIZED (
     SELECT show_id, id FROM slice ORDER BY show_id, id OFFSET $3 - 1
 ), found AS (
     SELECT 'refunded_without_refund' AS rule,
-        format('booking %s-%s: it is refunded, and no payment of it is', slice.show_id, slice.id) AS detail
+        format('booking %s-%s: refunded, but none of its payments is', slice.show_id, slice.id) AS detail
     FROM slice
     LEFT JOIN LATERAL (
         SELECT true AS is_there

@@ -1,14 +1,14 @@
--- Looks for shows whose seats do not add up, in a few shows.
+-- Finds shows whose seats do not add up, in a slice of the shows.
 --
--- $1 show_id bigint: the first show is the next after it; $2 limit bigint: shows; $3 seats bigint: as many shows as have
--- fewer than that before the last of them
+-- $1 show_id bigint: the slice begins after this show; $2 limit bigint: shows; $3 seats bigint: a show is included
+-- while the shows before it in the slice have fewer seats than this
 --
--- Locks: none. One statement, so one snapshot: it may run while others book and pay, and sees each of their transactions
--- wholly or not at all. So each show is summed in one statement, however many bookings it has: it reads what is held and
--- sold, by bookings_live, and not what failed. Of a show with two million bookings, of which half a million are sold, that
--- takes 0.2 s, and 0.3 s while vacuum has not been there.
--- Outcomes: one row at least: show_id, the last show that was looked at (NULL: there are no more); then rule and detail
--- of what is wrong (NULL: nothing is), at most 100.
+-- Locks: none. One statement, so one snapshot: it can run while others book and pay, and sees all or nothing of each
+-- transaction. Each show must therefore be summed in one statement, however many bookings it has. It reads only held
+-- and sold bookings, by bookings_live, not failed ones. A show with two million bookings, half a million of them sold,
+-- takes 0.2 s, and 0.3 s before a vacuum.
+-- Outcomes: at least one row: show_id, the last show checked (NULL: there are no more); then rule and detail of each
+-- violation (NULL: there is none), at most 100.
 WITH slice AS MATERIALIZED (
     SELECT id, total_seats
     FROM (
@@ -25,7 +25,7 @@ WITH slice AS MATERIALIZED (
     FROM slice
 ), found AS (
     SELECT 'seats' AS rule,
-        format('show %s: %s free + %s held = %s, and not its %s seats', id, free, held, free + held, total_seats) AS detail
+        format('show %s: %s free + %s held = %s seats, expected %s', id, free, held, free + held, total_seats) AS detail
     FROM counted
     WHERE free + held <> total_seats
 )

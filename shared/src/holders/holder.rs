@@ -1,4 +1,4 @@
-//! Whose a booking is.
+//! Who holds a booking, and who may see it.
 
 use std::{
     fmt,
@@ -9,15 +9,15 @@ use std::{
 use super::IdempotencyKey;
 use crate::Invalid;
 
-/// The longest subject and API key id, in characters. OpenID Connect allows a subject 255.
+/// Maximum length of a subject or an API key id, in characters. OpenID Connect allows 255 for a subject.
 const MAX_CHARS: usize = 255;
 
-/// The subject of a token: who a user is to the issuer, 1 to 255 characters. Personal data: its `Debug` shows nothing of it.
+/// The subject of a token: the issuer's id of a user, 1 to 255 characters. Personal data: its `Debug` output hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subject(String);
 
 impl Subject {
-    /// The subject as the issuer has it.
+    /// The subject as the issuer spells it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -50,16 +50,17 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// Who holds a booking, as far as limits and ownership go: the subject of the token, else the API key, else the address that
-/// the request came from.
+/// The holder of a booking, for limits and ownership: the token's subject; without a token, the API key; without
+/// either, the address that the request came from.
 ///
-/// A booking of a subject is that subject's alone. Any other is its bearer's: whoever has the id.
+/// Apart from operators, only the subject that made a booking can see or change it. A booking without a subject belongs
+/// to anyone who has its id.
 ///
 /// ```
 /// use boxoffice_shared::holders::{Holder, Subject};
 /// assert_eq!(Holder::of_subject(&Subject::try_from("ada")?).as_str(), "sub:ada");
 /// assert_eq!(Holder::of_address("192.0.2.1".parse().unwrap()).as_str(), "ip:192.0.2.1");
-/// // One customer's line has a whole /64 of addresses.
+/// // One IPv6 customer has a whole /64, so all of its addresses are one holder.
 /// let here = Holder::of_address("2001:db8:1:2:aaaa::1".parse().unwrap());
 /// assert_eq!(here, Holder::of_address("2001:db8:1:2:bbbb::2".parse().unwrap()));
 /// assert_ne!(here, Holder::of_address("2001:db8:1:3::1".parse().unwrap()));
@@ -71,7 +72,7 @@ pub struct Holder {
     pub(super) kind: Kind,
 }
 
-/// What a holder is told by.
+/// What identifies a holder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Subject,
@@ -80,20 +81,20 @@ pub(super) enum Kind {
 }
 
 impl Holder {
-    /// The holder who showed a token of this subject.
+    /// The holder with a token of this subject.
     pub fn of_subject(subject: &Subject) -> Self {
         Self { column: format!("sub:{}", subject.as_str()), kind: Kind::Subject }
     }
 
-    /// The holder behind this API key's id, if it can be one.
+    /// The holder with the API key of this id.
     ///
     /// # Errors
-    /// It is not 1 to 255 characters long.
+    /// The id is not 1 to 255 characters long or contains a control character.
     pub fn of_api_key(id: &str) -> Result<Self, Invalid> {
         Ok(Self { column: format!("key:{}", Subject::try_from(id)?.as_str()), kind: Kind::ApiKey })
     }
 
-    /// Whoever is at this address.
+    /// The holder at this address.
     pub fn of_address(address: IpAddr) -> Self {
         let address = match address.to_canonical() {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
@@ -102,14 +103,14 @@ impl Holder {
         Self { column: format!("ip:{address}"), kind: Kind::Address }
     }
 
-    /// The holder as the column has it.
+    /// The holder as stored in the database.
     pub fn as_str(&self) -> &str {
         &self.column
     }
 
-    /// An idempotency key as the column has it. That of a subject or an API key is told apart from everybody else's; that of
-    /// an address is not, since a phone that repeats a request may have another address by then: there the key itself must
-    /// be unguessable. No key has a space in it, so none can pass for another's.
+    /// The idempotency key as stored in the database. Keys of a subject or an API key are scoped to that holder. Keys
+    /// of an address are not, because a phone that repeats a request may have another address by then; such a key must
+    /// itself be unguessable. A key contains no space, so no holder's key can collide with another's.
     pub fn keyed(&self, key: &IdempotencyKey) -> String {
         if self.kind == Kind::Address { key.as_str().to_owned() } else { format!("{} {}", self.column, key.as_str()) }
     }
@@ -124,9 +125,10 @@ impl fmt::Debug for Holder {
 /// Who asks to see a booking.
 #[derive(Clone, Copy, Debug)]
 pub enum Viewer<'a> {
-    /// Whoever has its id, with or without a token: sees what has no subject, and what is this subject's.
+    /// Anyone who has the booking's id, with or without a token. Sees bookings without a subject and those of this
+    /// subject.
     Bearer(Option<&'a Subject>),
-    /// Somebody who may read all bookings.
+    /// An operator, who may read all bookings.
     Operator,
 }
 
@@ -136,7 +138,7 @@ mod tests {
     use crate::holders::IdempotencyKey;
 
     #[test]
-    fn a_key_is_its_holders_own_but_for_addresses() {
+    fn idempotency_keys_are_scoped_to_their_holder_except_for_addresses() {
         let key = IdempotencyKey::try_from("k").unwrap();
         let ada = Holder::of_subject(&Subject::try_from("ada").unwrap());
         assert_eq!(ada.keyed(&key), "sub:ada k");
@@ -146,19 +148,19 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_one_spelling() {
+    fn ipv4_mapped_address_is_the_same_holder() {
         let of = |text: &str| Holder::of_address(text.parse().unwrap());
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
     }
 
     #[test]
-    fn who_it_is_is_not_shown() {
+    fn debug_output_hides_the_subject() {
         let ada = Subject::try_from("ada@example.org").unwrap();
         assert_eq!(format!("{:?} {ada:?}", Holder::of_subject(&ada)), "Holder(sub) Subject");
     }
 
     #[test]
-    fn what_is_no_subject_is_refused() {
+    fn invalid_subject_is_rejected() {
         for text in ["", "a\nb", "a\0b", &"a".repeat(256)] {
             assert!(Subject::try_from(text).is_err(), "{text:?}");
         }

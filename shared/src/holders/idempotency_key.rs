@@ -1,16 +1,16 @@
-//! What makes a repeated request recognisable.
+//! The key that identifies a repeated request.
 
 use std::fmt;
 
 use crate::Invalid;
 
-/// An `Idempotency-Key`: 1 to 255 visible ASCII characters, unique within one show. Whoever has it has the booking, and a client
-/// may have put anything there: its `Debug` shows nothing of it.
+/// An `Idempotency-Key`: 1 to 255 visible ASCII characters, unique within one show. Anyone who has the key can get the
+/// booking, and a client may put personal data into it, so its `Debug` output hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key as it was sent.
+    /// The key as the client sent it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

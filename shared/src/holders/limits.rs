@@ -1,26 +1,27 @@
-//! What one holder may have of a show.
+//! Limits on what one holder may have of a show.
 
 use super::{Holder, holder::Kind};
 use crate::platform::config::{Reader, Source};
 
-/// What one holder may have of a show, where the show says nothing else.
+/// The deployment's limits on one holder of a show. A show's own limits override them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HolderLimits {
-    /// Seats held at a time that are not paid, 1 to 1,000,000.
+    /// Maximum number of unpaid seats held at a time, 1 to 1,000,000.
     pub max_pending_seats: i32,
-    /// Seats in all, held and sold, 1 to 1,000,000.
+    /// Maximum number of seats in total, held and sold, 1 to 1,000,000.
     pub max_seats: i32,
-    /// Holds of an hour that may end unpaid before the holder must wait, 0 to 15.
+    /// Number of holds within an hour that may end unpaid before the holder must wait, 0 to 15.
     pub max_unpaid_holds: i32,
-    /// How many times all that an address may have, 1 to 1,000: it can be an office's or a whole carrier's.
+    /// Factor by which an address may exceed all limits, 1 to 1,000. An address may be shared by an office or a whole
+    /// carrier.
     pub address_allowance: i32,
-    /// How many times all that an API key may have, 1 to 1,000: its partner books for many.
+    /// Factor by which an API key may exceed all limits, 1 to 1,000. A partner books for many customers.
     pub partner_allowance: i32,
 }
 
 impl HolderLimits {
-    /// 10 seats held, as one booking may have, and 20 in all; 5 holds of an hour may end unpaid. An address is one holder, a
-    /// partner counts for 100.
+    /// 10 unpaid seats, as many as one booking may have, and 20 in total; 5 holds within an hour may end unpaid. An
+    /// address counts as one holder, a partner as 100.
     pub const DEFAULT: Self = Self {
         max_pending_seats: 10,
         max_seats: 20,
@@ -29,7 +30,7 @@ impl HolderLimits {
         partner_allowance: 100,
     };
 
-    /// How many holders this one counts for.
+    /// How many holders this one counts as.
     pub(crate) fn times(&self, holder: &Holder) -> i32 {
         match holder.kind {
             Kind::Subject => 1,
@@ -40,8 +41,8 @@ impl HolderLimits {
 }
 
 impl<S: Source> Reader<'_, S> {
-    /// `MAX_PENDING_SEATS_PER_HOLDER`, `MAX_SEATS_PER_HOLDER`, `MAX_UNPAID_HOLDS`, `ADDRESS_ALLOWANCE` and `PARTNER_ALLOWANCE`:
-    /// what one holder may have of a show. Those of [`HolderLimits::DEFAULT`] unless set.
+    /// Reads `MAX_PENDING_SEATS_PER_HOLDER`, `MAX_SEATS_PER_HOLDER`, `MAX_UNPAID_HOLDS`, `ADDRESS_ALLOWANCE` and
+    /// `PARTNER_ALLOWANCE`. They default to [`HolderLimits::DEFAULT`].
     pub fn holder_limits(&mut self) -> Option<HolderLimits> {
         let default = HolderLimits::DEFAULT;
         let pending = self.integer("MAX_PENDING_SEATS_PER_HOLDER", default.max_pending_seats, 1..=1_000_000);

@@ -1,4 +1,4 @@
-//! Holders: whose a booking is, and what one holder may have of a show.
+//! Holders: who holds a booking, and how much one holder may have of a show.
 
 mod holder;
 mod idempotency_key;

@@ -1,4 +1,4 @@
-//! Seats of a show, and the pools that its free ones lie in.
+//! Seats of a show, and the pools that its free seats are in.
 
 mod pools;
 mod seats;

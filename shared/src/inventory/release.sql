@@ -1,14 +1,14 @@
--- (The end of cancel.sql, expire.sql and sweep.sql, which begin with a CTE `released`: the bookings that they failed.)
+-- (The end of cancel.sql, expire.sql and sweep.sql. Each begins with a CTE `released`: the bookings that it failed.)
 --
--- Gives the seats of `released` back, to 8 neighbouring pools of a show from a random one on: a random pool of them for
--- each booking. So seats do not queue behind one row, and a batch of a thousand bookings does not lock all 256 pools
--- of a show that is being sold. A pool is changed once for all that goes to it.
+-- Releases the seats of `released` to 8 neighbouring pools of each show, starting at a random pool: each booking's
+-- seats go to a random one of the 8. So releases do not queue for one row, and a batch of a thousand bookings does not
+-- lock all 256 pools of a show that is being sold. Each pool is updated once, for all seats that it receives.
 --
--- Locks: those pool rows, in the order of (show_id, pool_no), after the locks of the bookings; each is waited for 500 ms at most,
--- where all the shows have others.
--- Outcomes: the CTE `returned`, one row: seats, those given back. If they are not those that were released the
--- statement fails with division_by_zero, and nothing was changed. lock_not_available, and nothing was changed: somebody keeps one
--- of the pools locked; another time it is others.
+-- Locks: those pool rows, by (show_id, pool_no), after the locks of the bookings. It waits at most 500 ms for each if
+-- every show has more than one pool.
+-- Outcomes: the CTE `returned`, one row: seats, the number returned to pools. If it differs from the number released,
+-- the statement fails with division_by_zero and nothing is changed. lock_not_available, and nothing changed: another
+-- transaction keeps one of the pools locked; a retry picks other pools.
 ), start AS MATERIALIZED (
     SELECT random() AS at, wait_at_most(CASE WHEN bool_and(shows.pools > 1) THEN 500 END)
     FROM released

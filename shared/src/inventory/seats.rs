@@ -1,4 +1,4 @@
-//! Counts of seats and of the pools that hold them.
+//! Numbers of seats and pools, as bounded integers.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::{
     platform::config::{Reader, Source},
 };
 
-/// Makes a bounded `i32` whose bounds are part of its type.
+/// Defines an `i32` type that only holds values within its bounds.
 macro_rules! bounded {
     ($(#[$doc:meta])* $name:ident, $min:expr, $max:expr) => {
         $(#[$doc])*
@@ -16,9 +16,9 @@ macro_rules! bounded {
         pub struct $name(i32);
 
         impl $name {
-            /// The least allowed value.
+            /// The smallest allowed value.
             pub const MIN: i32 = $min;
-            /// The greatest allowed value.
+            /// The largest allowed value.
             pub const MAX: i32 = $max;
 
             /// The value.
@@ -41,7 +41,7 @@ macro_rules! bounded {
 }
 
 bounded! {
-    /// Seats of one booking, 1 to 1,000. A show may allow fewer.
+    /// Number of seats in one booking, 1 to 1,000. A show may allow fewer.
     ///
     /// ```
     /// use boxoffice_shared::inventory::SeatCount;
@@ -54,37 +54,37 @@ bounded! {
 }
 
 bounded! {
-    /// Seats of a show, 1 to 1,000,000: ten times the largest stadium.
+    /// Number of seats of a show, 1 to 1,000,000: ten times the largest stadium.
     TotalSeats, 1, 1_000_000
 }
 
 bounded! {
-    /// Seats of one show that a holder may have, 1 to 1,000,000.
+    /// Limit on the seats of one show that a holder may have, 1 to 1,000,000.
     SeatLimit, 1, 1_000_000
 }
 
 bounded! {
-    /// Pool rows that a show's free seats are spread over, 1 to 256.
+    /// Number of pool rows that a show's free seats are spread over, 1 to 256.
     ///
-    /// One is a plain row lock. As many as there are bookings at once lets them commit side by side.
+    /// One pool is a plain row lock. With as many pools as concurrent bookings, the bookings commit in parallel.
     Pools, 1, 256
 }
 
 impl SeatCount {
-    /// What a show allows in one booking unless it says otherwise: 10 seats.
+    /// Seats that a show allows in one booking by default: 10.
     pub const DEFAULT_MAX: Self = Self(10);
 }
 
-/// Seats that a pool begins with at least, unless an operator says otherwise: 16. With fewer, bookings of several seats
-/// would soon find no pool that has them all, and would lock every pool.
+/// Minimum number of seats that a pool starts with, unless an operator sets the number of pools: 16. With fewer,
+/// bookings of several seats would soon find no pool that has them all, and would lock every pool.
 const SEATS_PER_POOL: i32 = 16;
 
 impl Pools {
     /// One pool: a plain row lock.
     pub const ONE: Self = Self(1);
 
-    /// The number of pools for a show of this size and this many bookings at once: one for each, as far as 16 seats
-    /// remain for each pool.
+    /// The number of pools for a show of this size with this many concurrent bookings: one pool for each, as long as
+    /// every pool has at least 16 seats.
     ///
     /// ```
     /// use boxoffice_shared::inventory::{Pools, TotalSeats};
@@ -102,7 +102,8 @@ impl Pools {
 }
 
 impl<S: Source> Reader<'_, S> {
-    /// `EXPECTED_WRITERS`: bookings of one show at once that a new show's pools are made for, 1 to 256, 256 unless set.
+    /// Reads `EXPECTED_WRITERS`: the number of concurrent bookings of one show that a new show's pools are sized for, 1
+    /// to 256, default 256.
     pub fn expected_writers(&mut self) -> Option<Pools> {
         let text = self.source.get("EXPECTED_WRITERS").unwrap_or_else(|| Pools::MAX.to_string());
         match text.parse::<i64>().map(Pools::try_from) {

@@ -1,4 +1,4 @@
-//! Amounts of money.
+//! Amounts of money and prices.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use tokio_postgres::Row;
 use super::Currency;
 use crate::{Error, Invalid, platform::db::row};
 
-/// An amount in whole minor units (cents, or whatever the currency's smallest is), 0 or more.
+/// An amount in whole minor units (cents, or the currency's smallest unit), 0 or more.
 ///
-/// Integers only: nothing here rounds, and amounts of two currencies are never equal.
+/// Amounts are integers, so nothing is rounded. Amounts in different currencies are never equal.
 ///
 /// ```
 /// use boxoffice_shared::money::Money;
@@ -27,16 +27,16 @@ pub struct Money {
 }
 
 impl Money {
-    /// The amount in a column of minor units and the column `currency`, of which the schema has both or neither.
+    /// Reads the amount from the column `minor` and the column `currency`. The schema has both or neither.
     pub(crate) fn from_row(row: &Row, minor: &str) -> Result<Option<Self>, Error> {
         let columns = row::get::<Option<i64>>(row, minor)?.zip(row::get(row, "currency")?);
         Ok(columns.map(|(minor, currency)| Self::new(minor, currency)).transpose().map_err(row::unknown)?)
     }
 
-    /// This many minor units of this currency.
+    /// Makes an amount of `minor` minor units in this currency.
     ///
     /// # Errors
-    /// Less than nothing, or no currency.
+    /// The amount is negative, or the currency is not a three-letter code.
     pub fn new(minor: i64, currency: &str) -> Result<Self, Invalid> {
         if minor < 0 {
             return Err(Invalid::new("must not be negative"));
@@ -44,7 +44,7 @@ impl Money {
         Ok(Self { minor, currency: currency.parse()? })
     }
 
-    /// Minor units.
+    /// The number of minor units.
     pub fn minor(&self) -> i64 {
         self.minor
     }
@@ -81,13 +81,13 @@ impl From<Money> for MoneyFields {
     }
 }
 
-/// What one seat of a show costs, in a currency of ISO 4217's list: 0 to 1,000,000,000,000 minor units. A thousand seats still fit a
-/// JSON number. One that costs 0 is confirmed by a payment of 0, a free order.
+/// The price of one seat, in a currency that ISO 4217 lists: 0 to 1,000,000,000,000 minor units, so that a thousand
+/// seats still fit a JSON number. A booking that costs 0 is confirmed by a payment of 0, a free order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price(Money);
 
 impl Price {
-    /// The greatest price, in minor units.
+    /// The highest price, in minor units.
     pub const MAX_MINOR: i64 = 1_000_000_000_000;
 
     /// The price as an amount.
@@ -101,7 +101,7 @@ impl TryFrom<Money> for Price {
 
     fn try_from(money: Money) -> Result<Self, Invalid> {
         if money.currency.minor_units().is_none() {
-            return Err(Invalid::new("must be in a currency of ISO 4217's list"));
+            return Err(Invalid::new("must be in a currency that ISO 4217 lists"));
         }
         match money.minor {
             0..=Self::MAX_MINOR => Ok(Self(money)),
@@ -110,7 +110,7 @@ impl TryFrom<Money> for Price {
     }
 }
 
-/// The members `amount_minor` and `currency` of an answer: both `null` where there is no amount. To flatten into it.
+/// Serialises the members `amount_minor` and `currency`, both `null` if there is no amount. For `#[serde(flatten)]`.
 pub(crate) fn amount_members<S: Serializer>(amount: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Members<'a> {
@@ -121,7 +121,7 @@ pub(crate) fn amount_members<S: Serializer>(amount: &Option<Money>, serializer: 
     Members { amount_minor: amount.map(Money::minor), currency: amount.map(Money::currency) }.serialize(serializer)
 }
 
-/// The members `price_minor` and `currency` of an answer, likewise.
+/// Serialises the members `price_minor` and `currency` in the same way.
 pub(crate) fn price_members<S: Serializer>(price: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Members<'a> {

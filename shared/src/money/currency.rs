@@ -1,4 +1,4 @@
-//! Currencies.
+//! Currencies of ISO 4217.
 
 use std::{fmt, str::FromStr};
 
@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Invalid;
 
-/// What can be paid with, by the digits of its minor unit: ISO 4217, list one, as of 1 January 2026 (SIX Group, maintenance
-/// agency). Without its codes for funds (BOV, CHE, CHW, CLF, COU, MXV, USN, UYI, UYW), for metals, bonds and units of account (XAU,
-/// XAG, XPT, XPD, XBA to XBD, XDR, XSU, XUA), for tests (XTS) and for no currency (XXX): no buyer has those in a purse.
+/// The currencies that can be paid with, by the number of digits of their minor unit: ISO 4217, list one, as of 1
+/// January 2026 (SIX Group, maintenance agency). The list omits the codes for funds (BOV, CHE, CHW, CLF, COU, MXV, USN,
+/// UYI, UYW), for metals, bonds and units of account (XAU, XAG, XPT, XPD, XBA to XBD, XDR, XSU, XUA), for tests (XTS)
+/// and for no currency (XXX), because no buyer pays with them.
 const LISTED: [(u8, &[&str]); 3] = [
     (
         0,
@@ -34,7 +35,7 @@ const LISTED: [(u8, &[&str]); 3] = [
     (3, &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]),
 ];
 
-/// A currency by its ISO 4217 code: three letters, kept in upper case. Providers write them in either case.
+/// A currency by its ISO 4217 code: three letters, stored in upper case. Providers send either case.
 ///
 /// ```
 /// use boxoffice_shared::money::Currency;
@@ -52,8 +53,8 @@ impl Currency {
         &self.0
     }
 
-    /// A currency that something can cost: one of ISO 4217's list. A text alone ([`FromStr`]) is one that a provider may have
-    /// written, or that was listed when a row was made.
+    /// Parses a currency that a price may be in: one that ISO 4217 lists. [`FromStr`] accepts any three letters,
+    /// because a provider may send them, or they were listed when a row was written.
     ///
     /// ```
     /// use boxoffice_shared::money::Currency;
@@ -65,14 +66,13 @@ impl Currency {
     /// ```
     ///
     /// # Errors
-    /// It is none.
+    /// The text is not a listed currency.
     pub fn listed(text: &str) -> Result<Self, Invalid> {
         let currency = text.parse::<Self>().ok().filter(|currency| currency.minor_units().is_some());
-        currency.ok_or_else(|| Invalid::new("must be a currency of ISO 4217, as in EUR"))
+        currency.ok_or_else(|| Invalid::new("must be an ISO 4217 currency code, such as EUR"))
     }
 
-    /// How many digits its minor units are: 2 for EUR, whose minor unit is a cent, 0 for JPY, 3 for KWD. `None`: it is not
-    /// listed.
+    /// Number of digits of the minor unit: 2 for EUR (cents), 0 for JPY, 3 for KWD. `None`: the currency is not listed.
     pub fn minor_units(&self) -> Option<u8> {
         LISTED.iter().find(|(_, codes)| codes.contains(&self.as_str())).map(|(digits, _)| *digits)
     }
@@ -85,7 +85,7 @@ impl FromStr for Currency {
         if text.len() == 3 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
             Ok(Self(text.to_ascii_uppercase()))
         } else {
-            Err(Invalid::new("must be a currency's three letters, as in EUR"))
+            Err(Invalid::new("must be a three-letter currency code, such as EUR"))
         }
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn of_all_that_three_letters_spell_only_those_are_currencies() {
+    fn no_other_text_is_a_currency() {
         let letters = || 'A'..='Z';
         let texts = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))));
         assert_eq!(texts.filter(|text| Currency::listed(text).is_ok()).count(), 155);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn minor_units_are_those_of_the_list() {
+    fn minor_units_match_iso_4217() {
         for (code, digits) in
             [("EUR", 2), ("USD", 2), ("JPY", 0), ("KRW", 0), ("ISK", 0), ("XOF", 0), ("KWD", 3), ("TND", 3), ("MRU", 2)]
         {

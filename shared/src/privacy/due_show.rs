@@ -1,4 +1,4 @@
-//! Find the shows whose bookings are kept no longer with a name.
+//! Find the shows whose bookings are due to be anonymised.
 
 use tokio_postgres::types::Type;
 
@@ -12,25 +12,24 @@ use crate::{
 static DUE_SHOW: Statement =
     Statement { sql: include_str!("due_show.sql"), types: &[Type::INT4, Type::TIMESTAMPTZ, Type::INT8] };
 
-/// A show that started so long ago that its bookings are to be anonymised. The database said so: there is no other way to
-/// have one.
+/// A show that started so long ago that its bookings must be anonymised. Only the database creates this value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DueShow(ShowCursor);
 
 impl DueShow {
-    /// The show.
+    /// The show's id.
     pub fn id(self) -> ShowId {
         ShowId::from_row(self.0.id)
     }
 }
 
-/// The next show after `after`, by its start, that started longer ago than bookings keep their names, and that is not marked as
-/// anonymised. `None`: there are no more.
+/// Returns the next show after `after`, by start time, that started longer ago than the retention period and is not
+/// marked as anonymised. `None`: there are no more.
 ///
 /// Locks nothing; one round trip.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn due_show(db: &Db, retention: Retention, after: Option<DueShow>) -> Result<Option<DueShow>, Error> {
     let ShowCursor { start_time, id } = after.map_or(ShowCursor::START, |show| show.0);
     let values: Values<'_> = &[&retention.hours(), &start_time, &id];

@@ -1,4 +1,4 @@
-//! Forget what payment providers sent long ago.
+//! Remove old payloads of payment providers.
 
 use tokio_postgres::types::Type;
 
@@ -11,16 +11,17 @@ use crate::{
 static EMPTY_PAYLOADS: Statement =
     Statement { sql: include_str!("empty_payloads.sql"), types: &[Type::INT4, Type::INT8] };
 
-/// Payloads of one batch at most: 64 MB if each is as long as it may be, 5 MB as they are.
+/// Largest batch, in payloads: 64 MB if each has the maximum length, 5 MB at their typical length.
 pub const MAX_PAYLOADS: u16 = 1_000;
 
-/// Empties the payloads of at most [`MAX_PAYLOADS`] payment events that came longer ago than names are kept, the oldest first,
-/// and says how many. Fewer than a full batch means that there are no more for now. What an event said of its payment stays.
+/// Empties the payloads of at most [`MAX_PAYLOADS`] payment events received before the retention period, oldest first,
+/// and returns how many. Fewer than a full batch means that none are left for now. What an event said about its payment
+/// is kept.
 ///
-/// Locks events that nobody else has locked. One round trip.
+/// Locks the events that nobody else has locked. One round trip.
 ///
 /// # Errors
-/// Only those that every operation has; then none was changed.
+/// Only the errors that every operation can return; nothing was changed.
 pub async fn empty_payloads(db: &Db, retention: Retention) -> Result<u64, Error> {
     let values: Values<'_> = &[&retention.hours(), &i64::from(MAX_PAYLOADS)];
     Ok(row::count(row::only(&db.run(&EMPTY_PAYLOADS, values, Repeat::Safe).await?)?, "emptied")?)

@@ -1,11 +1,12 @@
--- Empties the payloads of payment events that came so long ago, the oldest first.
+-- Empties the payloads of old payment events, oldest first.
 --
--- $1 hours integer: how long ago; $2 limit bigint
+-- $1 hours integer: the event was received at least this long ago; $2 limit bigint
 --
 -- Locks: at most $2 events that nobody else has locked.
 -- Outcomes: one row: emptied, the number of events.
 --
--- The events are found by arrays of their keys: for a join the planner, which cannot know how few are due, reads the whole table.
+-- The events are found by arrays of their keys, because the planner cannot know how few are due and reads the whole
+-- table for a join.
 WITH due AS MATERIALIZED (
     SELECT provider, event_id
     FROM payment_events

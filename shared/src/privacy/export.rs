@@ -1,4 +1,4 @@
-//! Tell what is kept about somebody.
+//! Export the data stored about a subject.
 
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
@@ -26,24 +26,26 @@ static SUBJECT_EVENTS: Statement = Statement {
     types: &[Type::INT8_ARRAY, Type::UUID_ARRAY, Type::INT8, Type::INT8],
 };
 
-/// Payments, and events, of one booking that are told at most. Most have one payment and two events.
+/// Maximum number of payments, and of events, reported for one booking. Most bookings have one payment and two events.
 const MAX_OF_ONE: usize = 10;
 
-/// Payloads of one page at most, in bytes: as long as those of one booking may be, the one that is looked at too many included, so
-/// that a page has at least one booking. In an answer a byte may become seven: 5 MB of the 6 that a Lambda may answer.
+/// Maximum size of the payloads on one page, in bytes: as much as one booking may have, including the one event beyond
+/// [`MAX_OF_ONE`] that is read, so that a page has at least one booking. JSON may take up to seven bytes for one: 5 MB
+/// of the 6 MB that a Lambda may return.
 const MAX_PAYLOADS: i64 = (MAX_OF_ONE as i64 + 1) * Payload::MAX_BYTES as i64;
 
-/// A page of what is kept about this subject, by booking: the booking, its idempotency key, its payments, and what providers sent
-/// about it. A page has fewer bookings than were asked for, at least one, where providers sent much.
+/// Returns a page of the data stored about this subject, by booking: the booking, its idempotency key, its payments,
+/// and what providers sent about it. If providers sent a lot, a page has fewer bookings than requested, but at least
+/// one.
 ///
-/// Keyset pages: bookings that come or go between two pages make no other one appear twice or not at all. Locks nothing; three
-/// round trips.
+/// Pages are keyset pages: if bookings are added or removed between two pages, no other booking appears twice or is
+/// skipped. Locks nothing; three round trips.
 ///
-/// A row that cannot be read is left out, logged and counted: a booking; or a payment or an event, whose booking then says that it
-/// is not complete.
+/// A row that cannot be read is left out, logged and counted. If it is a payment or an event, its booking is marked as
+/// not complete.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn export(
     db: &Db,
     subject: &Subject,
@@ -80,7 +82,7 @@ async fn add_payments(db: &Db, bookings: &mut [SubjectBooking]) -> Result<(), Er
     Ok(())
 }
 
-/// Adds the events, and takes away the bookings whose events the page has no room for. Whether there were any.
+/// Adds the events, and removes the bookings whose events do not fit on the page. Returns whether it removed any.
 async fn add_events(db: &Db, bookings: &mut Vec<SubjectBooking>) -> Result<bool, Error> {
     let (shows, ids) = keys(bookings);
     let values: Values<'_> = &[&shows, &ids, &(MAX_OF_ONE as i64 + 1), &MAX_PAYLOADS];
@@ -115,10 +117,12 @@ fn keys(bookings: &[SubjectBooking]) -> (Vec<i64>, Vec<Uuid>) {
 
 /// The booking that a row belongs to.
 fn of_booking<'a>(bookings: &'a mut [SubjectBooking], row: &Row) -> Result<&'a mut SubjectBooking, Error> {
-    bookings.get_mut(place(row)?).ok_or_else(|| Error::Internal("a row belongs to none of the bookings".into()))
+    bookings
+        .get_mut(place(row)?)
+        .ok_or_else(|| Error::Internal("a row belongs to none of the bookings on the page".into()))
 }
 
-/// The booking's place on the page, from 0.
+/// The booking's index on the page, from 0.
 fn place(row: &Row) -> Result<usize, Error> {
     Ok((row::count(row, "of_booking")? as usize).saturating_sub(1))
 }

@@ -1,9 +1,10 @@
--- The payments of some bookings.
+-- Reads the payments of some bookings.
 --
 -- $1 show_id bigint[], $2 id uuid[]: the bookings; $3 limit bigint: payments of one booking
 --
 -- Locks: none.
--- Outcomes: at most $3 payments of each, the latest, in the order of the bookings; then of_booking, the booking's place, from 1.
+-- Outcomes: at most $3 payments of each booking, latest first, in the order of the bookings; of_booking, the booking's
+-- position, from 1.
 SELECT payments.provider, payments.payment_id, payments.show_id, payments.booking_id, payments.amount_minor,
     payments.currency, payments.reason, payments.created_at, payments.updated_at, report.shown_state, report.refunded_minor,
     report.refund_due_minor, report.refunds, report.disputes, page.of_booking

@@ -1,4 +1,4 @@
-//! Remember that a show has no names any more.
+//! Mark a show as anonymised.
 
 use tokio_postgres::types::Type;
 
@@ -10,12 +10,13 @@ use crate::{
 
 static MARK_ANONYMISED: Statement = Statement { sql: include_str!("mark_anonymised.sql"), types: &[Type::INT8] };
 
-/// Marks a show of which every page was anonymised and nothing was left: a show that has started gets no more bookings.
+/// Marks a show whose bookings were all anonymised. It needs no second look: a show that has started gets no more
+/// bookings.
 ///
 /// Locks the show. One round trip.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn mark_anonymised(db: &Db, show: DueShow) -> Result<(), Error> {
     db.run(&MARK_ANONYMISED, &[&show.id().get()], Repeat::Safe).await?;
     Ok(())

@@ -1,4 +1,4 @@
--- Marks a show whose bookings were all anonymised: nobody looks at them again.
+-- Marks a show whose bookings were all anonymised, so that they are not read again.
 --
 -- $1 show_id bigint
 --

@@ -1,4 +1,4 @@
-//! Personal data: export and erase what is stored about a subject, and anonymise bookings whose time is over.
+//! Personal data: export and erase what is stored about a subject, and anonymise bookings after the retention period.
 
 mod anonymise;
 mod due_show;

@@ -5,8 +5,8 @@ use crate::{
     platform::config::{Reader, Source},
 };
 
-/// For how many days after its show a booking keeps its name, and a payment's event what the provider sent: 1 to 36,500. A day is
-/// 24 hours.
+/// The retention period: how many days after its show a booking keeps its name, and how many days a payment event keeps
+/// what the provider sent, 1 to 36,500. A day is 24 hours.
 ///
 /// ```
 /// use boxoffice_shared::privacy::Retention;
@@ -18,14 +18,14 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// A year. Long enough for whoever disputes a payment or asks about a visit, and then it goes without anybody's doing: not to
-    /// be kept must not depend on an operator who thinks of it.
+    /// One year. That is long enough for disputed payments and questions about a visit. Data is removed by default, so
+    /// that its removal does not depend on an operator who remembers it.
     pub const DEFAULT: Self = Self { days: 365 };
 
-    /// The greatest number of days: a hundred years.
+    /// The longest period: a hundred years.
     pub const MAX_DAYS: i32 = 36_500;
 
-    /// The same in hours.
+    /// The period in hours.
     pub(crate) fn hours(self) -> i32 {
         self.days * 24
     }
@@ -43,8 +43,8 @@ impl TryFrom<i32> for Retention {
 }
 
 impl<S: Source> Reader<'_, S> {
-    /// `RETENTION_DAYS`: for how long personal data is kept, 0 to 36,500 days, that of [`Retention::DEFAULT`] unless set. 0: for ever,
-    /// which is `Some(None)`.
+    /// Reads `RETENTION_DAYS`: how long personal data is kept, 0 to 36,500 days, default [`Retention::DEFAULT`]. 0
+    /// keeps it forever and returns `Some(None)`.
     pub fn retention(&mut self) -> Option<Option<Retention>> {
         if self.source.get("RETENTION_DAYS").is_none() {
             return Some(Some(Retention::DEFAULT));
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn personal_data_is_kept_for_a_year_unless_it_is_said_otherwise() {
+    fn retention_is_one_year_by_default() {
         let read = |value: &str| {
             let source = |name: &str| (name == "RETENTION_DAYS").then(|| value.to_owned());
             let mut reader = Reader::new(&source);

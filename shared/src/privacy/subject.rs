@@ -1,4 +1,4 @@
-//! What is kept about somebody, as they or who acts for them may ask to see it.
+//! The data stored about a subject, as an export shows it.
 
 use std::fmt;
 
@@ -15,18 +15,18 @@ use crate::{
     payments::{Payment, Provider},
 };
 
-/// A booking of a subject, with all else that belongs to it. Personal data.
+/// A booking of a subject and everything that belongs to it. Personal data.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct SubjectBooking {
     /// The booking.
     pub booking: Booking,
-    /// The key that its client chose.
+    /// The idempotency key that the client chose.
     pub idempotency_key: Option<String>,
-    /// Its payments, the latest first.
+    /// Its payments, latest first.
     pub payments: Vec<Payment>,
-    /// What providers sent about it, the latest first.
+    /// What providers sent about it, latest first.
     pub events: Vec<SubjectEvent>,
-    /// There are no more payments and events of it than these, and all of them could be read.
+    /// Whether all its payments and events are listed here.
     pub complete: bool,
 }
 
@@ -39,18 +39,18 @@ impl fmt::Debug for SubjectBooking {
 /// An event of a payment provider, as it was received. Personal data.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct SubjectEvent {
-    /// Whose it is.
+    /// The provider that sent the event.
     pub provider: Provider,
-    /// Its id.
+    /// The provider's id of the event.
     pub event_id: String,
-    /// What the provider calls it.
+    /// The provider's name for this type of event.
     #[serde(rename = "type")]
     pub event_type: String,
     /// When it happened, by the provider's clock.
     pub occurred_at: Timestamp,
-    /// When it came, by ours.
+    /// When it was received, by the database's clock.
     pub received_at: Timestamp,
-    /// Its body.
+    /// The event's body.
     pub payload: String,
 }
 
@@ -60,22 +60,22 @@ impl fmt::Debug for SubjectEvent {
     }
 }
 
-/// Where a page of a subject's bookings ended: at this one.
+/// The end of a page of a subject's bookings: the last booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubjectCursor(BookingId);
 
 impl SubjectCursor {
-    /// After what is in this row.
+    /// The position of this row.
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self(BookingId::of_row(row)?))
     }
 
-    /// After this booking.
+    /// The position of this booking.
     pub(crate) fn after(booking: BookingId) -> Self {
         Self(booking)
     }
 
-    /// The key that the page begins after.
+    /// The key that the next page begins after.
     pub(crate) fn position(self) -> (i64, Uuid) {
         (self.0.show_id().get(), self.0.uuid())
     }

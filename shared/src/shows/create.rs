@@ -1,4 +1,4 @@
-//! Make a show.
+//! Create a show.
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
@@ -30,40 +30,41 @@ static CREATE_SHOW: Statement = Statement {
 
 static CREATED_SHOW: Statement = Statement { sql: include_str!("created.sql"), types: &[Type::BYTEA, Type::BYTEA] };
 
-/// A show to be made.
+/// The data of a new show.
 #[derive(Clone, Debug)]
 pub struct NewShow {
-    /// What it is called.
+    /// The show's name.
     pub name: ShowName,
-    /// When it starts; it is sold until then.
+    /// When the show starts. It is sold until then.
     pub start_time: Timestamp,
-    /// Seats in all.
+    /// Total number of seats.
     pub total_seats: TotalSeats,
-    /// Seats of one booking at most.
+    /// Maximum number of seats in one booking.
     pub max_seats_per_booking: SeatCount,
-    /// Seats that one holder may hold unpaid at a time. `None`: the deployment's own limit.
+    /// Maximum number of unpaid seats that one holder may hold at a time. `None`: the deployment's limit.
     pub max_pending_seats_per_holder: Option<SeatLimit>,
-    /// Seats that one holder may have in all. `None`: the deployment's own limit.
+    /// Maximum number of seats that one holder may have in total. `None`: the deployment's limit.
     pub max_seats_per_holder: Option<SeatLimit>,
-    /// Pool rows to spread the seats over.
+    /// Number of pool rows to spread the seats over.
     pub pools: Pools,
-    /// What a seat costs. Without a price only an operator confirms its bookings.
+    /// The price of a seat. Without a price, only an operator can confirm the show's bookings.
     pub price: Option<Price>,
 }
 
-/// A show that this request made, or an earlier one with its key.
+/// A show that this request created, or an earlier request with the same key.
 #[derive(Clone, Debug)]
 pub struct CreatedShow {
-    /// The show. One of an earlier request may have been changed and sold since.
+    /// The show. If an earlier request created it, it may have been changed and sold since.
     pub show: Show,
-    /// An earlier request with this key made it, or an attempt of this one whose answer was lost.
+    /// Whether the show existed already: an earlier request with this key created it, or an attempt of this request
+    /// whose answer was lost.
     pub replayed: bool,
 }
 
-/// Makes a show with all its seats free.
+/// Creates a show with all its seats free.
 ///
-/// Locks nothing that others wait for. One round trip. After [`Error::Unavailable`] the show may exist: look before
-/// you make it again, or use [`create_once`].
+/// Takes no lock that others wait for. One round trip. After [`Error::Unavailable`] the show may exist: check before
+/// you create it again, or use [`create_once`].
 ///
 /// # Errors
 /// [`Error::ShowInPast`]
@@ -71,12 +72,14 @@ pub async fn create(db: &Db, new: &NewShow) -> Result<Show, Error> {
     insert(db, new, None).await?.ok_or(Error::ShowInPast)
 }
 
-/// Makes a show with all its seats free, once for each key: repeating it gives the same show, as it is by then.
+/// Creates a show with all its seats free, once for each key. Repeating the call returns the same show in its current
+/// state.
 ///
-/// Two at once with one key: the second waits for the first. One round trip, or two where there is a show of this key already.
+/// If two calls with one key run concurrently, the second waits for the first. One round trip, or two if the key's show
+/// exists already.
 ///
 /// # Errors
-/// [`Error::ShowInPast`]; [`Error::IdempotencyKeyReused`]: the key made a show by another request.
+/// [`Error::ShowInPast`]; [`Error::IdempotencyKeyReused`]: a different request created a show with this key.
 pub async fn create_once(db: &Db, new: &NewShow, key: &CreationKey) -> Result<CreatedShow, Error> {
     if let Some(show) = insert(db, new, Some(key)).await? {
         return Ok(CreatedShow { show, replayed: false });
@@ -89,7 +92,7 @@ pub async fn create_once(db: &Db, new: &NewShow, key: &CreationKey) -> Result<Cr
     Ok(CreatedShow { show: Show::from_row(row)?, replayed: true })
 }
 
-/// The show, unless it would start in the past or there is one of this key.
+/// Inserts the show. `None` if it would start in the past or the key's show exists already.
 async fn insert(db: &Db, new: &NewShow, key: Option<&CreationKey>) -> Result<Option<Show>, Error> {
     let (name, start_time, pools) = (new.name.as_str(), new.start_time, new.pools.get());
     let (total_seats, max_seats) = (new.total_seats.get(), new.max_seats_per_booking.get());

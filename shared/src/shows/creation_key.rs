@@ -1,4 +1,4 @@
-//! What makes a repeated creation of a show recognisable.
+//! The key that identifies a repeated request to create a show.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::holders::{IdempotencyKey, Subject};
 
-/// An `Idempotency-Key` of whoever makes a show, and what they asked for. Both are kept as hashes: who it was is nobody's to read.
+/// An `Idempotency-Key` for creating a show, together with the request. Both are stored as hashes, so that nobody can
+/// read who sent the request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CreationKey {
     key: [u8; 32],
@@ -14,19 +15,20 @@ pub struct CreationKey {
 }
 
 impl CreationKey {
-    /// The key of this subject: another's with the same text is another. `request` is the hash of what is asked for.
+    /// Makes the key of this subject. The same text from another subject is a different key. `request` is the hash of
+    /// the requested show.
     pub fn new(subject: &Subject, key: &IdempotencyKey, request: [u8; 32]) -> Self {
-        // No key has a space in it, so where the subject ends is plain.
+        // A key contains no space, so the subject's end is unambiguous.
         let key = Sha256::new().chain_update(subject.as_str()).chain_update(" ").chain_update(key.as_str()).finalize();
         Self { key: key.into(), request }
     }
 
-    /// The hash by which it is found.
+    /// The hash that the show is looked up by.
     pub fn key(&self) -> &[u8] {
         &self.key
     }
 
-    /// The hash of what was asked for.
+    /// The hash of the request.
     pub fn request(&self) -> &[u8] {
         &self.request
     }
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_its_subjects_own() {
+    fn creation_keys_are_scoped_to_their_subject() {
         let of = |subject: &str, key: &str| {
             CreationKey::new(&Subject::try_from(subject).unwrap(), &IdempotencyKey::try_from(key).unwrap(), [0; 32])
         };

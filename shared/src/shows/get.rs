@@ -10,7 +10,7 @@ use crate::{
 
 pub(super) static GET_SHOW: Statement = Statement { sql: include_str!("get.sql"), types: &[Type::INT8] };
 
-/// The show and its seats at this moment. Locks nothing; one round trip.
+/// Returns the show with its current number of free seats. Locks nothing; one round trip.
 ///
 /// # Errors
 /// [`Error::ShowNotFound`]

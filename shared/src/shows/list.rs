@@ -1,4 +1,4 @@
-//! Read a page of shows.
+//! List the upcoming shows.
 
 use tokio_postgres::types::Type;
 
@@ -12,15 +12,16 @@ use crate::{
 static LIST_SHOWS: Statement =
     Statement { sql: include_str!("list.sql"), types: &[Type::TIMESTAMPTZ, Type::INT8, Type::INT8] };
 
-/// A page of the shows that have not started, by start and id, after `after`.
+/// Returns a page of the shows that have not started, by start time and id, after `after`.
 ///
-/// Keyset pages: shows that come or go between two pages make no other show appear twice or not at all. Locks nothing;
-/// one round trip.
+/// Pages are keyset pages: if shows are added or removed between two pages, no other show appears twice or is skipped.
+/// Locks nothing; one round trip.
 ///
-/// A row that cannot be read is left out, logged and counted; the page then has fewer, and the next one goes on after it.
+/// A row that cannot be read is left out, logged and counted. The page is then shorter, and the next page continues
+/// after it.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn list(db: &Db, limit: PageLimit, after: Option<ShowCursor>) -> Result<Page<Show, ShowCursor>, Error> {
     let after = after.unwrap_or(ShowCursor::START);
     let rows = db.run(&LIST_SHOWS, &[&after.start_time, &after.id, &limit.one_more()], Repeat::Safe).await?;

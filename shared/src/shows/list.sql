@@ -1,4 +1,4 @@
--- A page of the shows that have not started, with their free seats, by (start_time, id).
+-- Reads a page of the shows that have not started, with their free seats, by (start_time, id).
 --
 -- $1 start_time timestamptz and $2 id bigint: the page begins after them; $3 limit bigint
 --

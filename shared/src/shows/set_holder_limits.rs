@@ -1,4 +1,4 @@
-//! Change what one holder may have of a show.
+//! Change the limits of one holder of a show.
 
 use tokio_postgres::types::Type;
 
@@ -15,13 +15,13 @@ static SET_HOLDER_LIMITS: Statement = Statement {
     types: &[Type::INT8, Type::BOOL, Type::INT4, Type::BOOL, Type::INT4],
 };
 
-/// A limit as it shall be: `None` leaves it as it is, `Some(None)` goes back to the deployment's own.
+/// A change of a limit: `None` leaves it unchanged, `Some(None)` resets it to the deployment's limit.
 pub type LimitChange = Option<Option<SeatLimit>>;
 
-/// Sets what one holder may hold unpaid, and have in all, of a show. What a holder has already is left alone. Repeating it is
-/// the same answer.
+/// Sets how many seats of a show one holder may hold unpaid, and have in total. Seats that a holder already has are not
+/// affected. Repeating the call gives the same answer.
 ///
-/// Locks the show, for which no booking waits. One round trip.
+/// Locks the show, which bookings do not wait for. One round trip.
 ///
 /// # Errors
 /// [`Error::ShowNotFound`]

@@ -1,4 +1,4 @@
-//! Change how many pools a show uses.
+//! Change the number of pools of a show.
 
 use tokio_postgres::types::Type;
 
@@ -12,11 +12,11 @@ use crate::{
 
 static SET_POOLS: Statement = Statement { sql: include_str!("set_pools.sql"), types: &[Type::INT8, Type::INT4] };
 
-/// Sets how many pools a show's free seats are spread over, and spreads them anew, while it is sold. Repeating it is the
-/// same answer.
+/// Sets how many pools a show's free seats are spread over and spreads them again, also while the show is being sold.
+/// Repeating the call gives the same answer.
 ///
-/// Locks the show, then all of its pools. Bookings wait for it, some milliseconds, and then look again; none is refused
-/// because of it. One round trip.
+/// Locks the show, then all of its pools. Bookings wait some milliseconds for this and then search again; none is
+/// refused because of it. One round trip.
 ///
 /// # Errors
 /// [`Error::ShowNotFound`]

@@ -1,11 +1,11 @@
--- Sets how many pools a show uses and adds the rows that it lacks, empty. lock_pools.sql, spread.sql and
--- get.sql follow in the same transaction. Rows that are no longer used stay: others may be about to give seats
--- back to them.
+-- Sets how many pools a show uses and adds the missing rows, empty. lock_pools.sql, spread.sql and get.sql follow in
+-- the same transaction. Rows that are no longer used stay, because other transactions may be about to release seats to
+-- them.
 --
 -- $1 show_id bigint, $2 pools integer
 --
--- Locks: the show's row, which only this statement locks: two changes of one show take turns.
--- Outcomes: none; without such a show, nothing happens.
+-- Locks: the show's row, so that two changes of one show are serialised.
+-- Outcomes: none. Without such a show, nothing happens.
 WITH changed AS (
     UPDATE shows SET pools = $2 WHERE id = $1 RETURNING id
 )

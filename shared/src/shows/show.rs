@@ -1,4 +1,4 @@
-//! Shows.
+//! Shows, their ids and their names.
 
 use std::{fmt, str::FromStr};
 
@@ -14,7 +14,7 @@ use crate::{
     platform::{canonical_integer, db::row, text::name},
 };
 
-/// A show's id, positive.
+/// A show's id, a positive integer.
 ///
 /// ```
 /// use boxoffice_shared::shows::ShowId;
@@ -29,12 +29,12 @@ use crate::{
 pub struct ShowId(i64);
 
 impl ShowId {
-    /// The id as the database has it.
+    /// The id as stored in the database.
     pub fn get(self) -> i64 {
         self.0
     }
 
-    /// An id that the database gave out.
+    /// Makes an id from a value in the database.
     pub(crate) fn from_row(id: i64) -> Self {
         Self(id)
     }
@@ -44,7 +44,7 @@ impl FromStr for ShowId {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        canonical_integer(text).map(Self).ok_or_else(|| Invalid::new("must be a show's id"))
+        canonical_integer(text).map(Self).ok_or_else(|| Invalid::new("must be a show id"))
     }
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for ShowId {
 }
 
 name! {
-    /// What a show is called.
+    /// A show's name.
     ShowName
 }
 
@@ -84,10 +84,10 @@ pub struct Show {
 }
 
 impl Show {
-    /// The show in a row with the columns of `shows` and `available_seats`.
+    /// Reads the show from a row with the columns of `shows` and `available_seats`.
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
         let total_seats = row::get(row, "total_seats")?;
-        // NULL: it has no pools.
+        // NULL means that the show has no pools.
         let available_seats = row::get::<i64>(row, "available_seats")?;
         let available_seats = i32::try_from(available_seats).map_err(|e| Error::Internal(e.into()))?;
         Ok(Self {
@@ -105,43 +105,43 @@ impl Show {
         })
     }
 
-    /// Its id.
+    /// The show's id.
     pub fn id(&self) -> ShowId {
         self.id
     }
 
-    /// When it starts; it is sold until then.
+    /// When the show starts. It is sold until then.
     pub fn start_time(&self) -> Timestamp {
         self.start_time
     }
 
-    /// Seats in all.
+    /// Total number of seats.
     pub fn total_seats(&self) -> i32 {
         self.total_seats
     }
 
-    /// Seats that are neither held nor sold.
+    /// Number of seats that are neither held nor sold.
     pub fn available_seats(&self) -> i32 {
         self.available_seats
     }
 
-    /// Seats that are held or sold.
+    /// Number of seats that are held or sold.
     pub fn reserved_seats(&self) -> i32 {
         self.reserved_seats
     }
 
-    /// Pool rows that its free seats are spread over.
+    /// Number of pool rows that the free seats are spread over.
     pub fn pools(&self) -> i32 {
         self.pools
     }
 
-    /// What a seat costs. `None`: only an operator confirms its bookings.
+    /// The price of a seat. `None`: only an operator can confirm the show's bookings.
     pub fn price(&self) -> Option<&Money> {
         self.price.as_ref()
     }
 }
 
-/// Where a page of shows ended: the last show's start and id.
+/// The end of a page of shows: the last show's start time and id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShowCursor {
     pub(crate) start_time: Timestamp,
@@ -149,12 +149,12 @@ pub struct ShowCursor {
 }
 
 impl ShowCursor {
-    /// After what is in this row.
+    /// The position of this row.
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self { start_time: row::get(row, "start_time")?, id: row::get(row, "id")? })
     }
 
-    /// Before every show: 1970.
+    /// The position before every show: 1970.
     pub(crate) const START: Self = Self { start_time: Timestamp::UNIX_EPOCH, id: 0 };
 }
 

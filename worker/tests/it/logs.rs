@@ -126,7 +126,7 @@ async fn workers_tell_nobody_whose_booking_it_was() {
             invoke(worker, std::slice::from_ref(event)).await;
         }
         for worker in &workers {
-            told_nothing(worker, "unavailable for a moment").await;
+            told_nothing(worker, "temporarily unavailable").await;
         }
     }
 }

@@ -201,7 +201,7 @@ async fn broken_invariants_are_said_and_counted() {
     assert_eq!(said.matches("an invariant is broken").count(), 2, "{said}");
     assert_eq!(said.matches("\"InvariantBroken\":1").count(), 2, "{said}");
     assert_eq!(said.matches("\"PaidNotConfirmed\":1").count(), 1, "{said}");
-    assert!(said.contains("show 1: 102 free + 0 held = 102, and not its 100 seats"), "{said}");
+    assert!(said.contains("show 1: 102 free + 0 held = 102 seats, expected 100"), "{said}");
 }
 
 /// The ages that the worker has measured so far.

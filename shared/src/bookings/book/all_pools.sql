@@ -1,16 +1,16 @@
--- Takes seats from several pools and makes the booking; or does nothing, for book/refusal.sql to say why. It runs after
--- lock_holder.sql and lock_pools.sql in the same transaction, as a statement of its own: so its snapshot is younger than its locks, and it
--- sees what others committed while it waited.
+-- Takes seats from several pools and makes the booking. Does nothing if it cannot; book/refusal.sql then says why. Runs
+-- after lock_holder.sql and lock_pools.sql in the same transaction, as its own statement: its snapshot is younger than
+-- its locks, so it sees what others committed while it waited.
 --
 -- $1 show_id bigint, $2 id uuid, $3 user_name text, $4 seats integer, $5 hold double precision (seconds),
--- $6 idempotency_key text or NULL, $7 holder text, and what a holder may have unless the show says otherwise:
+-- $6 idempotency_key text or NULL, $7 holder text, and the holder's limits, which the show's own override:
 -- $8 max_pending_seats integer, $9 max_seats integer, $10 max_unpaid_holds integer; $11 times integer: how many holders
--- this one counts for
+-- this one counts as
 --
--- Locks: none that those two do not hold.
+-- Locks: no more than lock_holder.sql and lock_pools.sql already hold.
 -- Outcomes: the booking. Or no row, and nothing changed: the request may not be booked, or the show has too few seats.
 WITH counted AS MATERIALIZED (
-    -- seats_before: the free seats of the pools that come first. The fullest come first, so that few rows change.
+    -- seats_before: the free seats of the pools that come first. The fullest pools come first, so that few rows change.
     SELECT pool_no, free, sum(free) OVER fullest - free AS seats_before, sum(free) OVER () AS seats_in_all
     FROM seat_pools
     WHERE show_id = $1 AND free > 0
@@ -33,7 +33,7 @@ WITH counted AS MATERIALIZED (
 )
 INSERT INTO bookings (
     show_id, id, user_name, seats, status, created_at, expires_at, idempotency_key, holder, amount_minor, currency)
--- Another number than was asked for would be a defect: division_by_zero, and nothing was changed.
+-- Taking a different number of seats than requested is a defect: division_by_zero, and nothing is changed.
 SELECT $1, $2, $3, total.seats / (total.seats = $4)::integer, 'PENDING', total.now, total.now + make_interval(secs => $5), $6, $7,
     shows.price_minor * $4, shows.currency
 FROM (SELECT sum(seats) AS seats, clock_timestamp() AS now FROM taken) AS total, shows

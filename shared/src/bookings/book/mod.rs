@@ -15,7 +15,7 @@ use crate::{
     platform::db::{Db, Repeat, Statement, Values, row},
 };
 
-/// `$1` to `$11` of the statements that make a booking, and the `$12` of those that search.
+/// The types of `$1` to `$11` of the statements that make a booking, and of `$12` of those that search for a pool.
 static TYPES: [Type; 12] = [
     Type::INT8,
     Type::UUID,
@@ -45,32 +45,32 @@ static LOCK_HOLDER: Statement =
 
 static BOOK_ACROSS: Statement = Statement { sql: include_str!("all_pools.sql"), types: TYPES.split_at(11).0 };
 
-/// Searches for a pool before all of them are locked. Each further look means that a pool with seats ran dry while we
-/// waited for it, which only happens to the last seats of a show.
+/// Searches for a pool before all pools are locked. A search is repeated only if a pool with seats ran out, or stayed
+/// locked, while this request waited for it. Pools run out only on the last seats of a show.
 const LOOKS: u32 = 4;
 
 /// A request to hold seats.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The new booking's id, with the show that it is for. The caller makes it, so that a statement whose answer was lost finds its
+    /// The new booking's id, including its show. The caller generates it, so that a retry after a lost answer finds its
     /// own booking.
     pub id: BookingId,
-    /// Who books.
+    /// The name of the person who books.
     pub user_name: UserName,
-    /// How many seats.
+    /// The number of seats.
     pub seats: SeatCount,
-    /// How long they are held, from the moment at which they are taken.
+    /// How long the seats are held, from the moment they are taken.
     pub hold: Hold,
-    /// What makes a repeated request recognisable, if the client sent it.
+    /// The client's idempotency key, which identifies a repeated request.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Whose it is.
+    /// The holder of the booking.
     pub holder: Holder,
-    /// What the holder may have of the show, unless the show says otherwise.
+    /// The holder's limits, unless the show sets its own.
     pub limits: HolderLimits,
 }
 
 impl Request {
-    /// The request as the statements take it.
+    /// The request as statement parameters.
     fn row(&self) -> RequestRow<'_> {
         RequestRow {
             show_id: self.id.show_id().get(),
@@ -103,7 +103,7 @@ struct RequestRow<'a> {
 }
 
 impl RequestRow<'_> {
-    /// `$1` to `$11` of the statements that make a booking, and of the one that says why there is none.
+    /// `$1` to `$11` of the statements that make a booking, and of the one that explains a refusal.
     fn values(&self) -> [&(dyn ToSql + Sync); 11] {
         [
             &self.show_id,
@@ -121,36 +121,39 @@ impl RequestRow<'_> {
     }
 }
 
-/// A booking that holds its seats, or that an earlier request with this key made.
+/// The result of a request: a new booking, or the one that an earlier request with this key made.
 #[derive(Clone, Debug)]
 pub struct Booked {
-    /// The booking. One of an earlier request may no longer be pending.
+    /// The booking. If an earlier request made it, it may no longer be pending.
     pub booking: Booking,
-    /// An earlier request with this key made it; the request's own id was not used.
+    /// An earlier request with this key made the booking; this request's own id was not used.
     pub replayed: bool,
 }
 
-/// Has the connection prepare the statement that bookings are made with, so that the first one need not. One round trip.
+/// Prepares the booking statement on the connection, so that the first booking need not. One round trip.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn prepare_book(db: &Db) -> Result<(), Error> {
     Ok(db.prepare(&BOOK).await?)
 }
 
-/// Holds seats for a while: takes them from the show's pools and makes a `PENDING` booking, in one transaction.
+/// Holds seats for a limited time: takes them from the show's pools and makes a `PENDING` booking, in one transaction.
 ///
-/// The same id or the same key again gives back the same booking, so a lost answer may be asked for again.
+/// Repeating the call with the same id or the same key returns the same booking, so it is safe to retry after a lost
+/// answer.
 ///
-/// Locks the holder of the show, then one pool, and all of them only if no single pool has the seats. One round trip, of one statement,
-/// while the connection's own pool has the seats. A second one looks for a pool that does, and says why if there is
-/// none; a third is for seats that lie in several pools. Where somebody keeps a pool locked, it goes on to another after 100 ms.
+/// Locks the holder of the show, then one pool; all pools only if no single pool has the seats. One round trip with one
+/// statement while the connection's own pool has the seats. A second round trip searches for a pool that has them, and
+/// explains the refusal if there is none. A third takes seats from several pools. If another transaction keeps a pool
+/// locked, the request moves on to another pool after 100 ms.
 ///
 /// # Errors
 /// - [`Error::ShowNotFound`], [`Error::ShowStarted`], [`Error::TooManySeats`]
-/// - [`Error::HolderWaits`], [`Error::PendingLimit`], [`Error::HolderLimit`]: the holder has, or let go, too much of the show
-/// - [`Error::HolderBusy`]: too many bookings of the holder are in progress, and this one did not wait
-/// - [`Error::SoldOut`]: the show, all pools together, has fewer free seats than were asked for
+/// - [`Error::HolderWaits`]: too many of the holder's holds ended unpaid
+/// - [`Error::PendingLimit`], [`Error::HolderLimit`]: the holder would have too many seats of the show
+/// - [`Error::HolderBusy`]: too many bookings of the holder are in progress; this one did not wait
+/// - [`Error::SoldOut`]: all pools of the show together have fewer free seats than requested
 /// - [`Error::IdempotencyKeyReused`]: the key made a booking with another name or number of seats
 pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
     let mut search = match take_from_own_pool(db, request).await? {
@@ -162,9 +165,11 @@ pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
         match take_from_any_pool(db, request, search).await? {
             Look::Found(booked) => return Ok(booked),
             Look::TooFewSeats(available) => return Err(Error::SoldOut { available }),
-            // Where many book at once, all pools may be locked for a moment: then one of them is waited for.
+            // Under load all pools may be locked for a moment, so the next search waits for one of them.
             Look::RanDry => search = &BOOK_SEARCH,
-            Look::Locked if looks == LOOKS => return Err(Error::Busy("pools were locked at every look".into())),
+            Look::Locked if looks == LOOKS => {
+                return Err(Error::Busy("every search for seats met a locked pool".into()));
+            }
             Look::Locked => search = &BOOK_UNLOCKED,
             Look::Scattered => break,
         }
@@ -172,20 +177,20 @@ pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
     match take_from_all_pools(db, request).await? {
         Look::Found(booked) => Ok(booked),
         Look::TooFewSeats(available) => Err(Error::SoldOut { available }),
-        // Under a lock of all pools no seats run out. But a hold of this holder's may end between the statement that was not
-        // admitted and the one that says why.
+        // While all pools are locked, no seats can run out. But a hold of this holder may end between the statement
+        // that refused the booking and the one that explains why.
         Look::RanDry | Look::Locked | Look::Scattered => {
-            Err(Error::Busy("seats were neither taken nor missing under a lock of all pools".into()))
+            Err(Error::Busy("with all pools locked, seats were neither taken nor too few".into()))
         }
     }
 }
 
-/// What became of the seats that the connection's own pool may have.
+/// The result of an attempt on the connection's own pool.
 enum OwnPool {
     Took(Booked),
-    /// It has too few, or the request may not be booked, or it was already.
+    /// The pool has too few seats, the request may not be booked, or it was booked already.
     TookNothing,
-    /// Somebody keeps it locked.
+    /// Another transaction keeps the pool locked.
     Locked,
 }
 
@@ -201,7 +206,7 @@ async fn take_from_own_pool(db: &Db, request: &Request) -> Result<OwnPool, Error
     }
 }
 
-/// The booking that the request made, with what the database says of it.
+/// The booking that the request made, with the values that the database returned.
 fn made(row: &Row, request: &Request) -> Result<Booking, Error> {
     Ok(Booking {
         id: request.id,
@@ -215,7 +220,7 @@ fn made(row: &Row, request: &Request) -> Result<Booking, Error> {
     })
 }
 
-/// Looks for a pool by one of the statements that search.
+/// Searches for a pool with one of the search statements.
 async fn take_from_any_pool(db: &Db, request: &Request, how: &'static Statement) -> Result<Look, Error> {
     let row = request.row();
     let start_at: f64 = rand::random();
@@ -239,17 +244,17 @@ async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Look, Error> 
     look(&db.run_all(statements, Repeat::Safe).await?, request)
 }
 
-/// What a look at the pools came to, read in its own transaction: a booking that it made is found by its own id.
+/// The result of one search for seats, read in the same transaction. A booking that the search made is found by its id.
 enum Look {
     /// There is a booking: made now, by an earlier request, or by an attempt whose answer was lost.
     Found(Booked),
-    /// All pools together have only so many seats.
+    /// All pools together have too few seats; this is how many.
     TooFewSeats(i64),
-    /// A pool had the seats, and others took them while we waited for its lock.
+    /// A pool had the seats, but others took them while this request waited for its lock.
     RanDry,
-    /// A pool has the seats, and somebody keeps it locked.
+    /// A pool has the seats, but another transaction keeps it locked.
     Locked,
-    /// The show has the seats, but no pool alone does.
+    /// The show has the seats, but no single pool does.
     Scattered,
 }
 
@@ -274,11 +279,11 @@ fn look(rows: &[Row], request: &Request) -> Result<Look, Error> {
     Ok(if row::get(row, "one_pool_has_them")? { Look::RanDry } else { Look::Scattered })
 }
 
-/// Whether the holder may not have so many more seats, and why.
+/// Refuses the request if the holder may not have this many more seats now.
 fn refuse_holder(row: &Row, request: &Request) -> Result<(), Error> {
     let wait: f64 = row::get(row, "wait")?;
     if wait > 0.0 {
-        // An hour at most, by the statement.
+        // At most an hour, by the statement.
         let allowed = request.limits.max_unpaid_holds * request.limits.times(&request.holder);
         return Err(Error::HolderWaits { seconds: wait.ceil() as u32, allowed });
     }
@@ -299,7 +304,7 @@ fn found(row: &Row, request: &Request) -> Result<Booked, Error> {
     if !booking.is_for(&request.user_name, request.seats) {
         return Err(Error::IdempotencyKeyReused);
     }
-    // Our own id found again is our own earlier attempt, whose answer was lost on the way to us.
+    // If the found id is the request's own, an earlier attempt made the booking and its answer was lost.
     let replayed = booking.id() != request.id;
     Ok(Booked { booking, replayed })
 }

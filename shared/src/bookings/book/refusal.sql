@@ -1,15 +1,15 @@
--- Says why a booking was not made: a read.
+-- Explains why a booking was not made. Read only.
 --
--- $1 to $11: as of own_pool.sql
+-- $1 to $11: as in own_pool.sql
 --
 -- Locks: none.
--- Outcomes: no row: no such show. Else one row:
---   id not NULL        the booking that an earlier request with this id or key made
+-- Outcomes: no row: the show does not exist. Otherwise one row:
+--   id                 not NULL: the booking that an earlier request with this id or key made
 --   started, max_seats the show's state
---   max_pending, max_in_all, pending_seats, held_seats, wait: what the holder may have, what it has, and for how many
---                      seconds it must not book
+--   max_pending, max_in_all, pending_seats, held_seats, wait: the holder's limits, the seats that it has, and for how
+--                      many seconds it must not book
 --   available_seats    the show's free seats, all pools together
---   one_pool_has_them  a pool has the seats by itself: look again
+--   one_pool_has_them  one pool has enough seats by itself: search again
 WITH answer AS (
     SELECT
         earlier.*,

@@ -1,15 +1,15 @@
--- Takes seats from any one pool that nobody has locked and makes the booking; or does nothing. book/refusal.sql follows in the same
--- transaction. It runs only when somebody keeps a pool locked: nothing found is not "sold out", and where many book at once it may
--- be that all pools are locked for a moment.
+-- Takes seats from any one pool that nobody has locked and makes the booking, or does nothing. book/refusal.sql follows
+-- in the same transaction. Runs only when another transaction keeps a pool locked. Finding no pool does not mean "sold
+-- out": under load all pools may be locked for a moment.
 --
 -- $1 show_id bigint, $2 id uuid, $3 user_name text, $4 seats integer, $5 hold double precision (seconds),
--- $6 idempotency_key text or NULL, $7 holder text, and what a holder may have unless the show says otherwise:
+-- $6 idempotency_key text or NULL, $7 holder text, and the holder's limits, which the show's own override:
 -- $8 max_pending_seats integer, $9 max_seats integer, $10 max_unpaid_holds integer; $11 times integer: how many holders
--- this one counts for; $12 where the search for a pool starts, double precision in [0, 1)
+-- this one counts as; $12 where the search for a pool starts, double precision in [0, 1)
 --
--- Locks: the holder of the show, waited for; then one row of seat_pools that nobody else has locked.
--- Outcomes: the booking. Or no row, and nothing changed: the request may not be booked, or no pool that is free has the seats alone.
--- BXBSY: too many bookings of the holder are in progress.
+-- Locks: the holder of the show, waiting for it; then one row of seat_pools that nobody else has locked.
+-- Outcomes: the booking. Or no row, and nothing changed: the request may not be booked, or no single unlocked pool has
+-- the seats. BXBSY: too many bookings of the holder are in progress.
 WITH place AS MATERIALIZED (
     SELECT floor($12 * pools)::integer AS start, price_minor, currency
     FROM shows
@@ -20,7 +20,7 @@ WITH place AS MATERIALIZED (
             $1, $7, $4, coalesce(max_pending_seats_per_holder, $8) * $11, most_seats(total_seats, max_seats_per_holder, $9, $11), $10 * $11,
             $5, $11, CASE WHEN pools > 1 THEN 500 END)
 ), taken AS (
-    -- The first of them from a random one on and round again.
+    -- The first such pool, starting at a random one and wrapping around.
     UPDATE seat_pools
     SET free = free - $4
     WHERE show_id = $1 AND free >= $4 AND pool_no = (

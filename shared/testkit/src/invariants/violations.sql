@@ -12,7 +12,7 @@ WITH held AS (
     FROM seat_pools
     GROUP BY show_id
 )
-SELECT format('show %s: %s free + %s held = %s, and not its %s seats',
+SELECT format('show %s: %s free + %s held = %s seats, expected %s',
               shows.id, coalesce(unsold.seats, 0), coalesce(held.seats, 0),
               coalesce(unsold.seats, 0) + coalesce(held.seats, 0), shows.total_seats)
 FROM shows
@@ -28,7 +28,7 @@ SELECT format('booking %s-%s: its show does not exist', show_id, id)
 FROM bookings
 WHERE NOT EXISTS (SELECT FROM shows WHERE shows.id = bookings.show_id)
 UNION ALL
-SELECT format('show %s: the holder %s is counted with %s seats, %s of them pending, and has %s, and %s',
+SELECT format('show %s: the holder %s is counted with %s seats (%s pending), expected %s (%s)',
               counted.show_id, counted.holder, counted.seats, counted.pending_seats, has.seats, has.pending_seats)
 FROM holders AS counted
 CROSS JOIN LATERAL (

@@ -178,5 +178,5 @@ async fn a_payment_whose_price_is_another_than_its_bookings_is_found() {
     scene.tell("evt_1", Some(scene.id), paid_for(usd(5480), &[COSTS])).await;
     scene.client.execute("UPDATE payments SET price_minor = price_minor - 1", &[]).await.unwrap();
     let found: Vec<_> = checks::check(&scene.db).await.unwrap().iter().map(ToString::to_string).collect();
-    assert!(found.iter().any(|said| said.contains("with 4999 EUR instead of 5000 EUR")), "{found:?}");
+    assert!(found.iter().any(|said| said.contains("with 4999 EUR, expected 5000 EUR")), "{found:?}");
 }
