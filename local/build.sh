@@ -14,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$BOXOFFICE_ROOT"
 bins=()
 # echo-function does nothing: the benchmark compares with it.
-for name in authorize list-shows book confirm manage-shows expire-holds sweep-holds confirm-payments anonymise-bookings migrate echo-function; do
+for name in authorize list-shows book bookings confirm admin expire-holds sweep-holds confirm-payments anonymise-bookings migrate echo-function; do
   bins+=(--bin "$name")
 done
 say "building the functions (the first time: some minutes; later: seconds)"

@@ -1,6 +1,4 @@
-//! Who may call what: one table of all routes, for the authorizer's policies and for the handlers' own check.
-//!
-//! A test holds it to `template.yaml`: each route has a row, and the authorizer that its row asks for.
+//! What a caller needs for a route, and what a token allows.
 
 use std::{fmt, time::Duration};
 
@@ -103,91 +101,14 @@ impl fmt::Display for Scopes {
 /// What a call of a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing, and a token is not looked at: the gateway asks no authorizer. What guards it, if anything does, is not a
-    /// token: a webhook's signature, a partner's API key.
+    /// Nothing. A token is not read.
     Public,
-    /// No token; but one that is given must be good, and says whose call it is.
-    Open,
+    /// The signature of a payment provider. A token is not read.
+    Webhook,
+    /// A partner's API key, which the gateway checks. A token is not read.
+    PartnerKey,
+    /// No token; but one that is sent must be valid, and says whose call it is.
+    OptionalToken,
     /// A token with this scope.
     Needs(Scope),
-}
-
-/// Which query parameters a route takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Query {
-    /// These, and no others: a name that is misspelt must not read as "everything".
-    Only(&'static [&'static str]),
-    /// Any, and none is looked at: an endpoint's URL is the provider's to keep, and an event that is signed is not turned away
-    /// for it.
-    Any,
-}
-
-/// A route of the API.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// Its method.
-    pub method: &'static str,
-    /// Its path as the template names it: `/shows/{show_id}`.
-    pub resource: &'static str,
-    /// What a call of it needs.
-    pub access: Access,
-    /// What may stand behind the `?`.
-    pub query: Query,
-}
-
-impl Route {
-    /// With these query parameters, instead of none.
-    const fn taking(self, names: &'static [&'static str]) -> Self {
-        Self { query: Query::Only(names), ..self }
-    }
-
-    /// With whatever query parameters there are.
-    const fn taking_any(self) -> Self {
-        Self { query: Query::Any, ..self }
-    }
-}
-
-const fn route(method: &'static str, resource: &'static str, access: Access) -> Route {
-    Route { method, resource, access, query: Query::Only(&[]) }
-}
-
-/// All of them.
-pub static ROUTES: [Route; 19] = [
-    route("GET", "/shows", Access::Public).taking(&["limit", "cursor"]),
-    route("GET", "/shows/{show_id}", Access::Public),
-    route("POST", "/shows/{show_id}/bookings", Access::Open),
-    route("GET", "/bookings/{booking_id}", Access::Open),
-    route("DELETE", "/bookings/{booking_id}", Access::Open),
-    route("POST", "/bookings/{booking_id}/extend", Access::Open),
-    route("POST", "/bookings/{booking_id}/confirm", Access::Needs(Scope::BookingsConfirm)),
-    route("POST", "/partner/shows/{show_id}/bookings", Access::Public),
-    route("POST", "/webhooks/payments/stripe", Access::Public).taking_any(),
-    route("POST", "/webhooks/payments/standard", Access::Public).taking_any(),
-    route("POST", "/admin/shows", Access::Needs(Scope::ShowsWrite)),
-    route("PATCH", "/admin/shows/{show_id}", Access::Needs(Scope::ShowsWrite)),
-    route("GET", "/admin/payments", Access::Needs(Scope::PaymentsRead)).taking(&["state", "limit", "cursor"]),
-    route("POST", "/admin/payments/{provider}/{payment_id}/settle", Access::Needs(Scope::PaymentsSettle)),
-    route("POST", "/admin/payments/{provider}/{payment_id}/dispute", Access::Needs(Scope::PaymentsSettle)),
-    route("GET", "/admin/payments/events", Access::Needs(Scope::PaymentsRead)).taking(&["change", "limit", "cursor"]),
-    route("POST", "/admin/payments/events/{provider}/{event_id}/replay", Access::Needs(Scope::PaymentsSettle)),
-    route("GET", "/admin/subjects/bookings", Access::Needs(Scope::BookingsRead))
-        .taking(&["subject", "limit", "cursor"]),
-    route("DELETE", "/admin/subjects/bookings", Access::Needs(Scope::SubjectsErase)).taking(&["subject"]),
-];
-
-/// The route of a method and a path, for `HEAD` that of `GET`; `None` if there is none, and then nobody may call it.
-pub fn find(method: &str, resource: &str) -> Option<&'static Route> {
-    let method = if method == "HEAD" { "GET" } else { method };
-    ROUTES.iter().find(|route| (route.method, route.resource) == (method, resource))
-}
-
-/// What a call of this route needs; `None` if there is no such route.
-pub fn access(method: &str, resource: &str) -> Option<Access> {
-    find(method, resource).map(|route| route.access)
-}
-
-/// The methods of a path, as `Allow` says them; empty if there is no such path. `HEAD` goes wherever `GET` does.
-pub fn methods(resource: &str) -> Vec<&'static str> {
-    let methods = ROUTES.iter().filter(|route| route.resource == resource).map(|route| route.method);
-    methods.flat_map(|method| if method == "GET" { vec!["GET", "HEAD"] } else { vec![method] }).collect()
 }

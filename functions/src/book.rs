@@ -1,4 +1,4 @@
-//! `POST /shows/{show_id}/bookings`, and the same for partners with an API key.
+//! The Lambda `book`: takes seats for buyers, and for partners with an API key.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     http::{Call, Fields, Problem, Reply},
+    routes::Operation,
     serve::Handler,
 };
 use boxoffice_shared::{
@@ -41,11 +42,9 @@ pub struct Book {
 impl Handler for Book {
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
-        let (database, connections) = (reader.database(), reader.concurrency());
-        let (holds, queue_url) = (reader.holds(), reader.hold_queue_url());
-        let limits = reader.holder_limits();
-        let settings = database.zip(connections).zip(holds.zip(queue_url)).zip(limits);
-        let (((database, connections), ((hold, _), queue_url)), limits) = reader.finish(settings)?;
+        let settings =
+            (reader.database(), reader.concurrency(), reader.holds(), reader.hold_queue_url(), reader.holder_limits());
+        let (database, connections, (hold, _), queue_url, limits) = reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
         let queue = HoldQueue::new(aws::load(&tls), queue_url);
         let (prepared, ()) = tokio::join!(bookings::prepare_book(&db), queue.warm());
@@ -56,8 +55,8 @@ impl Handler for Book {
     }
 
     async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        match call.route() {
-            ("POST", "/shows/{show_id}/bookings" | "/partner/shows/{show_id}/bookings") => self.book(call).await,
+        match call.operation() {
+            Operation::BookSeats | Operation::BookSeatsAsPartner => self.book(call).await,
             _ => Err(Problem::RouteNotFound),
         }
     }
@@ -114,8 +113,8 @@ pub fn read(call: &Call<'_>, hold: Hold, limits: HolderLimits) -> Result<BookReq
     let show_id = call.show_id()?;
     let idempotency_key = call.idempotency_key()?;
     let mut fields = Fields::read(call.request())?;
-    let (user_name, seats) = (fields.required("user_name"), fields.required("seats"));
-    let (user_name, seats) = fields.finish(user_name.zip(seats))?;
+    let members = (fields.required("user_name"), fields.required("seats"));
+    let (user_name, seats) = fields.finish(members)?;
     let (id, holder) = (BookingId::generate(show_id), call.holder()?);
     Ok(BookRequest { id, user_name, seats, hold, idempotency_key, holder, limits })
 }

@@ -1,10 +1,10 @@
-//! `GET /shows` and `GET /shows/{show_id}`.
+//! The Lambda `list-shows`: what is on sale.
 
-use boxoffice_shared::{error::Cause, page::Position, platform::db::Db, shows};
-use serde_json::json;
+use boxoffice_shared::{error::Cause, platform::db::Db, shows};
 
 use crate::{
     http::{Call, Problem, Reply},
+    routes::Operation,
     serve::{Handler, start_with_replica},
 };
 
@@ -20,9 +20,9 @@ impl Handler for ListShows {
     }
 
     async fn handle(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        match call.route() {
-            ("GET", "/shows") => self.list(call).await,
-            ("GET", "/shows/{show_id}") => self.get(call).await,
+        match call.operation() {
+            Operation::ListShows => self.list(call).await,
+            Operation::GetShow => self.get(call).await,
             _ => Err(Problem::RouteNotFound),
         }
     }
@@ -30,10 +30,9 @@ impl Handler for ListShows {
 
 impl ListShows {
     async fn list(&self, call: &Call<'_>) -> Result<Reply, Problem> {
-        let (limit, after) = call.page()?;
+        let (filter, limit, after) = call.show_page()?;
         let page = shows::list(&self.db, limit, after).await?;
-        let next_cursor = page.next.map(|last| last.cursor(""));
-        Ok(Reply::ok(&json!({ "shows": page.items, "next_cursor": next_cursor })))
+        Ok(Reply::page("shows", &page, &filter))
     }
 
     async fn get(&self, call: &Call<'_>) -> Result<Reply, Problem> {

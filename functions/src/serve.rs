@@ -14,8 +14,8 @@ use boxoffice_shared::{
     platform::{
         config::{Environment, Reader},
         db::Db,
-        deadline, logging,
-        start::start,
+        deadline,
+        start::{run, start},
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -51,14 +51,10 @@ pub trait Handler: Clone + Send + Sync + Sized + 'static {
 /// Where the platform sends several requests at once to one instance (`AWS_LAMBDA_MAX_CONCURRENCY`), they are answered
 /// side by side.
 pub async fn serve<H: Handler>() -> ExitCode {
-    logging::init();
-    let handler = match H::start().await {
-        Ok(handler) => handler,
-        Err(cause) => {
-            tracing::error!("cannot start: {cause}");
-            return ExitCode::FAILURE;
-        }
-    };
+    run(H::start(), answer_all).await
+}
+
+async fn answer_all<H: Handler>(handler: H) -> Result<(), Cause> {
     let finishing = Finishing(handler.clone());
     // The event as it came: one that cannot be read is answered too, and is no invocation error.
     let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
@@ -71,13 +67,7 @@ pub async fn serve<H: Handler>() -> ExitCode {
             Ok::<_, lambda_runtime::Error>(answer)
         }
     });
-    match Runtime::new(service).layer(finishing).layer(TracingLayer::new()).run_concurrent().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the Lambda runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    Runtime::new(service).layer(finishing).layer(TracingLayer::new()).run_concurrent().await
 }
 
 /// Has a handler finish after each answer: after the runtime has handed the answer to Lambda, which passes it on at once, and before
@@ -154,8 +144,8 @@ pub async fn respond<H: Handler>(handler: &H, request: Result<Request, Problem>)
 /// Starts a Lambda that reads the database, or its replica where there is one, and needs nothing else.
 pub(crate) async fn start_with_replica() -> Result<Db, Cause> {
     let mut reader = Reader::new(&Environment);
-    let (database, connections) = (reader.read_database(), reader.concurrency());
-    let (database, connections) = reader.finish(database.zip(connections))?;
+    let settings = (reader.read_database(), reader.concurrency());
+    let (database, connections) = reader.finish(settings)?;
     Ok(start(database, connections).await?.0)
 }
 

@@ -52,8 +52,8 @@ impl Worker for AnonymiseBookings {
 
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
-        let (database, connections, retention) = (reader.database(), reader.concurrency(), reader.retention());
-        let ((database, connections), retention) = reader.finish(database.zip(connections).zip(retention))?;
+        let settings = (reader.database(), reader.concurrency(), reader.retention());
+        let (database, connections, retention) = reader.finish(settings)?;
         Ok(Self { db: start(database, connections).await?.0, retention })
     }
 

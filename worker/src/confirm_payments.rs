@@ -31,9 +31,8 @@ impl Worker for ConfirmPayments {
 
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
-        let (database, connections) = (reader.database(), reader.concurrency());
-        let settings = database.zip(connections).zip(reader.holder_limits());
-        let ((database, connections), limits) = reader.finish(settings)?;
+        let settings = (reader.database(), reader.concurrency(), reader.holder_limits());
+        let (database, connections, limits) = reader.finish(settings)?;
         Ok(Self { db: start(database, connections).await?.0, limits })
     }
 

@@ -47,9 +47,8 @@ impl Worker for ExpireHolds {
 
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
-        let (database, connections, queue_url) = (reader.database(), reader.concurrency(), reader.hold_queue_url());
-        let settings = database.zip(connections).zip(queue_url);
-        let ((database, connections), queue_url) = reader.finish(settings)?;
+        let settings = (reader.database(), reader.concurrency(), reader.hold_queue_url());
+        let (database, connections, queue_url) = reader.finish(settings)?;
         let (db, tls) = start(database, connections).await?;
         Ok(Self { db, queue: HoldQueue::new(aws::load(&tls), queue_url) })
     }

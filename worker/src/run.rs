@@ -4,7 +4,7 @@ use std::{future::Future, process::ExitCode};
 
 use boxoffice_shared::{
     error::Cause,
-    platform::{deadline, logging},
+    platform::{deadline, start},
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
@@ -32,14 +32,10 @@ pub trait Worker: Clone + Send + Sync + Sized + 'static {
 
 /// Starts the worker and serves events until the instance ends.
 pub async fn run<W: Worker>() -> ExitCode {
-    logging::init();
-    let worker = match W::start().await {
-        Ok(worker) => worker,
-        Err(cause) => {
-            tracing::error!("cannot start: {cause}");
-            return ExitCode::FAILURE;
-        }
-    };
+    start::run(W::start(), work_on_all).await
+}
+
+async fn work_on_all<W: Worker>(worker: W) -> Result<(), Cause> {
     let service = service_fn(move |event: LambdaEvent<Value>| {
         let worker = worker.clone();
         let deadline = deadline::of_event(event.context.deadline());
@@ -49,13 +45,7 @@ pub async fn run<W: Worker>() -> ExitCode {
             deadline::within(deadline, Box::pin(worker.work(event))).await.map_err(logged)
         }
     });
-    match lambda_runtime::run_concurrent(service).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the Lambda runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    lambda_runtime::run_concurrent(service).await
 }
 
 /// The event, read by us: of one that it cannot read the runtime would log what is wrong, and quote it.

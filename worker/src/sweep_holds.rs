@@ -80,8 +80,8 @@ impl Worker for SweepHolds {
 
     async fn start() -> Result<Self, Cause> {
         let mut reader = Reader::new(&Environment);
-        let (database, connections) = (reader.database(), reader.concurrency());
-        let (database, connections) = reader.finish(database.zip(connections))?;
+        let settings = (reader.database(), reader.concurrency());
+        let (database, connections) = reader.finish(settings)?;
         Ok(Self { db: start(database, connections).await?.0, checked: Arc::new(Mutex::new(CheckCursor::START)) })
     }
 

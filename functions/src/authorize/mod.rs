@@ -30,12 +30,13 @@ use boxoffice_shared::{
         config::{Environment, Reader},
         deadline,
         fetch::Web,
-        logging, tls,
+        start::run,
+        tls,
     },
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
-use crate::access::{Access, access};
+use crate::{access::Access, routes};
 use event::Request;
 use keyring::{Keyring, keyring};
 use policy::Answer;
@@ -44,26 +45,15 @@ use token::{Header, Principal, Rules};
 
 /// Starts the authorizer and answers until the instance ends.
 pub async fn serve() -> ExitCode {
-    logging::init();
-    let authorizer = match Authorizer::start() {
-        Ok(authorizer) => authorizer,
-        Err(cause) => {
-            tracing::error!("cannot start: {cause}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let service = service_fn(move |event: LambdaEvent<Request>| {
-        let authorizer = authorizer.clone();
-        let deadline = deadline::of_request(event.context.deadline());
-        async move { deadline::within(deadline, authorizer.answer(event.payload)).await.map_err(Failure::reported) }
-    });
-    match lambda_runtime::run_concurrent(service).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the Lambda runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    run(async { Authorizer::start() }, async |authorizer: Authorizer| {
+        let service = service_fn(move |event: LambdaEvent<Request>| {
+            let authorizer = authorizer.clone();
+            let deadline = deadline::of_request(event.context.deadline());
+            async move { deadline::within(deadline, authorizer.answer(event.payload)).await.map_err(Failure::reported) }
+        });
+        lambda_runtime::run_concurrent(service).await
+    })
+    .await
 }
 
 /// What it has at hand for every event. Clones share the keys.
@@ -98,10 +88,10 @@ impl Authorizer {
 
     async fn answer(&self, request: Request) -> Result<Answer, Failure> {
         let stage = policy::stage(&request.method_arn).ok_or(Failure::NoMethod)?.to_owned();
-        let access = access(&request.http_method, &request.resource);
+        let access = routes::find(&request.http_method, &request.resource).map(|route| route.access);
         let caller = match bearer::token(&request.headers()).map_err(Failure::Refused)? {
             Some(token) => Some(self.verify(token).await?),
-            None if access == Some(Access::Open) => None,
+            None if access == Some(Access::OptionalToken) => None,
             None => return Err(Failure::Refused(Refused::Missing)),
         };
         Ok(Answer::new(caller, &stage))

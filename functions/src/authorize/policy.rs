@@ -6,7 +6,10 @@
 use serde::Serialize;
 
 use super::token::Principal;
-use crate::access::{Access, ROUTES, Route, Scopes};
+use crate::{
+    access::{Access, Scopes},
+    routes::{ROUTES, Route},
+};
 
 /// The answer to an authorizer's event.
 #[derive(Debug, Serialize)]
@@ -81,8 +84,8 @@ pub(super) fn stage(method_arn: &str) -> Option<&str> {
 /// The routes that these scopes open, and those that are open to anybody.
 fn allowed(scopes: Scopes) -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(move |route| match route.access {
-        Access::Public => false,
-        Access::Open => true,
+        Access::Public | Access::Webhook | Access::PartnerKey => false,
+        Access::OptionalToken => true,
         Access::Needs(scope) => scopes.contains(scope),
     })
 }
@@ -90,10 +93,9 @@ fn allowed(scopes: Scopes) -> impl Iterator<Item = &'static Route> {
 /// The route in a policy: `POST/shows/*/bookings`, and `HEAD` where there is `GET`. A star stands for any characters, slashes
 /// too; the tests show that no pattern is also another route's.
 fn patterns(route: &Route) -> impl Iterator<Item = String> {
-    let segments = route.resource.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
+    let segments = route.path.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
     let path = segments.collect::<Vec<_>>().join("/");
-    let head = if route.method == "GET" { Some("HEAD") } else { None };
-    [route.method].into_iter().chain(head).map(move |method| format!("{method}{path}"))
+    route.methods().map(move |method| format!("{method}{path}"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use boxoffice_shared::{
     Invalid,
     money::{Currency, Money, Price},
-    platform::time::rfc_3339,
+    platform::{all::All, time::rfc_3339},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -122,14 +122,14 @@ impl Fields {
         }
     }
 
-    /// Ends the reading, with what was read from the body: `None` if a part of it could not be.
+    /// Ends the reading, and gives the members: one, or a tuple of several.
     ///
     /// # Errors
     /// All that is wrong with the body, up to 20 faults. A member that is left is unknown.
-    pub fn finish<T>(mut self, input: Option<T>) -> Result<T, Problem> {
+    pub fn finish<A: All>(mut self, input: A) -> Result<A::Values, Problem> {
         let unknown = self.members.iter().map(|(name, _)| Fault::member(name, "is not known"));
         self.faults.extend(unknown);
-        match input {
+        match input.all() {
             Some(input) if self.faults.is_empty() => Ok(input),
             _ => {
                 self.faults.truncate(MAX_FAULTS);
@@ -273,7 +273,7 @@ mod tests {
     fn errors(body: &str) -> Vec<String> {
         let mut fields = Fields::read(&request(body)).unwrap();
         let (user_name, seats) = (fields.required::<UserName>("user_name"), fields.required::<SeatCount>("seats"));
-        let document = fields.finish(user_name.zip(seats)).unwrap_err().document();
+        let document = fields.finish((user_name, seats)).unwrap_err().document();
         document["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()
     }
 

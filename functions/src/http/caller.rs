@@ -4,7 +4,10 @@ use boxoffice_shared::holders::{Holder, Subject};
 use jiff::Timestamp;
 
 use super::{Problem, Request};
-use crate::access::{Access, LEEWAY, Route, Scope, Scopes, find, methods};
+use crate::{
+    access::{Access, LEEWAY, Scope, Scopes},
+    routes::Route,
+};
 
 /// The header for a client that must show a token.
 pub(crate) const CHALLENGE: &str = "Bearer";
@@ -17,19 +20,18 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller of this request, if they may call its route.
+    /// The caller of this request, if they may call this route.
     ///
     /// The gateway has asked the authorizer before: this is the second lock, for a route that was given no authorizer by
     /// mistake, and for a token that expired while the gateway still remembered it as good. Nothing that a client sends
     /// can get into what it reads.
     ///
     /// # Errors
-    /// There is no such route, or it has other methods; the route needs a token and there is none, or the token has expired; it does not have the
-    /// scope that the route needs.
-    pub(crate) fn admit(request: &Request, now: Timestamp) -> Result<Self, Problem> {
-        match found(request)?.access {
-            Access::Public => Ok(Self::default()),
-            Access::Open => Self::read(request, now),
+    /// The route needs a token and there is none, or the token has expired; it does not have the scope that the route needs.
+    pub(super) fn admit(route: &Route, request: &Request, now: Timestamp) -> Result<Self, Problem> {
+        match route.access {
+            Access::Public | Access::Webhook | Access::PartnerKey => Ok(Self::default()),
+            Access::OptionalToken => Self::read(request, now),
             Access::Needs(scope) => {
                 let caller = Self::read(request, now)?;
                 match caller.subject {
@@ -78,21 +80,4 @@ impl Caller {
         }
         Ok(Self { subject: Some(subject), scopes: Scopes::read(request.told("scope").unwrap_or_default()) })
     }
-}
-
-/// The method and the route as the template names it: `("GET", "/shows/{show_id}")`.
-pub(crate) fn route(request: &Request) -> (&str, &str) {
-    (request.method(), request.resource())
-}
-
-/// The request's route.
-///
-/// # Errors
-/// There is none at its path, or none of its method.
-pub(super) fn found(request: &Request) -> Result<&'static Route, Problem> {
-    let (method, resource) = route(request);
-    find(method, resource).ok_or_else(|| match methods(resource) {
-        methods if methods.is_empty() => Problem::RouteNotFound,
-        methods => Problem::MethodNotAllowed(methods),
-    })
 }

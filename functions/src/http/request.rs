@@ -6,24 +6,23 @@ use boxoffice_shared::{
     Error, Invalid,
     bookings::BookingId,
     holders::{Holder, IdempotencyKey, Subject},
-    page::{PageLimit, Position},
-    payments::{EventCursor, EventId, PaymentCursor, PaymentId, PaymentState, Provider},
-    privacy::SubjectCursor,
-    shows::{ShowCursor, ShowId},
+    payments::{EventId, PaymentId, Provider},
+    shows::ShowId,
 };
 use jiff::Timestamp;
 
 use super::{
     Problem, Request,
-    caller::{Caller, found, route},
+    caller::Caller,
     problem::{Fault, MAX_FAULTS},
 };
-use crate::access::Query;
+use crate::routes::{self, Operation, Query, Route};
 
 /// A request as a handler sees it: of somebody who may make it.
 #[derive(Debug)]
 pub struct Call<'a> {
     request: &'a Request,
+    route: &'static Route,
     caller: Caller,
 }
 
@@ -31,14 +30,28 @@ impl<'a> Call<'a> {
     /// The view of this request, if its caller may make it now.
     ///
     /// # Errors
-    /// Those of `Caller::admit`; a query of a route that takes none.
+    /// There is no such route, or the path has other methods; those of `Caller::admit`; a query of a route that takes none.
     pub fn admit(request: &'a Request, now: Timestamp) -> Result<Self, Problem> {
-        let call = Self { request, caller: Caller::admit(request, now)? };
-        match found(request)?.query {
+        let route = routes::find(request.method(), request.resource()).ok_or_else(|| {
+            match routes::methods(request.resource()) {
+                methods if methods.is_empty() => Problem::RouteNotFound,
+                methods => Problem::MethodNotAllowed(methods),
+            }
+        })?;
+        let call = Self { request, route, caller: Caller::admit(route, request, now)? };
+        match route.query() {
             // Where there are parameters, their reader tells of all faults at once.
-            Query::Only(&[]) => finish(Some(call), unknown(request)),
+            Query::Only(&[]) => {
+                let faults = call.unknown();
+                finish(Some(call), faults)
+            }
             Query::Only(_) | Query::Any => Ok(call),
         }
+    }
+
+    /// What it asks for.
+    pub fn operation(&self) -> Operation {
+        self.route.operation
     }
 
     /// Who makes it.
@@ -49,11 +62,6 @@ impl<'a> Call<'a> {
     /// Whose a booking is that it makes.
     pub fn holder(&self) -> Result<Holder, Problem> {
         self.caller.holder(self.request)
-    }
-
-    /// The method and the route as the template names it: `("GET", "/shows/{show_id}")`.
-    pub fn route(&self) -> (&str, &str) {
-        route(self.request)
     }
 
     /// The show in the path. What cannot be an id is no show's: 404, as any id that is not there.
@@ -76,45 +84,11 @@ impl<'a> Call<'a> {
         self.of_provider("event_id", EventId::of_path).ok_or(Problem::Refused(Error::EventNotFound))
     }
 
-    /// The query of a list: how many, and after what.
-    pub fn page(&self) -> Result<(PageLimit, Option<ShowCursor>), Problem> {
-        let mut faults = unknown(self.request);
-        let (limit, cursor) = self.limit_and_cursor("", &mut faults);
-        finish(Some((limit, cursor)), faults)
-    }
-
-    /// The query of a list of payments: in which state (those whose refund is due, unless it says so), how many, and
-    /// after what.
-    pub fn payment_page(&self) -> Result<(PaymentState, PageLimit, Option<PaymentCursor>), Problem> {
-        let mut faults = unknown(self.request);
-        let state = self.query("state", &mut faults).unwrap_or(PaymentState::RefundDue);
-        let (limit, cursor) = self.limit_and_cursor(state.as_str(), &mut faults);
-        finish(Some((state, limit, cursor)), faults)
-    }
-
-    /// The query of a list of events: those that were not understood, the only ones that are listed; how many, and after
-    /// what.
-    pub fn event_page(&self) -> Result<(PageLimit, Option<EventCursor>), Problem> {
-        let mut faults = unknown(self.request);
-        let _: Option<Unreadable> = self.query("change", &mut faults);
-        let (limit, cursor) = self.limit_and_cursor("unreadable", &mut faults);
-        finish(Some((limit, cursor)), faults)
-    }
-
     /// The query that is about one subject.
     pub fn about_subject(&self) -> Result<Subject, Problem> {
-        let mut faults = unknown(self.request);
+        let mut faults = self.unknown();
         let subject = self.required_query("subject", &mut faults);
         finish(subject, faults)
-    }
-
-    /// The query of a list of what is kept about a subject: whose, how many, and after what.
-    pub fn subject_page(&self) -> Result<(Subject, PageLimit, Option<SubjectCursor>), Problem> {
-        let mut faults = unknown(self.request);
-        let subject = self.required_query("subject", &mut faults);
-        let filter = subject.as_ref().map_or("", Subject::as_str);
-        let (limit, cursor) = self.limit_and_cursor(filter, &mut faults);
-        finish(subject.map(|subject| (subject, limit, cursor)), faults)
     }
 
     /// The `Idempotency-Key`, if there is one. Of several, the last counts: API Gateway's own rule for `headers`.
@@ -129,7 +103,7 @@ impl<'a> Call<'a> {
     /// the request's own URL (RFC 9110), so whatever stands there before the API's path stays: the stage of `execute-api`,
     /// the base path of a custom domain, a proxy's prefix. No function has to know which.
     pub fn location(&self, path: &str) -> String {
-        let depth = self.route().1.split('/').filter(|part| !part.is_empty()).count();
+        let depth = self.route.path.split('/').filter(|part| !part.is_empty()).count();
         let mut met = 0;
         // The segments that the route stands for, from the last one; those that are empty count for a client and not here.
         let segments = self.request.path().rsplit('/').take_while(|part| {
@@ -146,6 +120,13 @@ impl<'a> Call<'a> {
         self.request
     }
 
+    /// The faults of query parameters that the route does not take. Their case matters.
+    pub(super) fn unknown(&self) -> Vec<Fault> {
+        let Query::Only(known) = self.route.query() else { return Vec::new() };
+        let names = self.request.query_names().filter(|name| !known.contains(name)).take(MAX_FAULTS);
+        names.map(|name| Fault::parameter(name, &Invalid::new("is not known"))).collect()
+    }
+
     fn path<T: FromStr>(&self, name: &str) -> Option<T> {
         self.request.path_parameter(name)?.parse().ok()
     }
@@ -156,7 +137,7 @@ impl<'a> Call<'a> {
         Some((provider, ids(self.request.path_parameter(name)?)))
     }
 
-    fn required_query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
+    pub(super) fn required_query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
         let before = faults.len();
         let value = self.query(name, faults);
         if value.is_none() && faults.len() == before {
@@ -165,17 +146,11 @@ impl<'a> Call<'a> {
         value
     }
 
-    /// How many, and after what, of the list of what this filter lets through.
-    fn limit_and_cursor<P: Position>(&self, filter: &str, faults: &mut Vec<Fault>) -> (PageLimit, Option<P>) {
-        let limit = self.query("limit", faults).unwrap_or(PageLimit::DEFAULT);
-        (limit, self.query_by("cursor", |text| P::read(text, filter), faults))
-    }
-
-    fn query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
+    pub(super) fn query<T: FromStr<Err = Invalid>>(&self, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
         self.query_by(name, str::parse, faults)
     }
 
-    fn query_by<T>(
+    pub(super) fn query_by<T>(
         &self,
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, Invalid>,
@@ -190,26 +165,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The word `unreadable`.
-struct Unreadable;
-
-impl FromStr for Unreadable {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        if text == "unreadable" { Ok(Self) } else { Err(Invalid::new("must be unreadable")) }
-    }
-}
-
-/// The faults of query parameters that the route does not take. Their case matters.
-fn unknown(request: &Request) -> Vec<Fault> {
-    let Ok(Query::Only(known)) = found(request).map(|route| route.query) else { return Vec::new() };
-    let names = request.query_names().filter(|name| !known.contains(name)).take(MAX_FAULTS);
-    names.map(|name| Fault::parameter(name, &Invalid::new("is not known"))).collect()
-}
-
 /// What was read from a query, unless something was wrong with it.
-fn finish<T>(input: Option<T>, faults: Vec<Fault>) -> Result<T, Problem> {
+pub(super) fn finish<T>(input: Option<T>, faults: Vec<Fault>) -> Result<T, Problem> {
     match input {
         Some(input) if faults.is_empty() => Ok(input),
         _ => Err(Problem::InvalidRequest(faults)),

@@ -78,8 +78,8 @@ fn faults<T>(data: &[u8], read: impl Fn(&[u8]) -> Result<T, Problem>) -> Option<
 
 fn booking(data: &[u8]) -> Result<(UserName, SeatCount), Problem> {
     let mut fields = Fields::read(&request(data))?;
-    let (user_name, seats) = (fields.required("user_name"), fields.required("seats"));
-    fields.finish(user_name.zip(seats))
+    let members = (fields.required("user_name"), fields.required("seats"));
+    fields.finish(members)
 }
 
 fn show(data: &[u8]) -> Result<(ShowName, Timestamp, TotalSeats, Option<Price>), Problem> {
@@ -89,8 +89,8 @@ fn show(data: &[u8]) -> Result<(ShowName, Timestamp, TotalSeats, Option<Price>),
     let max = fields.optional("max_seats_per_booking", SeatCount::DEFAULT_MAX);
     let pools = fields.optional("pools", Pools::ONE);
     let price = fields.price();
-    let all = name.zip(start_time).zip(total_seats).zip(max.zip(pools)).zip(price);
-    fields.finish(all).map(|((((name, start_time), seats), _), price)| (name, start_time, seats, price))
+    let members = (name, start_time, total_seats, max, pools, price);
+    fields.finish(members).map(|(name, start_time, seats, _, _, price)| (name, start_time, seats, price))
 }
 
 fn request(data: &[u8]) -> Request {

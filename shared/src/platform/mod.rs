@@ -2,6 +2,7 @@
 //!
 //! It uses no capability; every capability may use it.
 
+pub mod all;
 pub mod aws;
 pub mod config;
 pub mod db;

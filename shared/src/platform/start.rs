@@ -1,10 +1,34 @@
 //! What every Lambda does before its first request.
 
-use std::num::NonZeroU16;
+use std::{num::NonZeroU16, process::ExitCode};
 
 use native_tls::TlsConnector;
 
-use crate::platform::{Cause, config::DatabaseSource, db::Db, secret, tls};
+use crate::platform::{Cause, config::DatabaseSource, db::Db, logging, secret, tls};
+
+/// Runs a Lambda from `main` on: starts logging, waits for `start`, and gives what it made to `serve`, which ends with the instance.
+///
+/// The exit code is a failure if either fails; the log says why.
+pub async fn run<T>(
+    start: impl Future<Output = Result<T, Cause>>,
+    serve: impl AsyncFnOnce(T) -> Result<(), Cause>,
+) -> ExitCode {
+    logging::init();
+    let started = match start.await {
+        Ok(started) => started,
+        Err(cause) => {
+            tracing::error!("cannot start: {cause}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match serve(started).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Builds the one TLS connector and opens a connection to the database.
 ///

@@ -1,8 +1,8 @@
 //! The real confirm-payments binary under a Lambda runtime: events that the database could not take when they came.
 
+use crate::common::{Stage, failures, until};
 use std::time::Duration;
 
-use crate::common::{Stage, failures, until};
 use boxoffice_shared::{
     money::Money,
     payments::{PaymentChange, PaymentEvent, Provider, Refund},

@@ -1,8 +1,8 @@
 //! The real expire-holds binary: every message is safe twice, early, late and about anything.
 
+use crate::common::{Stage, body, builder, failures, until};
 use std::time::Duration;
 
-use crate::common::{Stage, body, builder, failures, until};
 use boxoffice_testkit::{
     events::{delivered_again, sqs_event},
     failing_server::{FailingServer, Moment},

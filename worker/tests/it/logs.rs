@@ -1,8 +1,8 @@
 //! Who somebody is stands in no line that the workers write, at the lowest level there is, whatever happens.
 
+use crate::common::{Stage, body, builder};
 use std::time::Duration;
 
-use crate::common::{Stage, body, builder};
 use boxoffice_testkit::{
     events::{schedule_event, sqs_event},
     lambda::Instance,

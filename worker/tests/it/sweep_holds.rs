@@ -1,8 +1,8 @@
 //! The real sweep-holds binary: it finds what no message came for.
 
+use crate::common::Stage;
 use std::time::Duration;
 
-use crate::common::Stage;
 use boxoffice_testkit::{
     events::schedule_event,
     invariants::assert_invariants,

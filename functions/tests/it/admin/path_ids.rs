@@ -1,16 +1,16 @@
 //! Ids of providers that mean something in a path: whatever is listed can be acted on, the way AWS hands a path over
 //! (percent-encoded) and the way other gateways do (decoded). The real binaries under a Lambda runtime.
 
-use std::{collections::BTreeSet, fmt::Write, time::Duration};
-
 use crate::common::{
     Answer, call, operator, ready,
     webhook::{Scene, standard},
 };
+use std::{collections::BTreeSet, fmt::Write, time::Duration};
+
 use boxoffice_testkit::{events::api_event, lambda::Instance, sqs::FixedDelayQueue};
 use serde_json::{Value, json};
 
-const MANAGE_SHOWS: &str = env!("CARGO_BIN_EXE_manage-shows");
+const ADMIN: &str = env!("CARGO_BIN_EXE_admin");
 
 /// Visible ASCII, all of it, and what is worse together.
 fn odd_ids() -> BTreeSet<String> {
@@ -102,7 +102,7 @@ async fn due(scene: &Scene, ids: &BTreeSet<String>) -> Instance {
         let answer = call(&confirm, &standard(&format!("msg_{number}"), &body.to_string())).await;
         assert_eq!(answer.body["outcome"], "refund_due", "{id}");
     }
-    ready(Instance::builder(MANAGE_SHOWS).env("DATABASE_URL", scene.database.url())).await
+    ready(Instance::builder(ADMIN).env("DATABASE_URL", scene.database.url())).await
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn every_event_that_is_listed_can_be_replayed() {
         let payload = json!({"type": "something.else", "timestamp": "2026-07-01T12:00:00Z", "data": {}}).to_string();
         scene.client.execute(sql, &[id, &payload]).await.unwrap();
     }
-    let admin = ready(Instance::builder(MANAGE_SHOWS).env("DATABASE_URL", scene.database.url())).await;
+    let admin = ready(Instance::builder(ADMIN).env("DATABASE_URL", scene.database.url())).await;
     let listed = list(&admin, "/admin/payments/events", "events").await;
     assert_eq!(listed.len(), ids.len());
     for (number, event) in listed.iter().enumerate() {

@@ -1,11 +1,11 @@
 //! Extending a hold, prices, and what operators see of payments: the real binaries under a Lambda runtime.
 
-use std::time::Duration;
-
 use crate::common::{
-    Answer, call, operator, ready,
+    Answer, bookings_of, call, operator, ready,
     webhook::{Scene, stripe},
 };
+use std::time::Duration;
+
 use boxoffice_shared::{
     holders::HolderLimits,
     money::Money,
@@ -15,10 +15,10 @@ use boxoffice_testkit::{events::api_event, lambda::Instance, postgres::Database,
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-const MANAGE_SHOWS: &str = env!("CARGO_BIN_EXE_manage-shows");
+const ADMIN: &str = env!("CARGO_BIN_EXE_admin");
 
-async fn manage_shows(database: &Database) -> Instance {
-    ready(Instance::builder(MANAGE_SHOWS).env("DATABASE_URL", database.url())).await
+async fn admin(database: &Database) -> Instance {
+    ready(Instance::builder(ADMIN).env("DATABASE_URL", database.url())).await
 }
 
 async fn extend(instance: &Instance, booking: &str) -> Answer {
@@ -35,8 +35,9 @@ fn seconds_between(booking: &Value, from: &str, to: &str) -> i64 {
 async fn a_hold_is_extended_up_to_its_ceiling() {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
-    let builder = scene.confirm(&queue.endpoint(), &queue.queue_url());
+    let builder = bookings_of(&scene.database.url());
     let instance = ready(builder.env("HOLD_SECONDS", "300").env("MAX_HOLD_SECONDS", "400")).await;
+    let confirm = ready(scene.confirm(&queue.endpoint(), &queue.queue_url())).await;
     let id = scene.booking.to_string();
     let first = extend(&instance, &id).await;
     assert_eq!((first.status, &first.body["status"]), (200, &json!("PENDING")));
@@ -49,7 +50,7 @@ async fn a_hold_is_extended_up_to_its_ceiling() {
         let again = extend(&instance, &id).await;
         assert_eq!((again.status, seconds_between(&again.body, "created_at", "expires_at")), (200, 400));
     }
-    assert_eq!(call(&instance, &stripe(&scene.paid(1))).await.body["outcome"], "confirmed");
+    assert_eq!(call(&confirm, &stripe(&scene.paid(1))).await.body["outcome"], "confirmed");
     let settled = extend(&instance, &id).await;
     assert_eq!((settled.status, settled.problem()), (409, "booking-confirmed"));
     for unknown in ["1-019a5b7e-8f00-7abc-8def-0123456789ab", "x"] {
@@ -66,7 +67,7 @@ async fn an_operator_sees_what_is_due_and_settles_it() {
     for number in 1..=3 {
         call(&instance, &stripe(&scene.paid(number))).await;
     }
-    let admin = manage_shows(&scene.database).await;
+    let admin = admin(&scene.database).await;
     let list = async |query: &[(&str, &str)]| {
         call(&admin, &operator(api_event("GET", "/admin/payments", &[], query, &[], None))).await
     };
@@ -107,7 +108,7 @@ async fn an_operator_sees_what_is_due_and_settles_it() {
 #[tokio::test]
 async fn an_operator_sees_what_was_not_understood_and_replays_it() {
     let scene = Scene::new().await;
-    let admin = manage_shows(&scene.database).await;
+    let admin = admin(&scene.database).await;
     let keep = async |provider: &str, id: &str, payload: &str| {
         let sql = "INSERT INTO payment_events (provider, event_id, type, occurred_at, change, outcome, payload)
                    VALUES ($1, $2, '', now() - interval '1 day', 'unreadable', 'kept', $3)";
@@ -170,7 +171,7 @@ async fn an_operator_sees_what_was_not_understood_and_replays_it() {
 #[tokio::test]
 async fn a_show_is_made_with_a_price_or_without() {
     let database = Database::create().await;
-    let admin = manage_shows(&database).await;
+    let admin = admin(&database).await;
     let create = async |members: Value| {
         let mut body = json!({"name": "Hamlet", "start_time": "2126-01-01T20:00:00Z", "total_seats": 10});
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -197,7 +198,7 @@ async fn a_show_is_made_with_a_price_or_without() {
 #[tokio::test]
 async fn an_operator_sees_refunds_and_what_of_them_is_due() {
     let scene = Scene::new().await;
-    let admin = manage_shows(&scene.database).await;
+    let admin = admin(&scene.database).await;
     let record = async |id: &str, change: PaymentChange| {
         let event = PaymentEvent {
             provider: Provider::Stripe,

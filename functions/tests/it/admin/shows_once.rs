@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 const BODY: &str = r#"{"name": "Hamlet", "start_time": "2131-05-01T20:00:00Z", "total_seats": 40}"#;
 
-async fn manage_shows(database: &Database) -> Instance {
-    ready(Instance::builder(env!("CARGO_BIN_EXE_manage-shows")).env("DATABASE_URL", database.url())).await
+async fn admin(database: &Database) -> Instance {
+    ready(Instance::builder(env!("CARGO_BIN_EXE_admin")).env("DATABASE_URL", database.url())).await
 }
 
 fn event(subject: &str, keys: &[&str], body: &str) -> Value {
@@ -31,7 +31,7 @@ async fn shows(database: &Database) -> i64 {
 #[tokio::test]
 async fn the_same_key_and_body_give_the_same_show() {
     let database = Database::create().await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let first = create(&instance, "ada", "k1", BODY).await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (201, None), "{}", first.body);
     // The members in another order, and other spaces: the same body.
@@ -57,7 +57,7 @@ async fn the_same_key_and_body_give_the_same_show() {
 #[tokio::test]
 async fn the_same_key_with_another_body_is_refused() {
     let database = Database::create().await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     assert_eq!(create(&instance, "ada", "k1", BODY).await.status, 201);
     for (member, value) in [
         ("name", json!("Macbeth")),
@@ -78,7 +78,7 @@ async fn the_same_key_with_another_body_is_refused() {
 #[tokio::test]
 async fn a_key_is_its_subjects_own() {
     let database = Database::create().await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let ids = [
         create(&instance, "zorro", "kx", BODY).await,
         create(&instance, "yvonne", "kx", BODY).await,
@@ -96,7 +96,7 @@ async fn a_key_is_its_subjects_own() {
 #[tokio::test]
 async fn of_many_at_once_one_makes_the_show() {
     let database = Database::create().await;
-    let instances = [manage_shows(&database).await, manage_shows(&database).await, manage_shows(&database).await];
+    let instances = [admin(&database).await, admin(&database).await, admin(&database).await];
     for key in ["k1", "k2", "k3"] {
         let event = event("ada", &[key], BODY);
         let [a, b, c] = &instances;
@@ -112,7 +112,7 @@ async fn of_many_at_once_one_makes_the_show() {
 #[tokio::test]
 async fn a_request_waits_for_the_one_that_has_its_key() {
     let database = Database::create().await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let first = create(&instance, "ada", "k1", BODY).await;
     let mut client = database.client().await;
     let transaction = client.transaction().await.unwrap();
@@ -145,7 +145,7 @@ async fn a_request_waits_for_the_one_that_has_its_key() {
 #[tokio::test]
 async fn a_key_that_is_none_or_a_show_that_is_none_makes_nothing() {
     let database = Database::create().await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let long = "k".repeat(256);
     for key in ["", "two words", "k\u{f6}", &long] {
         let answer = create(&instance, "ada", key, BODY).await;

@@ -1,14 +1,12 @@
-//! What is kept about a subject, told and erased: the real manage-shows binary under a Lambda runtime.
+//! What is kept about a subject, told and erased: the real admin binary under a Lambda runtime.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common::{Answer, call, ready, show};
 use boxoffice_shared::{
-    bookings::{self, BookRequest},
-    platform::db::Db,
-};
-use boxoffice_shared::{
-    bookings::{BookingId, Hold, UserName},
+    bookings::{self, BookRequest, BookingId, Hold, UserName},
     holders::{Holder, HolderLimits, IdempotencyKey, Subject},
     inventory::SeatCount,
+    platform::db::Db,
 };
 use boxoffice_testkit::{
     events::{api_event, with_token},
@@ -18,15 +16,15 @@ use boxoffice_testkit::{
 };
 use serde_json::{Value, json};
 
-const MANAGE_SHOWS: &str = env!("CARGO_BIN_EXE_manage-shows");
+const ADMIN: &str = env!("CARGO_BIN_EXE_admin");
 
 const SUBJECTS: &str = "/admin/subjects/bookings";
 
 /// A subject that is not what it looks like in a URL, a pattern or a statement.
 const ADA: &str = "auth0|ada+1%20' -- ü";
 
-async fn manage_shows(database: &Database) -> Instance {
-    ready(Instance::builder(MANAGE_SHOWS).env("DATABASE_URL", database.url())).await
+async fn admin(database: &Database) -> Instance {
+    ready(Instance::builder(ADMIN).env("DATABASE_URL", database.url())).await
 }
 
 /// The call of an operator with this scope.
@@ -65,7 +63,7 @@ fn booking_ids(page: &Value) -> Vec<String> {
 async fn an_operator_tells_and_erases_what_is_kept_about_somebody() {
     let database = Database::create().await;
     let db = show(&database).await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let mut mine = Vec::new();
     for key in ["a", "b", "c"] {
         mine.push(book(&db, ADA, key).await.to_string());
@@ -106,7 +104,7 @@ async fn an_operator_tells_and_erases_what_is_kept_about_somebody() {
 async fn an_erasure_of_many_is_done_in_one_call_or_says_that_it_is_not() {
     let database = Database::create().await;
     show(&database).await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let client = database.client().await;
     let many = "INSERT INTO bookings (show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at, holder)
         SELECT 1, gen_random_uuid(), 'Ada', 1, 'FAILED', 'expired', now(), now() + interval '1 minute', now(), 'sub:ada'
@@ -128,7 +126,7 @@ async fn an_erasure_of_many_is_done_in_one_call_or_says_that_it_is_not() {
 #[tokio::test]
 async fn a_subject_that_is_missing_doubled_or_none_is_400() {
     let database = Database::create().await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let long = "a".repeat(256);
     let bad: [&[(&str, &str)]; 5] = [
         &[],
@@ -155,7 +153,7 @@ async fn a_subject_that_is_missing_doubled_or_none_is_400() {
 #[tokio::test]
 async fn each_needs_its_own_scope() {
     let database = Database::create().await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let who = [("subject", "ada")];
     for scope in ["", "shows:write bookings:confirm payments:read payments:settle"] {
         for method in ["GET", "DELETE"] {
@@ -178,7 +176,7 @@ async fn an_erasure_that_fails_is_repeated() {
     let database = server.create_database().await;
     let db = show(&database).await;
     book(&db, "ada", "a").await;
-    let instance = manage_shows(&database).await;
+    let instance = admin(&database).await;
     let holder = database.admin_client().await;
     holder.batch_execute("BEGIN; SELECT FROM bookings FOR UPDATE").await.unwrap();
     let busy = erase(&instance, &[("subject", "ada")]).await;

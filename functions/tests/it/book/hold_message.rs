@@ -1,8 +1,8 @@
 //! The real book binary and its two sides: the database decides, and the queue is a hint that may fail.
 
+use crate::common::{book, booking, bookings, call, ready, show, until};
 use std::time::Duration;
 
-use crate::common::{book, booking, bookings, call, ready, show, until};
 use boxoffice_shared::bookings;
 use boxoffice_testkit::{
     events::from_somebody,

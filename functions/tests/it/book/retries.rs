@@ -1,8 +1,8 @@
 //! The real book binary, and a client that tries again.
 
+use crate::common::{book, booking, bookings, call, ready, show, until};
 use std::time::Duration;
 
-use crate::common::{book, booking, bookings, call, ready, show, until};
 use boxoffice_testkit::{
     events::from_somebody,
     invariants::assert_invariants,

@@ -3,9 +3,12 @@
 
 pub mod webhook;
 
-use std::{num::NonZeroU16, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU16, time::Duration};
 
-use boxoffice_functions::access::Scope;
+use boxoffice_functions::{
+    access::Scope,
+    routes::{Lambda, Route},
+};
 use boxoffice_shared::{
     inventory::{Pools, SeatCount, TotalSeats},
     money::Price,
@@ -16,11 +19,22 @@ use boxoffice_testkit::{
     events::{api_event, with_token},
     lambda::{Builder, Instance},
     postgres::Database,
+    sqs::FixedDelayQueue,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 pub const BOOK: &str = env!("CARGO_BIN_EXE_book");
+pub const BOOKINGS: &str = env!("CARGO_BIN_EXE_bookings");
+
+/// Each Lambda of the API, with its binary.
+pub const LAMBDAS: [(Lambda, &str); 5] = [
+    (Lambda::ListShows, env!("CARGO_BIN_EXE_list-shows")),
+    (Lambda::Book, BOOK),
+    (Lambda::Bookings, BOOKINGS),
+    (Lambda::Confirm, webhook::CONFIRM),
+    (Lambda::Admin, env!("CARGO_BIN_EXE_admin")),
+];
 
 /// The API functions' `Timeout` in the template: an answer that takes longer is none.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
@@ -48,6 +62,50 @@ pub async fn show_for(database: &Database, price: Option<Price>) -> Db {
     db
 }
 
+/// All Lambdas of the API, started, with a database and a queue.
+pub struct Api(BTreeMap<Lambda, Instance>);
+
+impl Api {
+    pub async fn start(database: &Database, queue: &FixedDelayQueue) -> Self {
+        let mut instances = BTreeMap::new();
+        for (lambda, binary) in LAMBDAS {
+            let builder = Instance::builder(binary).env("DATABASE_URL", database.url());
+            let builder = builder.env("AWS_ENDPOINT_URL", queue.endpoint()).env("HOLD_QUEUE_URL", queue.queue_url());
+            let builder = builder.env("PAYMENTS_QUEUE_URL", queue.queue_url());
+            let builder = builder.env("STRIPE_WEBHOOK_SECRETS", webhook::STRIPE_SECRET);
+            let builder = builder.env("STANDARD_WEBHOOK_SECRETS", webhook::STANDARD_SECRET);
+            instances.insert(lambda, ready(builder.timeout(TIMEOUT)).await);
+        }
+        Self(instances)
+    }
+
+    /// The Lambda that serves a route.
+    pub fn of(&self, route: &Route) -> &Instance {
+        self.get(route.lambda)
+    }
+
+    pub fn get(&self, lambda: Lambda) -> &Instance {
+        &self.0[&lambda]
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (Lambda, &Instance)> {
+        self.0.iter().map(|(lambda, instance)| (*lambda, instance))
+    }
+}
+
+/// The event of a call of this method and path, with an id of nothing for each parameter.
+pub fn request(method: &str, path: &str, query: &[(&str, &str)], body: Option<&str>) -> Value {
+    let parameters = [
+        ("show_id", "1"),
+        ("booking_id", "1-019a5b7e-8f00-7abc-8def-0123456789ab"),
+        ("provider", "stripe"),
+        ("payment_id", "pi_1"),
+        ("event_id", "evt_1"),
+    ];
+    let used: Vec<_> = parameters.into_iter().filter(|(name, _)| path.contains(&format!("{{{name}}}"))).collect();
+    api_event(method, path, &used, query, &[("Content-Type", "application/json")], body)
+}
+
 /// The book binary with a database and a queue, not yet started.
 pub fn book(database_url: &str, endpoint: &str, queue_url: &str) -> Builder {
     Instance::builder(BOOK)
@@ -55,6 +113,11 @@ pub fn book(database_url: &str, endpoint: &str, queue_url: &str) -> Builder {
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("HOLD_QUEUE_URL", queue_url)
         .timeout(TIMEOUT)
+}
+
+/// The bookings binary with a database, not yet started.
+pub fn bookings_of(database_url: &str) -> Builder {
+    Instance::builder(BOOKINGS).env("DATABASE_URL", database_url).timeout(TIMEOUT)
 }
 
 /// Started, and with its connection open.

@@ -1,12 +1,12 @@
 //! Whoever may not make a call is refused by the function itself, whatever the gateway let through.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use crate::common::{Answer, Api, book, booking, bookings_of, call, ready, request, show};
+use std::time::{Duration, SystemTime};
 
-use crate::common::{self, Answer, BOOK, book, booking, call, ready, show, webhook};
-use boxoffice_functions::access::{Access, ROUTES, Scope};
+use boxoffice_functions::{
+    access::{Access, Scope},
+    routes::ROUTES,
+};
 use boxoffice_shared::{bookings::BookingId, holders::Holder};
 use boxoffice_testkit::{
     events::{api_event, from_address, with_token, with_token_until},
@@ -17,55 +17,20 @@ use boxoffice_testkit::{
 };
 use serde_json::{Value, json};
 
-/// Each route's function.
-fn binary(resource: &str) -> &'static str {
-    match resource {
-        "/shows" | "/shows/{show_id}" => env!("CARGO_BIN_EXE_list-shows"),
-        "/shows/{show_id}/bookings" | "/partner/shows/{show_id}/bookings" => BOOK,
-        _ if resource.starts_with("/admin/") => env!("CARGO_BIN_EXE_manage-shows"),
-        _ => webhook::CONFIRM,
-    }
-}
-
-/// A call of the route that gets as far as it is let: to a 404 or a 4xx of its body, where it is let in.
-fn event(method: &str, resource: &str) -> Value {
-    let parameters = [
-        ("show_id", "999"),
-        ("booking_id", "999-019a5b7e-8f00-7abc-8def-0123456789ab"),
-        ("provider", "stripe"),
-        ("payment_id", "pi_999"),
-        ("event_id", "evt_999"),
-    ];
-    let used: Vec<_> = parameters.into_iter().filter(|(name, _)| resource.contains(&format!("{{{name}}}"))).collect();
-    api_event(method, resource, &used, &[], &[("Content-Type", "application/json")], Some("{}"))
-}
-
 #[tokio::test]
 async fn every_route_asks_for_its_scope_and_no_other() {
     let database = Database::create().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
-    let mut instances: BTreeMap<&str, Instance> = BTreeMap::new();
+    let api = Api::start(&database, &queue).await;
     for route in ROUTES {
-        let binary = binary(route.resource);
-        if !instances.contains_key(binary) {
-            let builder = webhook::confirm(&database.url(), &queue.endpoint(), &queue.queue_url());
-            let builder = if binary == webhook::CONFIRM {
-                builder
-            } else {
-                Instance::builder(binary)
-                    .env("DATABASE_URL", database.url())
-                    .env("AWS_ENDPOINT_URL", queue.endpoint())
-                    .env("HOLD_QUEUE_URL", queue.queue_url())
-            };
-            instances.insert(binary, ready(builder).await);
-        }
-        let instance = &instances[binary];
-        let what = format!("{} {}", route.method, route.resource);
-        let bare = event(route.method, route.resource);
+        let instance = api.of(route);
+        let what = format!("{} {}", route.method, route.path);
+        // It gets as far as it is let: to a 404 or a 4xx of its body, where it is let in.
+        let bare = request(route.method, route.path, &[], Some("{}"));
         let all = Scope::ALL.map(Scope::as_str).join(" ");
         let expired = with_token_until(bare.clone(), "ada", &all, SystemTime::now() - Duration::from_secs(40));
         match route.access {
-            Access::Public => {
+            Access::Public | Access::Webhook | Access::PartnerKey => {
                 // A token that somehow came along is not looked at, be it good or bad.
                 for event in [bare, expired] {
                     let answer = call(instance, &event).await;
@@ -73,7 +38,7 @@ async fn every_route_asks_for_its_scope_and_no_other() {
                     assert!(let_in, "{what}: {} {}", answer.status, answer.body);
                 }
             }
-            Access::Open => {
+            Access::OptionalToken => {
                 assert!(matches!(call(instance, &bare).await.status, 404 | 415 | 422), "{what}");
                 assert!(
                     matches!(call(instance, &with_token(bare.clone(), "ada", "")).await.status, 404 | 415 | 422),
@@ -112,8 +77,7 @@ fn refused(answer: &Answer, status: u64, what: &str) {
 #[tokio::test]
 async fn nothing_that_a_client_sends_passes_for_the_authorizers_word() {
     let database = Database::create().await;
-    let instance =
-        ready(Instance::builder(env!("CARGO_BIN_EXE_manage-shows")).env("DATABASE_URL", database.url())).await;
+    let instance = ready(Instance::builder(env!("CARGO_BIN_EXE_admin")).env("DATABASE_URL", database.url())).await;
     let scope = "shows:write";
     let headers = [
         ("Authorization", "Bearer shows:write"),
@@ -148,7 +112,7 @@ async fn a_booking_is_its_subjects_and_an_unknown_one_looks_the_same() {
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let maker = ready(book(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
-    let keeper = ready(webhook::confirm(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
+    let keeper = ready(bookings_of(&database.url())).await;
     let made = call(&maker, &with_token(booking(2, &[]), "ada", "")).await;
     assert_eq!(made.status, 201, "{}", made.body);
     let id = made.body["booking_id"].as_str().unwrap();
@@ -239,7 +203,7 @@ async fn a_request_from_nowhere_makes_no_booking() {
         event["requestContext"]["identity"]["sourceIp"] = address.clone();
         assert_eq!(call(&instance, &event).await.status, 401, "{address}");
     }
-    assert_eq!(common::bookings(&database.client().await).await, 0);
+    assert_eq!(crate::common::bookings(&database.client().await).await, 0);
     assert!(Holder::of_api_key("").is_err());
 }
 

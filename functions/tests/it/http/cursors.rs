@@ -54,10 +54,7 @@ struct Api {
 impl Api {
     async fn new(database: &Database) -> Self {
         let start = async |binary| ready(Instance::builder(binary).env("DATABASE_URL", database.url())).await;
-        Self {
-            shows: start(env!("CARGO_BIN_EXE_list-shows")).await,
-            admin: start(env!("CARGO_BIN_EXE_manage-shows")).await,
-        }
+        Self { shows: start(env!("CARGO_BIN_EXE_list-shows")).await, admin: start(env!("CARGO_BIN_EXE_admin")).await }
     }
 
     async fn list(&self, list: &str, query: &[(&str, &str)]) -> Answer {

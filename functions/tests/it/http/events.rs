@@ -1,8 +1,8 @@
 //! Requests whose headers, path and query no URL can be made of: the real binaries under a Lambda runtime.
 
+use crate::common::{Answer, book, booking, call, ready, show};
 use std::time::Duration;
 
-use crate::common::{Answer, book, booking, call, ready, show};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use boxoffice_testkit::{events::api_event, lambda::Instance, postgres::Database, sqs::FixedDelayQueue};
 use bytes::Bytes;

@@ -1,8 +1,8 @@
 //! `Location`, followed as RFC 9110 says: the real binaries under a Lambda runtime, behind whatever stands before them.
 
+use crate::common::{Answer, book, booking, call, operator, ready, show};
 use std::time::Duration;
 
-use crate::common::{Answer, book, booking, call, operator, ready, show};
 use boxoffice_testkit::{
     events::{api_event, from_somebody},
     lambda::Instance,
@@ -60,8 +60,7 @@ async fn it_leads_to_the_booking_under_every_stage_and_domain() {
 #[tokio::test]
 async fn it_leads_to_the_show_under_every_stage_and_domain() {
     let database = Database::create().await;
-    let instance =
-        ready(Instance::builder(env!("CARGO_BIN_EXE_manage-shows")).env("DATABASE_URL", database.url())).await;
+    let instance = ready(Instance::builder(env!("CARGO_BIN_EXE_admin")).env("DATABASE_URL", database.url())).await;
     let body = json!({ "name": "Hamlet", "start_time": "2131-05-01T20:00:00Z", "total_seats": 1 }).to_string();
     for (base, (api, ..)) in BASES.iter().enumerate() {
         let event = api_event("POST", "/admin/shows", &[], &[], &[("Content-Type", "application/json")], Some(&body));

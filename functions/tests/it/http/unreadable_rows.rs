@@ -113,7 +113,7 @@ async fn payments_and_events_that_cannot_be_read_are_left_out_of_their_lists() {
     let number = "right(event_id, 1)::integer";
     spoil(&client, "payment_events", number, "received_at", ["occurred_at = 'infinity'", later, "payment_id = 'ä b'"])
         .await;
-    let instance = start(env!("CARGO_BIN_EXE_manage-shows"), &database).await;
+    let instance = start(env!("CARGO_BIN_EXE_admin"), &database).await;
     let left_out: Vec<_> = [2, 4, 5, 8, 9].iter().map(|n| format!("\"key\":\"stripe pi_{n}\"")).collect();
     let id = |payment: &Value| text(payment, "payment_id");
     let list = ("/admin/payments", &[("state", "refund_due")][..]);
@@ -146,7 +146,7 @@ async fn what_cannot_be_read_is_left_out_of_an_export() {
     client.batch_execute(spoilt).await.unwrap();
     let past = "created_at = '-infinity'";
     spoil(&client, "bookings", "seats", "expires_at", [past, "expires_at = 'infinity'", past]).await;
-    let instance = start(env!("CARGO_BIN_EXE_manage-shows"), &database).await;
+    let instance = start(env!("CARGO_BIN_EXE_admin"), &database).await;
     let id = |kept: &Value| {
         let count = |list: &str| kept[list].as_array().unwrap().len();
         format!("{} {} {} {}", kept["booking"]["seats"], count("payments"), count("events"), kept["complete"])

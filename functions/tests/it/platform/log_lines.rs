@@ -1,8 +1,9 @@
 //! Whatever a client sends, each line of the log is the function's own: at the lowest level, as JSON and as text.
 
+use crate::common::{book, bookings_of, webhook};
 use std::time::Duration;
 
-use crate::common::{self, book, webhook};
+use boxoffice_functions::routes::ROUTES;
 use boxoffice_testkit::{
     events::{api_event, with_token},
     issuer::Issuer,
@@ -31,33 +32,15 @@ fn forged() -> [String; 5] {
 
 /// One request of each route with this text wherever a text can stand.
 fn requests(text: &str) -> Vec<Value> {
-    let routes = [
-        ("GET", "/shows"),
-        ("GET", "/shows/{show_id}"),
-        ("POST", "/shows/{show_id}/bookings"),
-        ("POST", "/partner/shows/{show_id}/bookings"),
-        ("GET", "/bookings/{booking_id}"),
-        ("DELETE", "/bookings/{booking_id}"),
-        ("POST", "/bookings/{booking_id}/confirm"),
-        ("POST", "/bookings/{booking_id}/extend"),
-        ("POST", "/webhooks/payments/stripe"),
-        ("POST", "/webhooks/payments/standard"),
-        ("POST", "/admin/shows"),
-        ("PATCH", "/admin/shows/{show_id}"),
-        ("GET", "/admin/payments"),
-        ("POST", "/admin/payments/{provider}/{payment_id}/settle"),
-        ("GET", "/admin/payments/events"),
-        ("POST", "/admin/payments/events/{provider}/{event_id}/replay"),
-    ];
     let names = ["show_id", "booking_id", "provider", "payment_id", "event_id"];
     let path: Vec<_> = names.iter().map(|name| (*name, text)).collect();
     let query = ["limit", "cursor", "state", "change", text].map(|name| (name, text));
     let body = json!({"user_name": text, "seats": text, text: text, "name": text, "start_time": text}).to_string();
     let mut requests = Vec::new();
-    for (method, resource) in routes {
+    for route in ROUTES {
         for body in [body.as_str(), text, &format!("\"{text}\"")] {
             let headers = [("Content-Type", "application/json"), ("X-Note", MARK)];
-            let event = api_event(method, resource, &path, &query, &headers, Some(body));
+            let event = api_event(route.method, route.path, &path, &query, &headers, Some(body));
             let mut keyed = event.clone();
             keyed["headers"]["Idempotency-Key"] = json!(MARK);
             keyed["requestContext"]["identity"]["sourceIp"] = json!(text);
@@ -106,16 +89,17 @@ fn events() -> Vec<Value> {
 #[tokio::test]
 async fn a_clients_text_begins_no_line_of_the_api_functions() {
     let database = Database::create().await;
-    common::show(&database).await;
+    crate::common::show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let (url, endpoint, queue_url) = (database.url(), queue.endpoint(), queue.queue_url());
     let plain = |binary| Instance::builder(binary).env("DATABASE_URL", &url).env("AWS_ENDPOINT_URL", &endpoint);
     let says = "a request was refused";
     let events = events();
     holds_its_lines("book", || book(&url, &endpoint, &queue_url), &events, says).await;
+    holds_its_lines("bookings", || bookings_of(&url), &events, says).await;
     holds_its_lines("confirm", || webhook::confirm(&url, &endpoint, &queue_url), &events, says).await;
     holds_its_lines("list-shows", || plain(env!("CARGO_BIN_EXE_list-shows")), &events, says).await;
-    holds_its_lines("manage-shows", || plain(env!("CARGO_BIN_EXE_manage-shows")), &events, says).await;
+    holds_its_lines("admin", || plain(env!("CARGO_BIN_EXE_admin")), &events, says).await;
 }
 
 /// What is signed is believed, and still is no line.

@@ -1,11 +1,11 @@
 //! Who somebody is stands in no line that the API's binaries write, at the lowest level there is, whatever happens.
 
-use std::time::Duration;
-
 use crate::common::{
-    self, Answer, TIMEOUT, book, call,
+    self, Answer, TIMEOUT, book, bookings_of, call,
     webhook::{STANDARD_SECRET, STRIPE_SECRET, Scene, confirm, standard, stripe, stripe_by, stripe_event},
 };
+use std::time::Duration;
+
 use boxoffice_testkit::{
     events::{api_event, from_address, with_token},
     lambda::{Builder, Instance},
@@ -181,17 +181,21 @@ fn paid(scene: &Scene, number: u32) -> String {
     stripe_event(&format!("evt_{number}"), "payment_intent.succeeded", &intent)
 }
 
+/// Makes the scene's booking this person's.
+async fn hold(scene: &Scene) {
+    let held = "UPDATE bookings SET user_name = $1, holder = $2, idempotency_key = $3";
+    let (holder, key) = (format!("sub:{SUBJECT}"), format!("sub:{SUBJECT} {KEY}"));
+    scene.client.execute(held, &[&NAME, &holder, &key]).await.unwrap();
+}
+
 #[tokio::test]
-async fn confirm_tells_nobody_who_paid() {
+async fn bookings_tells_nobody_who_booked() {
     for format in ["JSON", "TEXT"] {
         let server = Server::start(&Options::fast());
         let scene = Scene::on(server.create_database().await).await;
-        let queue = FixedDelayQueue::start(Duration::ZERO).await;
-        let instance = start(scene.confirm(&queue.endpoint(), &queue.queue_url()), format).await;
+        let instance = start(bookings_of(&scene.database.url()), format).await;
         let id = scene.booking.to_string();
-        let held = "UPDATE bookings SET user_name = $1, holder = $2, idempotency_key = $3";
-        let (holder, key) = (format!("sub:{SUBJECT}"), format!("sub:{SUBJECT} {KEY}"));
-        scene.client.execute(held, &[&NAME, &holder, &key]).await.unwrap();
+        hold(&scene).await;
         // Its holder; nobody; somebody else; one who may see all.
         let mine = |event: Value| with_token(event, SUBJECT, "");
         let see = || of_booking("GET", "", &id);
@@ -200,11 +204,30 @@ async fn confirm_tells_nobody_who_paid() {
         let changed = [
             mine(of_booking("POST", "/extend", &id)),
             of_booking("DELETE", "", &id),
-            of_booking("POST", "/confirm", &id),
-            mine(of_booking("POST", "/confirm", &id)),
             mine(of_booking("GET", "", STRAY)),
+            mine(of_booking("DELETE", "", &id)),
+            mine(of_booking("POST", "/extend", &id)),
         ];
-        assert_eq!(statuses(&instance, changed).await, [200, 404, 401, 403, 404]);
+        assert_eq!(statuses(&instance, changed).await, [200, 404, 404, 200, 409]);
+        not_requests(&instance).await;
+        server.stop(Stop::Immediate).await;
+        assert_eq!(statuses(&instance, [mine(see())]).await, [503]);
+        told_nothing(&instance).await;
+    }
+}
+
+#[tokio::test]
+async fn confirm_tells_nobody_who_paid() {
+    for format in ["JSON", "TEXT"] {
+        let server = Server::start(&Options::fast());
+        let scene = Scene::on(server.create_database().await).await;
+        let queue = FixedDelayQueue::start(Duration::ZERO).await;
+        let instance = start(scene.confirm(&queue.endpoint(), &queue.queue_url()), format).await;
+        let id = scene.booking.to_string();
+        hold(&scene).await;
+        let confirmed =
+            [of_booking("POST", "/confirm", &id), with_token(of_booking("POST", "/confirm", &id), SUBJECT, "")];
+        assert_eq!(statuses(&instance, confirmed).await, [401, 403]);
         let body = paid(&scene, 1);
         let unreadable =
             format!(r#"{{"id": "evt_9", "type": "payment_intent.succeeded", "data": "{EMAIL}", "name": "{PAYER}""#);
@@ -219,14 +242,14 @@ async fn confirm_tells_nobody_who_paid() {
             standard("msg_1", &own.to_string()),
         ];
         assert_eq!(statuses(&instance, webhooks).await, [200, 200, 401, 200, 200, 200]);
-        let after = [mine(of_booking("DELETE", "", &id)), mine(of_booking("POST", "/extend", &id))];
-        assert_eq!(statuses(&instance, after).await, [409, 409]);
+        assert_eq!(statuses(&instance, [with_scopes(of_booking("POST", "/confirm", &id))]).await, [200]);
         not_requests(&instance).await;
 
         let alone = start(confirm(&scene.database.url(), NOWHERE, &format!("{NOWHERE}/payments")), format).await;
         server.stop(Stop::Immediate).await;
         // It goes to the queue, and then not even there.
-        assert_eq!(statuses(&instance, [stripe(&paid(&scene, 2)), mine(see())]).await, [200, 503]);
+        let confirm_again = with_scopes(of_booking("POST", "/confirm", &id));
+        assert_eq!(statuses(&instance, [stripe(&paid(&scene, 2)), confirm_again]).await, [200, 503]);
         assert_eq!(statuses(&alone, [stripe(&paid(&scene, 3))]).await, [503]);
         told_nothing(&instance).await;
         told_nothing(&alone).await;
@@ -235,7 +258,7 @@ async fn confirm_tells_nobody_who_paid() {
 }
 
 #[tokio::test]
-async fn manage_shows_tells_nobody_who_was_asked_about() {
+async fn admin_tells_nobody_who_was_asked_about() {
     for format in ["JSON", "TEXT"] {
         let server = Server::start(&Options::fast());
         let scene = Scene::on(server.create_database().await).await;
@@ -244,7 +267,7 @@ async fn manage_shows_tells_nobody_who_was_asked_about() {
         let event = "INSERT INTO payment_events (provider, event_id, type, show_id, booking_id, occurred_at, change, outcome, payload)
             SELECT 'stripe', 'evt_1', 't', show_id, id, now(), 'other', 'kept', $1 FROM bookings";
         scene.client.execute(event, &[&EMAIL]).await.unwrap();
-        let builder = Instance::builder(env!("CARGO_BIN_EXE_manage-shows")).env("DATABASE_URL", scene.database.url());
+        let builder = Instance::builder(env!("CARGO_BIN_EXE_admin")).env("DATABASE_URL", scene.database.url());
         let instance = start(builder, format).await;
         let path = "/admin/subjects/bookings";
         let ask = |method: &str, query: &[(&str, &str)]| request(method, path, &[], query, None);

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 const DATABASE: &[&str] = &["DATABASE_URL", "DATABASE_STATEMENTS", "AWS_LAMBDA_MAX_CONCURRENCY"];
 
 /// Each binary, and the settings of its own.
-const BINARIES: [(&str, &[&str]); 4] = [
+const BINARIES: [(&str, &[&str]); 5] = [
     (env!("CARGO_BIN_EXE_list-shows"), &[]),
     (env!("CARGO_BIN_EXE_book"), &["HOLD_SECONDS", "HOLD_QUEUE_URL", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
+    (env!("CARGO_BIN_EXE_bookings"), &["HOLD_SECONDS"]),
     (env!("CARGO_BIN_EXE_confirm"), &["STRIPE_MODE", "STRIPE_ACCOUNT", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
     (
-        env!("CARGO_BIN_EXE_manage-shows"),
+        env!("CARGO_BIN_EXE_admin"),
         &["EXPECTED_WRITERS", "STRIPE_MODE", "STRIPE_ACCOUNT", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"],
     ),
 ];
@@ -89,11 +90,10 @@ async fn a_hold_that_no_call_could_extend_is_refused() {
     let longer = [
         ("DATABASE_URL", "postgres://a:s3cret@127.0.0.1:9/x"),
         ("HOLD_QUEUE_URL", "http://127.0.0.1:9/holds"),
-        ("PAYMENTS_QUEUE_URL", "http://127.0.0.1:9/payments"),
         ("HOLD_SECONDS", "301"),
         ("MAX_HOLD_SECONDS", "300"),
     ];
-    for binary in [env!("CARGO_BIN_EXE_book"), env!("CARGO_BIN_EXE_confirm")] {
+    for binary in [env!("CARGO_BIN_EXE_book"), env!("CARGO_BIN_EXE_bookings")] {
         let line = refusal(binary, &longer).await;
         assert!(line.contains("MAX_HOLD_SECONDS must not be below HOLD_SECONDS"), "{line}");
     }
@@ -107,7 +107,7 @@ fn the_template_takes_no_hold_that_no_call_could_extend() {
     let parameter = |name: &str, property: &str| template["Parameters"][name][property].as_u64().unwrap();
     assert!(parameter("MaxHoldSeconds", "MinValue") >= parameter("HoldSeconds", "MaxValue"));
     assert!(parameter("MaxHoldSeconds", "Default") >= parameter("MaxHoldSeconds", "MinValue"));
-    for function in ["Book", "Confirm"] {
+    for function in ["Book", "Bookings"] {
         let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
         assert_eq!(
             (&variables["HOLD_SECONDS"], &variables["MAX_HOLD_SECONDS"]),

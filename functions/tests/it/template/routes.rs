@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use boxoffice_functions::access::{Access, Query, ROUTES, Scope, Scopes, access, methods};
+use boxoffice_functions::{
+    access::{Access, Scope, Scopes},
+    routes::{Query, ROUTES, Route, Throttle, find, methods},
+};
 use serde_json::{Value, json};
 
 fn read(file: &str) -> Value {
@@ -14,98 +17,60 @@ fn read(file: &str) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The authorizer of each route in the template: its name, or `None`.
-fn authorizers() -> BTreeMap<(String, String), Option<String>> {
+/// The methods and paths that the template gives to functions, each with the binary that serves it and with what guards it.
+fn in_template() -> BTreeMap<(String, String), (String, Value)> {
     let template = read("template.yaml");
-    let resources = template["Resources"].as_object().unwrap().values();
-    let events =
-        resources.filter_map(|resource| resource["Properties"]["Events"].as_object()).flat_map(|map| map.values());
-    let routes = events.filter(|event| event["Type"] == "Api").map(|event| {
-        let properties = &event["Properties"];
-        let text = |name: &str| properties[name].as_str().unwrap().to_owned();
-        let authorizer = properties["Auth"]["Authorizer"].as_str().map(str::to_owned);
-        ((text("Method"), text("Path")), authorizer)
-    });
-    routes.collect()
+    let mut routes = BTreeMap::new();
+    for resource in template["Resources"].as_object().unwrap().values() {
+        let events = resource["Properties"]["Events"].as_object().into_iter().flat_map(|events| events.values());
+        for event in events.filter(|event| event["Type"] == "Api") {
+            let text = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
+            let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap().to_owned();
+            let known = routes.insert((text("Method"), text("Path")), (binary, event["Properties"]["Auth"].clone()));
+            assert_eq!(known, None, "{} {} is there twice", text("Method"), text("Path"));
+        }
+    }
+    routes
 }
 
+/// What a path has no method for is 405, and needs no token: whoever floods it must take no instance from those who book, pay and
+/// operate. So it is for list-shows.
 #[test]
-fn the_template_asks_the_authorizer_that_the_table_says() {
-    let asked = authorizers();
-    let mut expected_routes = BTreeSet::new();
-    for route in &ROUTES {
-        let authorizer = asked.get(&(route.method.to_owned(), route.resource.to_owned()));
-        let authorizer =
-            authorizer.unwrap_or_else(|| panic!("{} {} is not in the template", route.method, route.resource));
-        let expected = match route.access {
-            Access::Public => None,
-            Access::Open => Some("Optional"),
-            Access::Needs(_) => Some("Required"),
+fn the_template_has_each_route_at_its_lambda_behind_its_guard() {
+    let mut expected = BTreeMap::new();
+    for route in ROUTES {
+        let guard = match route.access {
+            Access::Public | Access::Webhook => Value::Null,
+            Access::PartnerKey => json!({ "ApiKeyRequired": true }),
+            Access::OptionalToken => json!({ "Authorizer": "Optional" }),
+            Access::Needs(_) => json!({ "Authorizer": "Required" }),
         };
-        assert_eq!(authorizer.as_deref(), expected, "{} {}", route.method, route.resource);
-        let key = |method: &str| (method.to_owned(), route.resource.to_owned());
-        if route.method == "GET" {
-            assert_eq!(asked.get(&key("HEAD")).unwrap().as_deref(), expected, "HEAD {}", route.resource);
-            expected_routes.insert(key("HEAD"));
+        for method in route.methods() {
+            expected.insert((method.into(), route.path.into()), (route.lambda.name().into(), guard.clone()));
         }
-        // Other methods reach a function without a token: 405 is the answer for everybody.
-        assert_eq!(asked.get(&key("ANY")), Some(&None), "ANY {}", route.resource);
-        expected_routes.extend([key(route.method), key("ANY")]);
+        expected.insert(("ANY".into(), route.path.into()), ("list-shows".into(), Value::Null));
     }
-    assert_eq!(asked.into_keys().collect::<BTreeSet<_>>(), expected_routes);
-}
-
-/// Whoever floods what is 405 needs no token, and takes no instance from those who book, pay and operate. `HEAD` costs what `GET`
-/// does, where it does.
-#[test]
-fn what_is_405_leads_to_list_shows_and_head_where_get_does() {
-    let template = read("template.yaml");
-    let mut functions = BTreeMap::new();
-    for (function, resource) in template["Resources"].as_object().unwrap() {
-        for event in resource["Properties"]["Events"].as_object().into_iter().flat_map(|events| events.values()) {
-            let (method, path) = (&event["Properties"]["Method"], &event["Properties"]["Path"]);
-            let known = functions.insert((method.to_string(), path.to_string()), function);
-            assert!(known.is_none() || event["Type"] != "Api", "{method} {path} is there twice");
-        }
-    }
-    let function = |method: &str, path: &str| functions[&(json!(method).to_string(), json!(path).to_string())];
-    for route in &ROUTES {
-        assert_eq!(function("ANY", route.resource), "ListShows", "{}", route.resource);
-        if route.method == "GET" {
-            assert_eq!(function("HEAD", route.resource), function("GET", route.resource), "{}", route.resource);
-        }
-    }
+    assert_eq!(in_template(), expected);
 }
 
 #[test]
 fn each_operation_of_the_contract_takes_the_query_that_its_row_says() {
     let contract = read("openapi.yaml");
-    for route in &ROUTES {
-        let item = &contract["paths"][route.resource];
+    for route in ROUTES {
+        let item = &contract["paths"][route.path];
         let operation = &item[route.method.to_lowercase()];
         let parameters = [&item["parameters"], &operation["parameters"]];
         let parameters = parameters.into_iter().filter_map(Value::as_array).flatten();
         let query: BTreeSet<_> =
             parameters.filter(|p| p["in"] == "query").map(|p| p["name"].as_str().unwrap()).collect();
-        match route.query {
-            Query::Any => assert!(route.resource.starts_with("/webhooks/") && query.is_empty(), "{}", route.resource),
+        match route.query() {
+            Query::Any => assert!(route.path.starts_with("/webhooks/") && query.is_empty(), "{}", route.path),
             Query::Only(names) => {
-                assert_eq!(query, names.iter().copied().collect(), "{} {}", route.method, route.resource);
-                assert!(operation["responses"]["400"].is_object(), "{} {}", route.method, route.resource);
+                assert_eq!(query, names.iter().copied().collect(), "{} {}", route.method, route.path);
+                assert!(operation["responses"]["400"].is_object(), "{} {}", route.method, route.path);
             }
         }
     }
-}
-
-#[test]
-fn only_the_partners_route_asks_for_an_api_key() {
-    let template = read("template.yaml");
-    let resources = template["Resources"].as_object().unwrap().values();
-    let events =
-        resources.filter_map(|resource| resource["Properties"]["Events"].as_object()).flat_map(|map| map.values());
-    let with_key = events.filter(|event| event["Properties"]["Auth"]["ApiKeyRequired"] == true);
-    let paths: Vec<_> = with_key.map(|event| event["Properties"]["Path"].as_str().unwrap()).collect();
-    assert_eq!(paths, ["/partner/shows/{show_id}/bookings"]);
 }
 
 #[test]
@@ -127,10 +92,12 @@ fn each_operation_of_the_contract_says_what_its_row_says() {
         methods.map(move |(method, operation)| (method.to_uppercase(), path, operation))
     });
     for (method, path, operation) in operations {
-        let access = access(&method, path).unwrap_or_else(|| panic!("{method} {path} has no row"));
-        let expected = match access {
-            Access::Public => continue,
-            Access::Open => json!([{}, { "token": [] }]),
+        let route = find(&method, path).unwrap_or_else(|| panic!("{method} {path} has no row"));
+        let (first, rest) = operation["operationId"].as_str().unwrap().split_at(1);
+        assert_eq!(format!("{}{rest}", first.to_uppercase()), format!("{:?}", route.operation));
+        let expected = match route.access {
+            Access::Public | Access::Webhook | Access::PartnerKey => continue,
+            Access::OptionalToken => json!([{}, { "token": [] }]),
             Access::Needs(scope) => json!([{ "token": [scope.as_str()] }]),
         };
         assert_eq!(operation["security"], expected, "{method} {path}");
@@ -142,6 +109,7 @@ fn each_operation_of_the_contract_says_what_its_row_says() {
 
 #[test]
 fn a_route_that_is_not_there_is_nobodys() {
+    let access = |method: &str, path: &str| find(method, path).map(|route| route.access);
     assert_eq!(access("GET", "/shows"), Some(Access::Public));
     assert_eq!(access("POST", "/admin/shows"), Some(Access::Needs(Scope::ShowsWrite)));
     for (method, resource) in
@@ -152,16 +120,18 @@ fn a_route_that_is_not_there_is_nobodys() {
     assert_eq!(access("HEAD", "/shows"), Some(Access::Public));
     assert_eq!(methods("/bookings/{booking_id}"), ["GET", "HEAD", "DELETE"]);
     assert_eq!(methods("/bookings"), Vec::<&str>::new());
-    let distinct: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.resource)).collect();
+    let distinct: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
     assert_eq!(distinct.len(), ROUTES.len());
 }
 
 /// Whatever an operator may do needs a scope, and what nobody asks a token for is as it was.
 #[test]
 fn what_operators_do_needs_a_scope() {
-    for route in &ROUTES {
-        let operators = route.resource.starts_with("/admin/") || route.resource.ends_with("/confirm");
-        assert_eq!(matches!(route.access, Access::Needs(_)), operators, "{} {}", route.method, route.resource);
+    for route in ROUTES {
+        let operators = route.path.starts_with("/admin/") || route.path.ends_with("/confirm");
+        assert_eq!(matches!(route.access, Access::Needs(_)), operators, "{} {}", route.method, route.path);
+        assert_eq!(route.access == Access::Webhook, route.path.starts_with("/webhooks/"), "{}", route.path);
+        assert_eq!(route.access == Access::PartnerKey, route.path.starts_with("/partner/"), "{}", route.path);
     }
 }
 
@@ -180,31 +150,28 @@ fn scopes_are_read_as_they_are_written() {
 
 /// A flood of one costly route must not take the stage's whole rate from the others.
 #[test]
-fn every_route_that_writes_has_a_throttle_of_its_own() {
+fn each_route_has_the_limits_of_its_class() {
     let template = read("template.yaml");
     let settings = template["Resources"]["Api"]["Properties"]["MethodSettings"].as_array().unwrap();
-    let bounded = |setting: &&Value| {
-        ["ThrottlingRateLimit", "ThrottlingBurstLimit"]
-            .iter()
-            .all(|name| setting[name].is_string() || setting[name].is_number())
-    };
-    let throttled: BTreeSet<_> = settings
-        .iter()
-        .filter(bounded)
-        .map(|setting| {
-            let path = setting["ResourcePath"].as_str().unwrap().replacen('/', "", 1).replace("~1", "/");
-            (setting["HttpMethod"].as_str().unwrap().to_owned(), path)
-        })
-        .collect();
-    assert!(throttled.contains(&("*".to_owned(), "*".to_owned())), "the stage: {throttled:?}");
-    let costly =
-        |route: &&boxoffice_functions::access::Route| route.method != "GET" || route.resource.starts_with("/admin/");
-    for route in ROUTES.iter().filter(costly) {
-        let head = if route.method == "GET" { Some("HEAD") } else { None };
-        for method in head.into_iter().chain([route.method]) {
-            let key = (method.to_owned(), route.resource.to_owned());
-            assert!(throttled.contains(&key), "{method} {}", route.resource);
+    let limits = |throttle: &str| json!([format!("{throttle}ThrottleRate"), format!("{throttle}ThrottleBurst")]);
+    let mut expected = BTreeMap::from([(("*".to_owned(), "/*".to_owned()), limits("Stage"))]);
+    for route in ROUTES.iter().filter(|route| route.throttle != Throttle::Stage) {
+        for method in route.methods() {
+            // A slash of a path is written "~1".
+            let path = format!("/{}", route.path.replace('/', "~1"));
+            expected.insert((method.to_owned(), path), limits(&format!("{:?}", route.throttle)));
         }
+    }
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let is = settings.iter().map(|setting| {
+        let limits = json!([setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]]);
+        ((text(&setting["HttpMethod"]), text(&setting["ResourcePath"])), limits)
+    });
+    assert_eq!(is.collect::<BTreeMap<_, _>>(), expected);
+    assert!(settings.iter().all(|setting| setting["MetricsEnabled"] == true));
+    let costly = |route: &&Route| route.method != "GET" || route.path.starts_with("/admin/");
+    for route in ROUTES.iter().filter(costly) {
+        assert_ne!(route.throttle, Throttle::Stage, "{:?}", route.operation);
     }
 }
 
@@ -214,8 +181,8 @@ fn each_row_is_an_operation_of_the_contract() {
     let contract = read("openapi.yaml");
     let is_described =
         |method: &str, path: &str| contract["paths"][path][method.to_lowercase()]["responses"].is_object();
-    let missing = ROUTES.iter().filter(|route| !is_described(route.method, route.resource));
-    let missing: Vec<_> = missing.map(|route| route.resource).collect();
+    let missing = ROUTES.iter().filter(|route| !is_described(route.method, route.path));
+    let missing: Vec<_> = missing.map(|route| route.path).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
 

@@ -1,7 +1,5 @@
 //! The real confirm binary under a Lambda runtime, told of payments.
 
-use std::{sync::Arc, time::Duration};
-
 use crate::common::{
     call, ready,
     webhook::{
@@ -9,6 +7,8 @@ use crate::common::{
         stripe_event, stripe_with,
     },
 };
+use std::{sync::Arc, time::Duration};
+
 use boxoffice_testkit::{invariants::assert_invariants, lambda::Instance, sqs::FixedDelayQueue};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;

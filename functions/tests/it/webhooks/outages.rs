@@ -1,12 +1,12 @@
 //! Payments arrive while something is broken: the database, the queue, the process, Secrets Manager. None is lost, and
 //! none counts twice.
 
-use std::{sync::Arc, time::Duration};
-
 use crate::common::{
     self, call, ready, until,
     webhook::{Scene, book, confirm, paid, standard, stripe, stripe_by},
 };
+use std::{sync::Arc, time::Duration};
+
 use boxoffice_shared::payments::{self, Recorded, read_payment_message};
 use boxoffice_testkit::{
     invariants::assert_invariants,

@@ -1,12 +1,12 @@
 //! Stripe's payments as Stripe tells them, event after event and in any order, through the real confirm binary: amounts that
 //! have more in them than the price, free orders, refunds, disputes, other shops.
 
-use std::time::Duration;
-
 use crate::common::{
     call, ready,
     webhook::{Scene, book, status, stripe, stripe_event},
 };
+use std::time::Duration;
+
 use boxoffice_testkit::{invariants::assert_invariants, lambda::Instance, sqs::FixedDelayQueue};
 use serde_json::{Value, json};
 

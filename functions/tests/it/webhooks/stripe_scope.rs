@@ -1,11 +1,11 @@
 //! Which of Stripe's events a stack takes: those of its mode and its account, through the real binaries.
 
-use std::time::Duration;
-
 use crate::common::{
     call, operator, ready,
     webhook::{STRIPE_SECRET, Scene, stripe, stripe_by, stripe_event},
 };
+use std::time::Duration;
+
 use boxoffice_testkit::{
     events::api_event,
     lambda::{Builder, Instance},
@@ -156,10 +156,10 @@ async fn an_event_that_is_not_ours_is_not_replayed_either() {
     ] {
         scene.client.execute(keep, &[&id, &with(&scene.paid(1), &members)]).await.unwrap();
     }
-    let manage_shows = Instance::builder(env!("CARGO_BIN_EXE_manage-shows"))
+    let admin = Instance::builder(env!("CARGO_BIN_EXE_admin"))
         .env("DATABASE_URL", scene.database.url())
         .env("STRIPE_ACCOUNT", "acct_ours");
-    let admin = ready(manage_shows).await;
+    let admin = ready(admin).await;
     let replay = async |id: &str| {
         let (resource, path) =
             ("/admin/payments/events/{provider}/{event_id}/replay", [("provider", "stripe"), ("event_id", id)]);

@@ -13,33 +13,11 @@ use boxoffice_e2e::{
     poll::until,
     setting,
 };
+use boxoffice_functions::routes;
 use boxoffice_testkit::{invariants::assert_invariants, lambda::Instance, postgres::Database, sqs::FixedDelayQueue};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
-
-/// Routes and the binaries that answer them, as in `template.yaml`.
-const ROUTES: [(&str, &str, &str); 19] = [
-    ("GET", "/shows", "list-shows"),
-    ("GET", "/shows/{show_id}", "list-shows"),
-    ("POST", "/shows/{show_id}/bookings", "book"),
-    ("POST", "/partner/shows/{show_id}/bookings", "book"),
-    ("GET", "/bookings/{booking_id}", "confirm"),
-    ("DELETE", "/bookings/{booking_id}", "confirm"),
-    ("POST", "/bookings/{booking_id}/confirm", "confirm"),
-    ("POST", "/bookings/{booking_id}/extend", "confirm"),
-    ("POST", "/webhooks/payments/stripe", "confirm"),
-    ("POST", "/webhooks/payments/standard", "confirm"),
-    ("POST", "/admin/shows", "manage-shows"),
-    ("PATCH", "/admin/shows/{show_id}", "manage-shows"),
-    ("GET", "/admin/payments", "manage-shows"),
-    ("POST", "/admin/payments/{provider}/{payment_id}/settle", "manage-shows"),
-    ("POST", "/admin/payments/{provider}/{payment_id}/dispute", "manage-shows"),
-    ("GET", "/admin/payments/events", "manage-shows"),
-    ("POST", "/admin/payments/events/{provider}/{event_id}/replay", "manage-shows"),
-    ("GET", "/admin/subjects/bookings", "manage-shows"),
-    ("DELETE", "/admin/subjects/bookings", "manage-shows"),
-];
 
 /// A sample event.
 struct Event {
@@ -78,8 +56,9 @@ impl Event {
         if self.text("/type") == "REQUEST" {
             return "authorize";
         }
-        let route = ROUTES.iter().find(|(method, resource, _)| self.route() == (*method, *resource));
-        route.unwrap_or_else(|| panic!("events/{} is for none of the binaries", self.file)).2
+        let (method, path) = self.route();
+        let route = routes::find(method, path);
+        route.unwrap_or_else(|| panic!("events/{} is for none of the binaries", self.file)).lambda.name()
     }
 
     fn is_webhook(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use std::{env, num::NonZeroU16, ops::RangeInclusive};
 
-use super::Invalid;
+use super::{Invalid, all::All};
 
 mod database;
 mod issuer;
@@ -94,12 +94,12 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
-    /// Ends the reading, with what was read from it: `None` if a part of it could not be.
+    /// Ends the reading, and gives the settings: one, or a tuple of several.
     ///
     /// # Errors
-    /// Something was wrong; it is all there.
-    pub fn finish<T>(self, settings: Option<T>) -> Result<T, Faults> {
-        match settings {
+    /// All faults that were found.
+    pub fn finish<A: All>(self, settings: A) -> Result<A::Values, Faults> {
+        match settings.all() {
             Some(settings) if self.faults.is_empty() => Ok(settings),
             _ => Err(Faults(self.faults)),
         }
@@ -134,7 +134,7 @@ mod tests {
         let mut reader = Reader::new(&source);
         let (database, hold) = (reader.database(), reader.hold());
         let (queue, concurrency) = (reader.hold_queue_url(), reader.concurrency());
-        reader.finish(database.zip(hold).zip(queue).zip(concurrency)).map(drop)
+        reader.finish((database, hold, queue, concurrency)).map(drop)
     }
 
     const URL: (&str, &str) = ("DATABASE_URL", "postgres://app:s3cret@localhost:5432/boxoffice");

@@ -8,7 +8,10 @@ use boxoffice_e2e::{
     unique,
     webhook::{standard, stripe, stripe_paid},
 };
-use boxoffice_functions::access::{Access, ROUTES, Route};
+use boxoffice_functions::{
+    access::Access,
+    routes::{Operation, ROUTES, Route},
+};
 use boxoffice_testkit::issuer::now;
 use serde_json::json;
 
@@ -32,7 +35,7 @@ pub(super) struct Scene {
 
 /// A row's place in [`ROUTES`], for the booking that is its own.
 fn place(route: &Route) -> usize {
-    ROUTES.iter().position(|other| (other.method, other.resource) == (route.method, route.resource)).unwrap()
+    ROUTES.iter().position(|other| other.operation == route.operation).unwrap()
 }
 
 impl Scene {
@@ -67,61 +70,53 @@ impl Scene {
         let booking = format!("/bookings/{}", self.bookings[place(route)]);
         let subject = format!("/admin/subjects/bookings?subject={victim}");
         let new = json!({"name": self.unwanted, "start_time": "2030-05-01T18:30:00Z", "total_seats": 3});
-        let call = match (route.method, route.resource) {
-            ("GET", "/shows" | "/admin/payments" | "/admin/payments/events") => Call::new("GET", route.resource),
-            ("GET", "/shows/{show_id}") => Call::new("GET", &format!("/shows/{show_id}")),
-            ("POST", "/shows/{show_id}/bookings") => book(*show_id),
-            ("POST", "/partner/shows/{show_id}/bookings") => {
+        let event = self.paid().to_string();
+        let call = match route.operation {
+            Operation::ListShows | Operation::ListPayments | Operation::ListEvents => Call::new("GET", route.path),
+            Operation::GetShow => Call::new("GET", &format!("/shows/{show_id}")),
+            Operation::BookSeats => book(*show_id),
+            Operation::BookSeatsAsPartner => {
                 Call::new("POST", &format!("/partner/shows/{show_id}/bookings")).json(BOOKING)
             }
-            (method, "/bookings/{booking_id}") => Call::new(method, &booking),
-            ("POST", "/bookings/{booking_id}/extend") => Call::new("POST", &format!("{booking}/extend")),
-            ("POST", "/bookings/{booking_id}/confirm") => Call::new("POST", &format!("{booking}/confirm")),
-            ("POST", "/webhooks/payments/stripe") => {
+            Operation::GetBooking | Operation::CancelBooking => Call::new(route.method, &booking),
+            Operation::ExtendBooking => Call::new("POST", &format!("{booking}/extend")),
+            Operation::ConfirmBooking => Call::new("POST", &format!("{booking}/confirm")),
+            Operation::ReceiveStripeEvent => {
                 let signature = format!("t={},v1={}", now(), "00".repeat(32));
-                Call::new("POST", route.resource).json(self.paid().to_string()).header("stripe-signature", signature)
+                Call::new("POST", route.path).json(event).header("stripe-signature", signature)
             }
-            ("POST", "/webhooks/payments/standard") => Call::new("POST", route.resource)
-                .json(self.paid().to_string())
+            Operation::ReceiveStandardEvent => Call::new("POST", route.path)
+                .json(event)
                 .header("webhook-id", "msg_1")
                 .header("webhook-timestamp", now().to_string())
                 .header("webhook-signature", format!("v1,{}=", "A".repeat(43))),
-            ("POST", "/admin/shows") => Call::new("POST", "/admin/shows").json(new.to_string()),
-            ("PATCH", "/admin/shows/{show_id}") => {
-                Call::new("PATCH", &format!("/admin/shows/{show_id}")).json(r#"{"pools":7}"#)
-            }
-            ("POST", "/admin/payments/{provider}/{payment_id}/settle") => {
-                Call::new("POST", &format!("/admin/payments/stripe/{payment_id}/settle"))
-            }
-            ("POST", "/admin/payments/{provider}/{payment_id}/dispute") => {
-                Call::new("POST", &format!("/admin/payments/stripe/{payment_id}/dispute"))
-                    .json(r#"{"decision":"keep"}"#)
-            }
-            ("POST", "/admin/payments/events/{provider}/{event_id}/replay") => {
-                Call::new("POST", &format!("/admin/payments/events/stripe/{event_id}/replay"))
-            }
-            (method, "/admin/subjects/bookings") => Call::new(method, &subject),
-            (method, resource) => panic!("{method} {resource} has no attack: give it one"),
+            Operation::CreateShow => Call::new("POST", "/admin/shows").json(new.to_string()),
+            Operation::ChangeShow => Call::new("PATCH", &format!("/admin/shows/{show_id}")).json(r#"{"pools":7}"#),
+            Operation::SettlePayment => Call::new("POST", &format!("/admin/payments/stripe/{payment_id}/settle")),
+            Operation::DecideDispute => Call::new("POST", &format!("/admin/payments/stripe/{payment_id}/dispute"))
+                .json(r#"{"decision":"keep"}"#),
+            Operation::ReplayEvent => Call::new("POST", &format!("/admin/payments/events/stripe/{event_id}/replay")),
+            Operation::ExportSubject | Operation::EraseSubject => Call::new(route.method, &subject),
         };
         call.anonymous()
     }
 
     /// The same call by whoever may make it.
     pub(super) fn rightful(&self, route: &Route) -> Call {
-        match (route.access, route.resource) {
-            (Access::Needs(scope), _) => self.call(route).token(&mint("operator", scope.as_str())),
-            (Access::Open, _) => self.call(route).token(&mint(&self.victim, "")),
-            (Access::Public, "/partner/shows/{show_id}/bookings") => self.call(route).header("x-api-key", &self.key),
-            (Access::Public, "/webhooks/payments/stripe") => stripe(&self.paid()),
-            (Access::Public, "/webhooks/payments/standard") => standard(&unique("msg"), &self.paid()),
-            (Access::Public, _) => self.call(route),
+        match route.access {
+            Access::Needs(scope) => self.call(route).token(&mint("operator", scope.as_str())),
+            Access::OptionalToken => self.call(route).token(&mint(&self.victim, "")),
+            Access::PartnerKey => self.call(route).header("x-api-key", &self.key),
+            Access::Webhook if route.operation == Operation::ReceiveStripeEvent => stripe(&self.paid()),
+            Access::Webhook => standard(&unique("msg"), &self.paid()),
+            Access::Public => self.call(route),
         }
     }
 
     /// Sends it, and says with what it was sent if the answer is another.
     pub(super) async fn expect(&self, what: &str, route: &Route, call: Call, status: u16) -> Answer {
         let answer = self.api.send(call).await;
-        let call = format!("{} {} with {what}", route.method, route.resource);
+        let call = format!("{} {} with {what}", route.method, route.path);
         assert_eq!(answer.status(), status, "{call}: {}", answer.body);
         match status {
             401 => assert_eq!(answer.slug(), Some("unauthorized"), "{call}"),
