@@ -2,23 +2,23 @@
 
 .DEFAULT_GOAL := help
 STATE = $(or $(BOXOFFICE_STATE),.local)
-# An operator's: all scopes there are.
+# An operator's token has every scope.
 SCOPE = shows:write bookings:read bookings:confirm payments:read payments:settle subjects:erase
 SUB = operator
 
 .PHONY: help up demo down url dsn token logs check test lint fuzz sbom bench tools check-prereqs clean distclean
 
-help: ## this list
+help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-up: ## bring the local cloud up, or up to date; says its URL and what to try
+up: ## start or update the local cloud; print its URL and what to try
 	@local/up.sh
 
-demo: ## tell the main story on the local cloud: book, pay, let a hold expire
+demo: ## run a demo on the local cloud: book, pay, let a hold expire
 	@local/is-up.sh || local/up.sh >/dev/null
 	@python3 local/demo.py "$$(cat $(STATE)/url)" "$$(local/issuer.sh token operator "$(SCOPE)")"
 
-down: ## stop exactly what make up started; the data stays
+down: ## stop what make up started; keep the data
 	@local/down.sh
 
 url: ## print the local API's URL
@@ -33,30 +33,30 @@ token: ## print an access token of the local issuer: make token SCOPE="shows:wri
 logs: ## follow the functions' logs in the local cloud
 	@local/logs.sh $(FUNCTION)
 
-check: ## print what is wrong in the database of DATABASE_URL, or else the local cloud's
+check: ## print the broken invariants of the database at DATABASE_URL (unset: the local cloud's)
 	@DATABASE_URL="$${DATABASE_URL:-$$(cat $(STATE)/dsn)}" cargo run --quiet --package boxoffice-migrations --bin check
 
-test: ## run everything that must hold: lint, unit, database and end-to-end tests
+test: ## run lint and all tests: unit, database and end-to-end
 	@local/test.sh
 
-lint: ## check form: rustfmt, clippy, docs, template, licences, scripts
+lint: ## lint code, docs, template, licences and scripts
 	@local/lint.sh
 
-fuzz: ## fuzz every parser for FUZZ_SECONDS each (60 unless given); a finding is shown with its input
+fuzz: ## fuzz every parser for FUZZ_SECONDS each (default 60); print the input of each finding
 	@FUZZ_SECONDS="$(or $(FUZZ_SECONDS),60)" local/fuzz.sh
 
-sbom: ## write what the shipped binaries are made of, as CycloneDX JSON, into target/sbom
+sbom: ## write an SBOM of the shipped binaries (CycloneDX JSON) into target/sbom
 	@local/sbom.sh
 
-bench: ## measure, and write bench/report/report.html; some minutes. BENCH="--only statements" does a part
+bench: ## run the benchmarks (minutes) and write bench/report/report.html; BENCH="--only statements" runs a part
 	@local/tools.sh lambda
 	@local/build.sh
 	@cargo run --profile load --package boxoffice-bench -- $(BENCH)
 
-tools: ## install the pinned tools into .tools (make up does it by itself)
+tools: ## install the pinned tools into .tools (make up does this too)
 	@local/tools.sh lambda ministack sam schemathesis lint checkov
 
-check-prereqs: ## say what this machine lacks, and the command that installs it
+check-prereqs: ## print what this machine lacks, and the command that installs it
 	@local/prereqs.sh && echo "nothing is missing"
 
 clean: down ## stop the local cloud and delete its data
@@ -64,5 +64,5 @@ clean: down ## stop the local cloud and delete its data
 	@[ ! -d $(STATE)/test ] || { BOXOFFICE_STATE=$(STATE)/test local/down.sh && BOXOFFICE_STATE=$(STATE)/test local/postgres.sh remove; }
 	@rm -rf $(STATE)
 
-distclean: clean ## delete the builds and the tools as well
+distclean: clean ## delete the builds and the tools too
 	@rm -rf target .tools .aws-sam

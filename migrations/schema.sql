@@ -57,7 +57,7 @@ ALTER ROLE boxoffice_read SET lock_timeout = '2s';
 ALTER ROLE boxoffice_read SET statement_timeout = '60s';
 ALTER ROLE boxoffice_read SET idle_in_transaction_session_timeout = '60s';
 
--- PUBLIC may do nothing. A function that a later migration makes is boxoffice_app's to call, and nobody else's.
+-- PUBLIC may do nothing. Only boxoffice_app may call a function that a later migration creates.
 
 DO $$
 BEGIN
@@ -70,7 +70,7 @@ GRANT USAGE ON SCHEMA public TO boxoffice_app, boxoffice_read;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO boxoffice_app;
 
--- Each file comes after those that it uses.
+-- Each file comes after the files that it uses.
 --
 -- Every timestamptz column is in its table's constraint <table>_clocks: a clock that RFC 3339 or the functions cannot express,
 -- such as infinity, makes a row that nobody can read.

@@ -1,7 +1,6 @@
 -- Trigger: adds a new booking to the sums of its holder, if the holder is counted.
 --
--- It runs with the rights of the caller. With the owner's rights, and the search_path that those need, it would cost a booking
--- 50 µs more.
+-- It runs with the caller's rights. The owner's rights, and the search_path that they require, would cost a booking 50 µs more.
 --
 -- Parameters: NEW, the row of bookings.
 -- Locks: the holder's row, last.

@@ -1,4 +1,5 @@
--- What a holder has of a show. A hold whose time is over does not count, whether it was expired already or not.
+-- The seats that a holder has of a show, and its unpaid holds. A hold whose time is over does not count, whether it was expired
+-- already or not.
 --
 -- One statement without side effects, so that the planner inlines it. For a counted holder it reads the row in holders and at most
 -- 1,000 overdue holds; if there are more, the rest still counts until it is expired. For another holder it reads its few live

@@ -32,7 +32,7 @@ BEGIN
         SELECT FROM payments WHERE show_id = the_show AND booking_id = the_booking AND state = 'confirmed') THEN
         RETURN 'already_paid';
     ELSIF booking.status = 'CONFIRMED' THEN
-        -- An operator confirmed it before the provider's message came. This is its payment.
+        -- An operator confirmed the booking before the provider's message arrived. This is its payment.
         RETURN NULL;
     ELSIF booking.failure_reason = 'cancelled' THEN
         RETURN 'booking_cancelled';

@@ -1,10 +1,10 @@
--- What an answer says about a payment in addition to its columns.
+-- What a response contains about a payment in addition to its columns.
 --
 -- Parameters: the_payment.
 -- Locks: none.
 -- Outcomes: shown_state: the state that operators see; disputed comes before all others. refunded_minor and refund_due_minor: what
 -- was returned and what is due, in minor units. refunds and disputes: the latest 20 of each, as JSON.
--- Called by: the statements that answer with payments.
+-- Called by: the statements that return payments.
 CREATE OR REPLACE FUNCTION payment_report(
     the_payment payments,
     OUT shown_state text, OUT refunded_minor bigint, OUT refund_due_minor bigint, OUT refunds text, OUT disputes text

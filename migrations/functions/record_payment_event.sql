@@ -1,7 +1,7 @@
 -- Records an event of a payment provider and does what follows from it, once.
 --
--- The payload of a payment that names no booking is not kept: it is about somebody else's customers. The payload of an event that
--- was not understood is kept, because an operator may replay the event.
+-- The payload of a payment that names no booking is not kept: it is about somebody else's customers. The payload of an unreadable
+-- event is kept, because an operator may replay the event.
 --
 -- Parameters: the_event: the event's id; the_type: the provider's name for its kind; the_payload: the body as received. All others
 -- as in apply_payment_event.

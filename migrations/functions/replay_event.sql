@@ -1,9 +1,9 @@
--- Gives a recorded event that was not understood the meaning that it has by now, and does what follows from it, once. The time at
--- which it was received stays as it is. So does its payload, unless the event is about a payment that names no booking.
+-- Updates a recorded event that was unreadable with what can be read from it now, and does what follows from it, once. The time
+-- at which it was received stays as it is. So does its payload, unless the event is about a payment that names no booking.
 --
 -- Parameters: the_provider and the_event: the event. All others as in apply_payment_event and record_payment_event.
 -- Locks: the event, then as record_payment_event.
--- Outcomes: those of apply_payment_event. repeated: the event is understood already. NULL: there is no such event.
+-- Outcomes: those of apply_payment_event. repeated: the event was readable already. NULL: there is no such event.
 -- Called by: superseded/replay_payment_event; the statement that replays an event.
 CREATE OR REPLACE FUNCTION replay_event(
     the_provider text, the_event text, the_type text, the_payment text, the_show bigint, the_booking uuid,

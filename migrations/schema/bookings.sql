@@ -1,4 +1,4 @@
--- Bookings. Their triggers keep what holders.sql says, and are there.
+-- Bookings. Their triggers are in holders.sql, because they maintain its sums.
 
 -- Bookings. A PENDING one is a hold. Written by the functions. Personal: user_name, holder, idempotency_key. Kept without them.
 --
@@ -43,7 +43,7 @@ CREATE TABLE bookings (
 CREATE UNIQUE INDEX bookings_idempotency_key ON bookings (show_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 -- For the sweep: holds that are over, oldest first.
 CREATE INDEX bookings_due ON bookings (expires_at) WHERE status = 'PENDING';
--- For what a holder has, its overdue holds, and the sum of a show's seats. Without failed bookings, which may be many.
+-- For a holder's seats, its overdue holds, and the sum of a show's seats. Without failed bookings, which may be many.
 CREATE INDEX bookings_live ON bookings (show_id, holder, status, expires_at) INCLUDE (seats) WHERE status <> 'FAILED';
 -- For the check of refunded bookings.
 CREATE INDEX bookings_refunded ON bookings (show_id, id) WHERE failure_reason = 'refunded';

@@ -1,24 +1,24 @@
--- Holders: their limits and their standing.
+-- Holders: their limits, and the sums that the limits need.
 
--- Holders of a show that have more than 32 bookings (counted), or left holds unpaid. A cache of sums: a deleted row is made again
--- when it is needed. Written by count_holder and the triggers of bookings. Personal: holder. A row is deleted when one of its
--- bookings is anonymised or gets another holder.
+-- Holders of a show that have more than 32 live bookings (counted), or left holds unpaid. A cache of sums: a deleted row is
+-- created again when it is needed. Written by count_holder and the triggers of bookings. Personal: holder. A row is deleted when
+-- one of its bookings is anonymised or gets another holder.
 --
 -- No CHECKs on the numbers: what count_changes proposes to insert is a difference.
 CREATE TABLE holders (
     show_id       bigint           NOT NULL,
     -- Personal. As bookings.holder.
     holder        text             NOT NULL,
-    -- Whether the next two columns have a meaning.
+    -- Whether the next two columns are maintained.
     is_counted    boolean          NOT NULL DEFAULT false,
     -- Seats of its PENDING bookings, and of its PENDING and CONFIRMED ones.
     pending_seats bigint           NOT NULL DEFAULT 0,
     seats         bigint           NOT NULL DEFAULT 0,
-    -- For how long it kept seats without paying, as it was at unpaid_at. It fades to zero within an hour.
+    -- For how many seconds it kept seats without paying, as of unpaid_at. It fades to zero within an hour.
     unpaid_s      double precision NOT NULL DEFAULT 0,
     -- When the last of its unpaid holds ended.
     unpaid_at     timestamptz,
-    -- When the last hold ended of which at least half had passed.
+    -- When its last unpaid hold ended that lasted at least half its time.
     waits_from    timestamptz,
     PRIMARY KEY (show_id, holder),
     CONSTRAINT holders_clocks CHECK (clocks_are_readable(least(unpaid_at, waits_from), greatest(unpaid_at, waits_from)))

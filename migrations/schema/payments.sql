@@ -1,7 +1,7 @@
 -- Payments, their events, refunds and disputes.
 
 -- Payments, one row for each that a provider reported. Written by record_payment_event, replay_event, settle_payment and
--- decide_dispute. No personal data: ids, amounts and times. Kept, as accounts must be.
+-- decide_dispute. No personal data: ids, amounts and times. Kept, for accounting.
 --
 -- The key has no show_id, unlike every other key. An event that names only the payment (a refund) must find it. With the show in
 -- the key, one payment that names two bookings would pay for both.
@@ -104,13 +104,13 @@ CREATE TABLE payment_events (
     -- By the provider's clock, and by ours.
     occurred_at  timestamptz NOT NULL,
     received_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- Our name for what it says.
+    -- Our name for the change that it reports.
     change       text        NOT NULL CONSTRAINT payment_events_change CHECK (change IN (
                              'succeeded', 'failed', 'cancelled', 'refunded', 'refunded_in_part', 'refund', 'refund_failed',
                              'disputed', 'other', 'unreadable')),
     amount_minor bigint,
     currency     text,
-    -- What followed from it, and why a refund is due.
+    -- The outcome, and why a refund is due.
     outcome      text        NOT NULL CONSTRAINT payment_events_outcome
                              CHECK (outcome IN ('confirmed', 'refund_due', 'refunded', 'unclaimed', 'disputed', 'kept')),
     reason       text,
@@ -127,13 +127,13 @@ CREATE TABLE payment_events (
     autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_insert_threshold = 10000,
     autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 5000);
 
--- For what became of a payment.
+-- For the events of a payment.
 CREATE INDEX payment_events_by_payment ON payment_events (provider, payment_id) WHERE payment_id IS NOT NULL;
 -- For export and erasure by subject.
 CREATE INDEX payment_events_by_booking ON payment_events (show_id, booking_id) WHERE show_id IS NOT NULL AND payload <> '';
 -- For the retention job.
 CREATE INDEX payment_events_to_empty ON payment_events (received_at) WHERE payload <> '';
--- For an operator's pages of events that were not understood.
+-- For an operator's pages of unreadable events.
 CREATE INDEX payment_events_unreadable ON payment_events (received_at, provider, event_id) WHERE change = 'unreadable';
 
 GRANT SELECT, INSERT ON payment_events TO boxoffice_app;

@@ -22,7 +22,7 @@ CREATE TABLE shows (
     -- When the personal data of all its bookings had been removed.
     anonymised_at                timestamptz,
     -- SHA-256 of the caller and the idempotency key that created the show, and of the request. They recognise a repeated request
-    -- and tell nothing about the caller: whoever knows a subject still lacks the key. Never changed.
+    -- and reveal nothing about the caller: a subject cannot be guessed from them without the key. Never changed.
     creation_key                 bytea,
     creation_request             bytea,
     CONSTRAINT shows_price_has_currency CHECK ((price_minor IS NULL) = (currency IS NULL)),

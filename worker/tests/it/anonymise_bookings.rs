@@ -1,4 +1,4 @@
-//! The real anonymise-bookings binary: what is old loses its names.
+//! The real anonymise-bookings binary removes personal data from old bookings and payloads.
 
 use crate::common::{self, Stage};
 use boxoffice_testkit::{
@@ -29,7 +29,7 @@ fn report(bookings: u64, shows: u64, payloads: u64) -> Value {
     json!({ "bookings": bookings, "shows": shows, "payloads": payloads })
 }
 
-/// Moves the show's start so many days into the past.
+/// Moves the show's start `days` days into the past.
 async fn started(stage: &Stage, days: i32) {
     let sql = "UPDATE shows SET start_time = now() - make_interval(hours => 24 * $1) WHERE id = 1";
     stage.client.execute(sql, &[&days]).await.unwrap();
@@ -41,7 +41,7 @@ async fn names(stage: &Stage) -> i64 {
 }
 
 #[tokio::test]
-async fn what_is_old_loses_its_names_once() {
+async fn old_bookings_are_anonymised_once() {
     let stage = Stage::new().await;
     let worker = anonymise_bookings(&stage, "30").await;
     stage.bookings(3, "CONFIRMED", None, -1.0).await;
@@ -60,9 +60,9 @@ async fn what_is_old_loses_its_names_once() {
     assert_invariants(&stage.client).await;
 }
 
-/// Nothing is decided by what is left out: a year, unless it is said otherwise; and 0 is for ever.
+/// Without `RETENTION_DAYS` the retention is 365 days. 0 keeps the data for ever.
 #[tokio::test]
-async fn how_long_is_the_deployments_to_say() {
+async fn retention_days_sets_how_long_names_are_kept() {
     let stage = Stage::new().await;
     stage.confirmed().await;
     started(&stage, 20_000).await;
@@ -77,14 +77,14 @@ async fn how_long_is_the_deployments_to_say() {
         let environment = [("DATABASE_URL", &*stage.database.url()), ("RETENTION_DAYS", bad)];
         let worker = Instance::start(ANONYMISE_BOOKINGS, &environment).await;
         assert!(matches!(worker.ready().await, Err(InvokeError::Exited { .. })), "{bad}");
-        let said = worker.stdout() + &worker.stderr();
-        assert!(said.contains("RETENTION_DAYS must be an integer from 0 to 36500."), "{said}");
+        let output = worker.stdout() + &worker.stderr();
+        assert!(output.contains("RETENTION_DAYS must be an integer from 0 to 36500."), "{output}");
     }
 }
 
-/// A show with a hold that is pending, or a booking that is locked, is gone through again; others are not held up by it.
+/// A show with a pending hold or a locked booking is processed again by the next run. Other shows are not delayed.
 #[tokio::test]
-async fn a_show_that_is_not_done_stays_due() {
+async fn a_show_with_bookings_left_stays_due() {
     let stage = Stage::new().await;
     let worker = anonymise_bookings(&stage, "30").await;
     let (pending, locked) = (stage.pending(60.0).await, stage.confirmed().await);
@@ -116,25 +116,25 @@ async fn a_show_that_is_not_done_stays_due() {
     assert_invariants(&stage.client).await;
 }
 
-/// Many pages; and killed in the middle, by another instance taken up again.
+/// A run of many pages is killed, and another instance continues it.
 #[tokio::test]
-async fn a_run_that_is_killed_is_taken_up_by_the_next() {
+async fn a_killed_run_is_continued_by_the_next() {
     let stage = Stage::new().await;
     let sized =
         "UPDATE shows SET total_seats = 20000; UPDATE seat_pools SET free = CASE pool_no WHEN 0 THEN 20000 ELSE 0 END";
     stage.client.batch_execute(sized).await.unwrap();
     stage.bookings(10_000, "CONFIRMED", None, -1.0).await;
     started(&stage, 40).await;
-    let doomed = anonymise_bookings(&stage, "30").await;
+    let killed = anonymise_bookings(&stage, "30").await;
     let event = schedule_event();
-    let (lost, ()) = tokio::join!(doomed.invoke(&event), async {
-        common::until("a page is done", async || names(&stage).await < 10_000).await;
-        doomed.kill().await;
+    let (lost, ()) = tokio::join!(killed.invoke(&event), async {
+        common::until("a page is anonymised", async || names(&stage).await < 10_000).await;
+        killed.kill().await;
     });
-    // On a fast machine it may have been done before it was killed.
+    // On a fast machine the run may end before it is killed.
     assert!(matches!(lost, Err(InvokeError::Exited { .. }) | Ok(_)), "{lost:?}");
     let next = anonymise_bookings(&stage, "30").await;
-    // The killed one's last page may still be under way: what it has locked is for the next hour.
+    // The last statement of the killed run may still hold locks; a later run processes those bookings.
     common::until("the show is done", async || {
         run(&next).await;
         let marked = stage.client.query_one("SELECT anonymised_at IS NOT NULL FROM shows", &[]).await.unwrap();
@@ -145,7 +145,7 @@ async fn a_run_that_is_killed_is_taken_up_by_the_next() {
     assert_invariants(&stage.client).await;
 }
 
-/// One show that fails is said, and the run fails; but not before the others had their turn.
+/// A show that fails is logged and fails the run, but only after the other shows are done.
 #[tokio::test]
 async fn a_show_that_fails_does_not_hold_up_the_others() {
     let stage = Stage::new().await;
@@ -167,7 +167,7 @@ async fn a_show_that_fails_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_fails_the_run_and_is_found_again() {
+async fn a_database_outage_fails_the_run_and_the_instance_recovers() {
     let server = Server::start(&Options::fast());
     let stage = Stage::on(server.create_database().await).await;
     let worker = anonymise_bookings(&stage, "30").await;

@@ -1,4 +1,5 @@
-//! The real confirm-payments binary under a Lambda runtime: events that the database could not take when they came.
+//! The real confirm-payments binary under a Lambda runtime: it records queued events that the database could not take
+//! at first.
 
 use crate::common::{Stage, failures, until};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 
 const CONFIRM_PAYMENTS: &str = env!("CARGO_BIN_EXE_confirm-payments");
 
-/// No queue is needed: what fails is delivered again by the service.
+/// The worker needs no queue, because SQS itself redelivers failed messages.
 async fn worker(url: &str) -> Instance {
     let instance =
         Instance::builder(CONFIRM_PAYMENTS).env("DATABASE_URL", url).timeout(Duration::from_secs(30)).start();
@@ -65,7 +66,7 @@ async fn payments(stage: &Stage) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_batch_is_recorded_and_only_what_cannot_be_read_comes_again() {
+async fn a_batch_is_recorded_and_only_unreadable_messages_fail() {
     let stage = Stage::new().await;
     let instance = worker(&stage.database.url()).await;
     let (first, second) = (priced(&stage).await, priced(&stage).await);
@@ -87,13 +88,13 @@ async fn a_batch_is_recorded_and_only_what_cannot_be_read_comes_again() {
         ["pi_1 confirmed", "pi_2 refund_due already_paid", "pi_3 confirmed", "pi_4 failed"]
     );
     assert!(instance.logged(r#""PoisonMessage":1"#).await);
-    // All of it once more: at least once is what SQS promises.
+    // The whole batch again: SQS delivers at least once.
     assert_eq!(failures(&work(&instance, &messages).await), ["half", "poison"]);
     assert_eq!(payments(&stage).await.len(), 4);
     assert_invariants(&stage.client).await;
 }
 
-/// Counted when it comes, and not each time that SQS delivers it.
+/// A poison message is counted on its first delivery only.
 #[tokio::test]
 async fn a_poison_message_is_counted_once() {
     let stage = Stage::new().await;
@@ -107,7 +108,7 @@ async fn a_poison_message_is_counted_once() {
     assert_eq!(instance.stdout().matches(r#""PoisonMessage":1"#).count(), 2, "{}", instance.stdout());
 }
 
-/// The function's own time is shorter than what the database may take.
+/// The function's timeout is shorter than the longest wait for the database.
 #[tokio::test]
 async fn a_silent_database_is_reported_before_the_time_is_up() {
     let stage = Stage::new().await;
@@ -128,7 +129,7 @@ async fn a_refund_that_overtook_its_payment_wins() {
     let stage = Stage::new().await;
     let instance = worker(&stage.database.url()).await;
     let id = priced(&stage).await;
-    // Of one payment: what came first to the database was its refund.
+    // Both events are of one payment. The refund reaches the database first.
     let refund = event(9, &id, PaymentChange::Refunded(Refund::Full)).replace("pi_9", "pi_1");
     assert!(failures(&work(&instance, &[("refund", &refund), ("paid", &paid(1, &id))]).await).is_empty());
     assert_eq!(payments(&stage).await, ["pi_1 refunded"]);
@@ -137,7 +138,7 @@ async fn a_refund_that_overtook_its_payment_wins() {
 }
 
 #[tokio::test]
-async fn without_the_database_all_come_again_and_then_land() {
+async fn messages_fail_during_an_outage_and_succeed_after_it() {
     let server = Server::start(&Options::fast());
     let stage = Stage::on(server.create_database().await).await;
     let instance = worker(&stage.database.url()).await;
@@ -154,9 +155,9 @@ async fn without_the_database_all_come_again_and_then_land() {
     assert_eq!(confirmed, 3);
 }
 
-/// One booking's lock is held by somebody: its message alone comes again.
+/// Another transaction holds the lock of one booking. Only that booking's message fails.
 #[tokio::test]
-async fn a_lock_that_is_too_slow_fails_its_message_alone() {
+async fn a_lock_timeout_fails_only_its_own_message() {
     let stage = Stage::new().await;
     let instance = worker(&stage.database.url()).await;
     let (locked, free) = (priced(&stage).await, priced(&stage).await);
@@ -171,9 +172,9 @@ async fn a_lock_that_is_too_slow_fails_its_message_alone() {
     assert_eq!(stage.status(&locked).await, "CONFIRMED");
 }
 
-/// A database that says nothing: the batch is given back within the Lambda's time.
+/// The database stops responding: the batch fails within the Lambda's timeout.
 #[tokio::test]
-async fn a_silent_database_is_given_up_in_time() {
+async fn a_silent_database_fails_the_batch_within_the_timeout() {
     let stage = Stage::new().await;
     let proxy = Proxy::to_port(stage.database.port()).await;
     let instance = worker(&stage.database.url_at(proxy.port(), "disable")).await;
@@ -184,31 +185,31 @@ async fn a_silent_database_is_given_up_in_time() {
     assert_eq!(failures(&work(&instance, &messages).await).len(), 10);
 }
 
-/// Killed while its statement waits for a lock, and the lock let go only then: whether the server still does what it was
-/// told or finds out in time that nobody listens, the redelivery brings about exactly one effect.
+/// The worker is killed while its statement waits for a lock, and the statement is rolled back. The redelivery has the
+/// one effect.
 #[tokio::test]
-async fn killed_before_the_commit_its_redelivery_has_the_one_effect() {
+async fn a_redelivery_after_a_kill_before_the_commit_has_one_effect() {
     let stage = Stage::new().await;
     let url = stage.database.url();
-    let doomed = worker(&url).await;
+    let killed = worker(&url).await;
     let id = priced(&stage).await;
     let body = paid(1, &id);
-    // A superuser: no timeout ends its transaction.
+    // A superuser has no timeouts that end its transaction.
     let holder = stage.database.admin_client().await;
     holder.batch_execute("BEGIN").await.unwrap();
     holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&id]).await.unwrap();
     let event = sqs_event(&[("paid", &body)]);
-    let (lost, pid) = tokio::join!(doomed.invoke(&event), async {
+    let (lost, pid) = tokio::join!(killed.invoke(&event), async {
         let pid = stage.waiting_for(&holder).await;
-        doomed.kill().await;
+        killed.kill().await;
         pid
     });
     assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
-    // Nothing is committed, and the statement of the dead process goes no further than this lock: a server that crashed
-    // now, or a statement that timed out, would have undone it.
+    // Nothing is committed, and the dead process's statement still waits for the lock. Terminating its backend rolls it
+    // back, as a crash of the server or a statement timeout would.
     assert_eq!(stage.client.query_one("SELECT count(*) FROM payment_events", &[]).await.unwrap().get::<_, i64>(0), 0);
     holder.execute("SELECT pg_terminate_backend($1)", &[&pid]).await.unwrap();
-    until("its transaction is undone", async || !stage.has_backend(pid).await).await;
+    until("the backend is gone", async || !stage.has_backend(pid).await).await;
     holder.batch_execute("COMMIT").await.unwrap();
     assert_eq!((stage.status(&id).await.as_str(), payments(&stage).await.len()), ("PENDING", 0));
     let next = worker(&url).await;
@@ -220,29 +221,29 @@ async fn killed_before_the_commit_its_redelivery_has_the_one_effect() {
     assert_invariants(&stage.client).await;
 }
 
-/// The same, and the redelivery comes while the dead process's statement still waits: the server does what it was told
-/// once the lock is free, and the redelivery finds it done.
+/// The redelivery arrives while the dead process's statement still waits. The server commits that statement once the
+/// lock is free, and the redelivery finds the event recorded.
 #[tokio::test]
-async fn a_redelivery_beside_the_statement_of_a_dead_process_has_no_second_effect() {
+async fn a_redelivery_during_a_dead_processs_statement_has_no_second_effect() {
     let stage = Stage::new().await;
     let url = stage.database.url();
-    let (doomed, next) = (worker(&url).await, worker(&url).await);
+    let (killed, next) = (worker(&url).await, worker(&url).await);
     let id = priced(&stage).await;
     let body = paid(1, &id);
     let holder = stage.database.admin_client().await;
     holder.batch_execute("BEGIN").await.unwrap();
     holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&id]).await.unwrap();
     let event = sqs_event(&[("paid", &body)]);
-    let (lost, pid) = tokio::join!(doomed.invoke(&event), async {
+    let (lost, pid) = tokio::join!(killed.invoke(&event), async {
         let pid = stage.waiting_for(&holder).await;
-        doomed.kill().await;
+        killed.kill().await;
         pid
     });
     assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
     let messages = [("paid", body.as_str())];
     let (report, ()) = tokio::join!(work(&next, &messages), async {
-        // It stands behind the event's key, which the dead one's transaction has.
-        until("the redelivery waits for it", async || stage.is_blocked_by(pid).await).await;
+        // The redelivery waits for the transaction of the dead process, which has the event's key.
+        until("the redelivery waits", async || stage.is_blocked_by(pid).await).await;
         holder.batch_execute("COMMIT").await.unwrap();
     });
     assert_eq!(report, json!({ "batchItemFailures": [] }));
@@ -256,21 +257,21 @@ async fn a_redelivery_beside_the_statement_of_a_dead_process_has_no_second_effec
 }
 
 #[tokio::test]
-async fn killed_after_the_commit_its_redelivery_changes_nothing() {
+async fn a_redelivery_after_a_kill_past_the_commit_changes_nothing() {
     let stage = Stage::new().await;
     let proxy = Proxy::to_port(stage.database.port()).await;
     let url = stage.database.url_at(proxy.port(), "disable");
-    let doomed = worker(&url).await;
-    // Its statement is prepared by then.
+    let killed = worker(&url).await;
+    // Prepares the statement.
     let other = event(7, "none", PaymentChange::Other);
-    assert!(failures(&work(&doomed, &[("other", &other)]).await).is_empty());
+    assert!(failures(&work(&killed, &[("other", &other)]).await).is_empty());
     let id = priced(&stage).await;
     let body = paid(1, &id);
     proxy.freeze_replies();
     let event = sqs_event(&[("paid", &body)]);
-    let (lost, ()) = tokio::join!(doomed.invoke(&event), async {
+    let (lost, ()) = tokio::join!(killed.invoke(&event), async {
         until("the payment is committed", async || stage.status(&id).await == "CONFIRMED").await;
-        doomed.kill().await;
+        killed.kill().await;
     });
     assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
     proxy.cut();

@@ -1,4 +1,4 @@
-//! Who somebody is stands in no line that the workers write, at the lowest level there is, whatever happens.
+//! The workers' logs contain no personal data, even at the level TRACE and whatever fails.
 
 use crate::common::{Stage, body, builder};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use boxoffice_testkit::{
 };
 use serde_json::{Value, json};
 
-/// What stands for a person in these tests. Each is found nowhere else.
+/// The personal data of these tests. Each text occurs nowhere else.
 const NAME: &str = "Zebulon Quagmire-Xylander";
 const SUBJECT: &str = "oidc|zq-subject-7f3a";
 const KEY: &str = "zq-key-91c4";
 const EMAIL: &str = "zq.payer@xylander.example";
 
-const TELLING: [&str; 5] = [NAME, SUBJECT, KEY, EMAIL, "zq-"];
+const PERSONAL: [&str; 5] = [NAME, SUBJECT, KEY, EMAIL, "zq-"];
 
 async fn start(binary: &str, stage: &Stage, queue: &FixedDelayQueue, format: &str) -> Instance {
     let instance = builder(binary, &queue.endpoint(), &queue.queue_url())
@@ -31,18 +31,18 @@ async fn start(binary: &str, stage: &Stage, queue: &FixedDelayQueue, format: &st
     instance
 }
 
-/// Looks for the person in all lines, once this one is there.
-async fn told_nothing(instance: &Instance, last: &str) {
+/// Waits for the log line `last`, then asserts that no line contains personal data.
+async fn assert_no_personal_data(instance: &Instance, last: &str) {
     assert!(instance.logged(last).await, "{}", instance.stdout());
-    let said = instance.stdout() + &instance.stderr();
-    for telling in TELLING {
-        if let Some(line) = said.lines().find(|line| line.contains(telling)) {
-            panic!("{telling:?} is in the log: {line}");
+    let output = instance.stdout() + &instance.stderr();
+    for text in PERSONAL {
+        if let Some(line) = output.lines().find(|line| line.contains(text)) {
+            panic!("the log contains {text:?}: {line}");
         }
     }
 }
 
-/// A payment's event as it stands in the queue.
+/// A payment event as a queue message.
 fn queued(id: &str, booking: &str) -> String {
     json!({
         "provider": "stripe", "event_id": id, "event_type": "payment_intent.succeeded", "payment_id": format!("pi_{id}"),
@@ -54,13 +54,13 @@ fn queued(id: &str, booking: &str) -> String {
 
 async fn invoke(instance: &Instance, events: &[Value]) {
     for event in events {
-        // Whether it fails is for other tests.
+        // Other tests check whether it fails.
         let _ = instance.invoke(event).await;
     }
 }
 
 #[tokio::test]
-async fn workers_tell_nobody_whose_booking_it_was() {
+async fn worker_logs_contain_no_personal_data() {
     for format in ["JSON", "TEXT"] {
         let server = Server::start(&Options::fast());
         let stage = Stage::on(server.create_database().await).await;
@@ -79,7 +79,7 @@ async fn workers_tell_nobody_whose_booking_it_was() {
         for path in paths {
             workers.push(start(path, &stage, &queue, format).await);
         }
-        // What is in these is nobody's message; and what a queue sends is no schedule's.
+        // Messages and events that no worker expects.
         let odd = [
             sqs_event(&[("m-1", NAME), ("m-2", &json!({ "booking_id": EMAIL }).to_string())]),
             json!(NAME),
@@ -100,7 +100,7 @@ async fn workers_tell_nobody_whose_booking_it_was() {
             stage.client.query_one("SELECT count(*) FROM payment_events", &[]).await.unwrap().get::<_, i64>(0) >= 1
         );
 
-        // The server quotes the rows that it refuses; then there is none.
+        // First the server quotes refused rows in its errors. Then the server is stopped.
         let old = "UPDATE shows SET start_time = now() - interval '40 days';
             UPDATE bookings SET status = 'PENDING', failure_reason = NULL, settled_at = NULL, expires_at = now() WHERE status = 'FAILED'";
         stage.client.batch_execute(old).await.unwrap();
@@ -126,7 +126,7 @@ async fn workers_tell_nobody_whose_booking_it_was() {
             invoke(worker, std::slice::from_ref(event)).await;
         }
         for worker in &workers {
-            told_nothing(worker, "temporarily unavailable").await;
+            assert_no_personal_data(worker, "temporarily unavailable").await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The real worker binaries under a Lambda runtime.
 //!
-//! One binary: it links once, and all its tests run side by side.
+//! All tests are in one binary, which links once and runs them in parallel.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod anonymise_bookings;

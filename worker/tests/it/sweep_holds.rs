@@ -1,4 +1,4 @@
-//! The real sweep-holds binary: it finds what no message came for.
+//! The real sweep-holds binary expires holds whose message did not arrive.
 
 use crate::common::Stage;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use serde_json::json;
 const SWEEP_HOLDS: &str = env!("CARGO_BIN_EXE_sweep-holds");
 
 async fn sweep_holds(stage: &Stage) -> Instance {
-    // It calls no AWS service.
+    // The worker calls no AWS service.
     stage.worker(SWEEP_HOLDS, "http://127.0.0.1:9", "http://127.0.0.1:9/holds").await
 }
 
 #[tokio::test]
-async fn a_sweep_expires_what_is_due_and_nothing_else() {
+async fn a_sweep_expires_only_overdue_holds() {
     let stage = Stage::new().await;
     let worker = sweep_holds(&stage).await;
     let due = stage.bookings(7, "PENDING", None, -1.0).await;
@@ -37,7 +37,7 @@ async fn a_sweep_expires_what_is_due_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn any_payload_is_a_tick() {
+async fn any_payload_starts_a_sweep() {
     let stage = Stage::new().await;
     let worker = sweep_holds(&stage).await;
     for payload in [json!({}), json!(null), json!("now"), json!([1, 2]), json!({ "Records": [] })] {
@@ -46,9 +46,9 @@ async fn any_payload_is_a_tick() {
     }
 }
 
-/// More than one batch of 1,000, in one invocation; and two at once share them.
+/// One invocation expires more than one batch of 1,000 holds. Two concurrent sweeps share the work.
 #[tokio::test]
-async fn sweeps_go_on_until_nothing_is_due() {
+async fn sweeps_continue_until_no_hold_is_overdue() {
     let stage = Stage::new().await;
     stage
         .client
@@ -64,14 +64,15 @@ async fn sweeps_go_on_until_nothing_is_due() {
     let (event, again) = (schedule_event(), schedule_event());
     let (first, second) = tokio::join!(one.invoke(&event), two.invoke(&again));
     let expired = |report: &serde_json::Value| report["expired"].as_u64().unwrap();
-    // One that finds less than a batch, since the other has the rest locked, ends: the other one does the rest.
+    // A sweep that finds less than a full batch, because the other has locked the rest, ends. The other expires the
+    // rest.
     assert_eq!(expired(&first.unwrap()) + expired(&second.unwrap()), 2_300);
     assert_eq!(stage.free().await, 20_100);
     assert_invariants(&stage.client).await;
 }
 
 #[tokio::test]
-async fn a_hold_that_somebody_has_locked_is_swept_the_next_time() {
+async fn a_locked_hold_is_expired_by_the_next_sweep() {
     let stage = Stage::new().await;
     let worker = sweep_holds(&stage).await;
     let (free, locked) = (stage.due().await, stage.due().await);
@@ -89,7 +90,7 @@ async fn a_hold_that_somebody_has_locked_is_swept_the_next_time() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_fails_the_sweep_and_is_found_again() {
+async fn a_database_outage_fails_the_sweep_and_the_instance_recovers() {
     let server = Server::start(&Options::fast());
     let stage = Stage::on(server.create_database().await).await;
     let worker = sweep_holds(&stage).await;
@@ -102,8 +103,8 @@ async fn a_database_that_is_down_fails_the_sweep_and_is_found_again() {
     assert_invariants(&stage.database.client().await).await;
 }
 
-/// A show that lost its pools cannot be given seats back: it is said and counted, and the others' seats are given back in
-/// the same run, however many of its holds are due before theirs.
+/// Seats cannot be released to a show that lost its pools. It is logged and counted, and the same run releases the
+/// seats of other shows, however many of the damaged show's holds ended before theirs.
 #[tokio::test]
 async fn a_damaged_show_does_not_hold_up_the_others() {
     let stage = Stage::new().await;
@@ -122,9 +123,12 @@ async fn a_damaged_show_does_not_hold_up_the_others() {
         assert_eq!(stage.status(&id).await, "FAILED expired");
     }
     assert!(worker.logged(r#""ShowPassedOver":1"#).await);
-    let said = worker.stdout() + &worker.stderr();
-    assert!(said.contains("a show is damaged, and passed over by this sweep") && said.contains("show_id=2"), "{said}");
-    // Mended, it is swept as others are.
+    let output = worker.stdout() + &worker.stderr();
+    assert!(
+        output.contains("a show is damaged, and passed over by this sweep") && output.contains("show_id=2"),
+        "{output}"
+    );
+    // Once repaired, the show is swept like any other.
     stage
         .client
         .batch_execute("INSERT INTO seat_pools SELECT 2, pool_no, 0 FROM generate_series(0, 1) AS pool_no")
@@ -134,9 +138,9 @@ async fn a_damaged_show_does_not_hold_up_the_others() {
     assert_invariants(&stage.client).await;
 }
 
-/// The server says it of one show's rows alone: the others' seats are given back all the same.
+/// The server reports corrupt data for the rows of one show. The seats of other shows are still released.
 #[tokio::test]
-async fn rows_that_the_server_cannot_read_do_not_hold_up_the_other_shows() {
+async fn corrupt_rows_of_one_show_do_not_hold_up_the_others() {
     let stage = Stage::new().await;
     let worker = sweep_holds(&stage).await;
     let due = stage.due().await;
@@ -156,9 +160,10 @@ async fn rows_that_the_server_cannot_read_do_not_hold_up_the_other_shows() {
     assert!(worker.logged(r#""ShowPassedOver":1"#).await);
 }
 
-/// The function's own time is shorter than what the database may take: the run fails, and is not cut off.
+/// The function's timeout is shorter than the longest wait for the database. The run fails by itself before it is cut
+/// off.
 #[tokio::test]
-async fn a_silent_database_is_told_of_before_the_time_is_up() {
+async fn a_silent_database_fails_the_run_before_the_timeout() {
     let stage = Stage::new().await;
     let proxy = Proxy::to_port(stage.database.port()).await;
     let url = stage.database.url_at(proxy.port(), "disable");
@@ -170,9 +175,9 @@ async fn a_silent_database_is_told_of_before_the_time_is_up() {
     assert!(matches!(failed, InvokeError::Function(_)), "{failed}");
 }
 
-/// It is no show's fault: what fails fails, and the sweep does not go round for ever.
+/// The error is not specific to a show: the sweep fails instead of skipping shows for ever.
 #[tokio::test]
-async fn a_sweep_that_fails_for_all_shows_ends() {
+async fn a_sweep_that_fails_for_every_show_ends() {
     let stage = Stage::new().await;
     let worker = sweep_holds(&stage).await;
     stage.due().await;
@@ -184,9 +189,9 @@ async fn a_sweep_that_fails_for_all_shows_ends() {
     assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 0 }));
 }
 
-/// What must never be is said in the log, counted in the metrics, and no reason to stop.
+/// A broken invariant is logged and counted in the metrics, and does not stop the sweep.
 #[tokio::test]
-async fn broken_invariants_are_said_and_counted() {
+async fn broken_invariants_are_logged_and_counted() {
     let stage = Stage::new().await;
     let worker = sweep_holds(&stage).await;
     stage.due().await;
@@ -195,26 +200,26 @@ async fn broken_invariants_are_said_and_counted() {
                 SELECT 'stripe', 'pi_1', show_id, id, 'confirmed', 1, 'EUR', now() FROM bookings;
                 UPDATE bookings SET amount_minor = 1, currency = 'EUR'; UPDATE seat_pools SET free = free + 1";
     stage.client.batch_execute(paid).await.unwrap();
-    // The hold is paid and not confirmed, and there are two seats too many.
+    // The hold is paid but not confirmed, and there are two seats too many.
     assert_eq!(worker.invoke(&schedule_event()).await.unwrap(), json!({ "expired": 1, "violations": 2 }));
-    let said = worker.stdout() + &worker.stderr();
-    assert_eq!(said.matches("an invariant is broken").count(), 2, "{said}");
-    assert_eq!(said.matches("\"InvariantBroken\":1").count(), 2, "{said}");
-    assert_eq!(said.matches("\"PaidNotConfirmed\":1").count(), 1, "{said}");
-    assert!(said.contains("show 1: 102 free + 0 held = 102 seats, expected 100"), "{said}");
+    let output = worker.stdout() + &worker.stderr();
+    assert_eq!(output.matches("an invariant is broken").count(), 2, "{output}");
+    assert_eq!(output.matches("\"InvariantBroken\":1").count(), 2, "{output}");
+    assert_eq!(output.matches("\"PaidNotConfirmed\":1").count(), 1, "{output}");
+    assert!(output.contains("show 1: 102 free + 0 held = 102 seats, expected 100"), "{output}");
 }
 
-/// The ages that the worker has measured so far.
+/// The snapshot ages that the worker has measured so far.
 fn ages(worker: &Instance) -> Vec<u64> {
-    let said = worker.stdout();
-    let lines = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let output = worker.stdout();
+    let lines = output.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     lines.filter_map(|line| line["SnapshotAge"].as_u64()).collect()
 }
 
-/// A backup sees all as it was when it began: nothing that changed since can be cleared away. Who does is measured by what happened
-/// meanwhile, and told from when it does harm.
+/// A backup keeps a snapshot, so the server cannot remove row versions that became dead since. The worker measures the
+/// snapshot's age in transactions, and logs its owner once the age does harm.
 #[tokio::test]
-async fn a_snapshot_that_is_kept_is_measured_and_its_holder_is_told() {
+async fn an_old_snapshot_is_measured_and_its_owner_logged() {
     let stage = Stage::new().await;
     let worker = sweep_holds(&stage).await;
     worker.invoke(&schedule_event()).await.unwrap();
@@ -224,7 +229,7 @@ async fn a_snapshot_that_is_kept_is_measured_and_its_holder_is_told() {
         .batch_execute("SET application_name = 'nightly'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
         .await
         .unwrap();
-    // Each block that fails to be undone has a number of its own, as a transaction has.
+    // Each block with an exception handler is a subtransaction with its own transaction id.
     let write = |times: u32| {
         format!(
             "DO $$ BEGIN FOR n IN 1..{times} LOOP
@@ -248,9 +253,9 @@ async fn a_snapshot_that_is_kept_is_measured_and_its_holder_is_told() {
     assert!(ages(&worker)[3] < 1_000, "{:?}", ages(&worker));
 }
 
-/// The alarm rings where the log begins to tell.
+/// The alarm's threshold is the age from which the worker logs.
 #[test]
-fn the_alarm_and_the_log_have_one_threshold() {
+fn the_alarm_and_the_log_share_one_threshold() {
     let template = include_str!("../../../template.yaml");
     let alarm = template.split("MetricName: SnapshotAge").nth(1).unwrap();
     assert!(alarm.split("Threshold: ").nth(1).unwrap().starts_with("100000\n"));
@@ -258,13 +263,13 @@ fn the_alarm_and_the_log_have_one_threshold() {
 }
 
 #[tokio::test]
-async fn an_unusable_environment_is_said_at_once() {
+async fn an_invalid_environment_stops_the_start() {
     let worker = Instance::start(SWEEP_HOLDS, &[("DATABASE_URL", ""), ("DATABASE_STATEMENTS", "loud")]).await;
     match worker.ready().await {
         Err(InvokeError::Exited { status, .. }) => assert_eq!(status.code(), Some(1)),
         other => panic!("{other:?}"),
     }
-    let said = worker.stdout() + &worker.stderr();
-    let line = said.lines().find(|line| line.contains("cannot start")).unwrap_or_else(|| panic!("{said}"));
+    let output = worker.stdout() + &worker.stderr();
+    let line = output.lines().find(|line| line.contains("cannot start")).unwrap_or_else(|| panic!("{output}"));
     assert!(line.contains("DATABASE_URL") && line.contains("DATABASE_STATEMENTS"), "{line}");
 }

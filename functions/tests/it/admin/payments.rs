@@ -153,7 +153,7 @@ async fn an_operator_sees_what_was_not_understood_and_replays_it() {
     assert_eq!(admin.stdout().matches(r#""Confirmed":1"#).count(), 1);
     let second = replay("standard", "msg_1").await;
     assert_eq!((&second.body["outcome"], &second.body["reason"]), (&json!("refund_due"), &json!("already_paid")));
-    for (id, why) in [("evt_2", "a later version may"), ("evt_3", "no more than its first 64 KiB")] {
+    for (id, why) in [("evt_2", "A later version may"), ("evt_3", "only its first 64 KiB")] {
         let answer = replay("stripe", id).await;
         assert_eq!((answer.status, answer.problem()), (409, "event-unreadable"));
         assert!(answer.body["detail"].as_str().unwrap().contains(why), "{}", answer.body);

@@ -1,5 +1,6 @@
-//! Disputes: the payment is disputed and the seats stay, until it is won, or lost and decided by an operator.
+//! Disputes: a disputed payment keeps its seats until the dispute is won, or is lost and an operator decides.
 
+use super::refunds::permutations;
 use crate::common::{
     NO_LIMITS, instances,
     pay::{FAILED_AS_REFUNDED, FULL, Scene, assert_reconciled, eur, event, payment, success},
@@ -18,13 +19,13 @@ use boxoffice_testkit::invariants::assert_invariants;
 use DisputeState::{Closed, FundsReinstated, FundsWithdrawn, Lost, Opened, Won};
 
 impl Scene {
-    /// Records what is told of the dispute `dp_1` about `pi_1`, so many seconds after the test began.
+    /// Records a report of the dispute `dp_1` about `pi_1`, `at` seconds after the test began.
     async fn dispute(&self, at: i64, state: DisputeState) -> Recorded {
-        self.tell_of("pi_1", at, disputed("dp_1", None, state)).await
+        self.report_of("pi_1", at, disputed("dp_1", None, state)).await
     }
 
-    async fn tell_of(&self, payment: &str, at: i64, change: PaymentChange) -> Recorded {
-        // An event each time.
+    async fn report_of(&self, payment: &str, at: i64, change: PaymentChange) -> Recorded {
+        // A new event each time.
         let id = format!("evt_{}", BookingId::generate(self.show));
         self.record(self.at(at, event(&id, payment, None, change))).await
     }
@@ -36,7 +37,7 @@ impl Scene {
         decided
     }
 
-    /// The lists that have the payment.
+    /// The states whose lists contain the payment.
     async fn lists_of(&self, payment: &str) -> Vec<PaymentState> {
         let mut lists = Vec::new();
         for state in PaymentState::ALL {
@@ -48,8 +49,8 @@ impl Scene {
         lists
     }
 
-    /// The one list that has `pi_1`.
-    async fn is(&self, state: PaymentState) {
+    /// Asserts that only the list of this state contains `pi_1`.
+    async fn assert_listed_as(&self, state: PaymentState) {
         assert_eq!(self.lists_of("pi_1").await, [state]);
     }
 }
@@ -62,31 +63,21 @@ fn disputed(id: &str, minor: Option<i64>, state: DisputeState) -> PaymentChange 
     PaymentChange::Disputed { id: id.try_into().unwrap(), amount: minor.map(eur), state }
 }
 
-/// All orders of these.
-fn permutations<T: Clone>(of: &[T]) -> Vec<Vec<T>> {
-    if of.is_empty() {
-        return vec![vec![]];
-    }
-    let without = |n: usize| [&of[..n], &of[n + 1..]].concat();
-    let begin = |n: usize| permutations(&without(n)).into_iter().map(move |rest| (n, rest)).collect::<Vec<_>>();
-    (0..of.len()).flat_map(begin).map(|(n, rest)| [vec![of[n].clone()], rest].concat()).collect()
-}
-
 #[tokio::test]
-async fn a_disputed_payment_keeps_its_seats_and_is_what_it_was_once_that_is_won() {
+async fn a_disputed_payment_keeps_its_seats_and_is_confirmed_again_once_won() {
     for end in [Won, Closed] {
         let scene = Scene::new(10).await;
         let id = scene.paid().await;
-        scene.is(PaymentState::Confirmed).await;
+        scene.assert_listed_as(PaymentState::Confirmed).await;
         assert_eq!(scene.dispute(1, Opened).await, Recorded::Disputed);
-        scene.is(PaymentState::Disputed).await;
-        // What tells nothing new of it is not counted again.
+        scene.assert_listed_as(PaymentState::Disputed).await;
+        // A report without news has no effect.
         assert_eq!(scene.dispute(1, Opened).await, Recorded::Kept);
         assert_eq!(scene.dispute(2, FundsWithdrawn).await, Recorded::Disputed);
         assert_eq!(scene.dispute(1, Opened).await, Recorded::Kept);
         assert_eq!(scene.status(id).await, BookingStatus::Confirmed);
         assert_eq!(scene.available().await, 8);
-        // The booking is paid for: another payment is not needed.
+        // The booking is still paid, so a second payment is due for refund.
         let second = scene.record(success("evt_2", "pi_2", id, 2)).await;
         assert_eq!(second, Recorded::RefundDue(RefundReason::AlreadyPaid));
         for decision in [DisputeDecision::Keep, DisputeDecision::Cancel] {
@@ -94,20 +85,20 @@ async fn a_disputed_payment_keeps_its_seats_and_is_what_it_was_once_that_is_won(
         }
         assert_eq!(scene.dispute(9, end).await, Recorded::Kept);
         assert_eq!(scene.dispute(9, FundsReinstated).await, Recorded::Kept);
-        scene.is(PaymentState::Confirmed).await;
+        scene.assert_listed_as(PaymentState::Confirmed).await;
         assert_eq!(scene.status(id).await, BookingStatus::Confirmed);
     }
 }
 
 #[tokio::test]
-async fn an_operator_keeps_or_cancels_what_was_lost() {
+async fn an_operator_keeps_or_cancels_the_booking_of_a_lost_dispute() {
     use DisputeDecision::{Cancel, Keep};
     for (decision, other) in [(Keep, Cancel), (Cancel, Keep)] {
         let scene = Scene::new(10).await;
         let id = scene.paid().await;
         scene.dispute(1, Opened).await;
         assert_eq!(scene.dispute(9, Lost).await, Recorded::Disputed);
-        scene.is(PaymentState::Disputed).await;
+        scene.assert_listed_as(PaymentState::Disputed).await;
         assert_eq!(scene.status(id).await, BookingStatus::Confirmed);
         for changed in [true, false] {
             let decided = scene.decide("pi_1", decision).await.unwrap();
@@ -115,40 +106,40 @@ async fn an_operator_keeps_or_cancels_what_was_lost() {
             assert_eq!(decided.payment.disputes()[0].decision, Some(decision));
         }
         assert!(matches!(scene.decide("pi_1", other).await, Err(Error::DisputeNotLost)));
-        // Told again, it is decided.
+        // A repeated report of the loss does not undo the decision.
         assert_eq!(scene.dispute(10, Lost).await, Recorded::Kept);
         if decision == Keep {
-            scene.is(PaymentState::Confirmed).await;
+            scene.assert_listed_as(PaymentState::Confirmed).await;
             assert_eq!((scene.status(id).await, scene.available().await), (BookingStatus::Confirmed, 8));
         } else {
-            scene.is(PaymentState::Refunded).await;
+            scene.assert_listed_as(PaymentState::Refunded).await;
             assert_eq!((scene.status(id).await, scene.available().await), (FAILED_AS_REFUNDED, 10));
-            // The bank thinks again: the money is here, and the booking is gone.
+            // The bank reverses its decision: the money is back, but the booking is gone.
             assert_eq!(scene.dispute(20, Won).await, Recorded::RefundDue(RefundReason::DisputeLost));
-            scene.is(PaymentState::RefundDue).await;
+            scene.assert_listed_as(PaymentState::RefundDue).await;
         }
         let unknown = scene.decide("pi_9", decision).await;
         assert!(matches!(unknown, Err(Error::PaymentNotFound)));
     }
 }
 
-/// The dispute is of a part: what is left of the payment buys nothing any more.
+/// The dispute is about a part of the payment. The rest of it pays for nothing after the booking is cancelled.
 #[tokio::test]
-async fn what_was_not_lost_of_a_cancelled_booking_is_due_back() {
+async fn the_rest_of_a_partly_lost_payment_is_due_for_refund() {
     let scene = Scene::new(10).await;
     scene.paid().await;
-    scene.tell_of("pi_1", 1, disputed("dp_1", Some(2_000), Lost)).await;
+    scene.report_of("pi_1", 1, disputed("dp_1", Some(2_000), Lost)).await;
     let decided = scene.decide("pi_1", DisputeDecision::Cancel).await.unwrap().payment;
     assert_eq!((decided.state(), decided.reason()), (PaymentState::RefundDue, Some(RefundReason::DisputeLost)));
     assert_eq!((decided.refunded_minor(), decided.refund_due_minor()), (2_000, 3_000));
     let refund =
         PaymentChange::Refund { id: "re_1".try_into().unwrap(), amount: eur(3_000), state: RefundState::Succeeded };
-    assert_eq!(scene.tell_of("pi_1", 5, refund).await, Recorded::Refunded);
-    scene.is(PaymentState::Refunded).await;
+    assert_eq!(scene.report_of("pi_1", 5, refund).await, Recorded::Refunded);
+    scene.assert_listed_as(PaymentState::Refunded).await;
 }
 
 #[tokio::test]
-async fn a_second_payment_takes_the_place_of_one_that_was_lost() {
+async fn a_second_payment_replaces_one_lost_in_a_dispute() {
     let scene = Scene::new(10).await;
     let id = scene.paid().await;
     let second = scene.record(success("evt_2", "pi_2", id, 2)).await;
@@ -160,31 +151,31 @@ async fn a_second_payment_takes_the_place_of_one_that_was_lost() {
     assert_eq!((scene.status(id).await, scene.available().await), (BookingStatus::Confirmed, 8));
 }
 
-/// The success and all that is told of one dispute, in every order.
+/// Records the success and all events of one dispute in every order.
 #[tokio::test]
-async fn every_order_of_what_is_told_of_a_dispute_ends_the_same() {
+async fn events_of_a_dispute_end_the_same_in_any_order() {
     let scene = Scene::new(100_000).await;
     let mut number = 0;
-    for (told, state, end) in [
+    for (sent, state, end) in [
         (vec![(1, Opened), (2, FundsWithdrawn), (9, Won), (9, FundsReinstated)], PaymentState::Confirmed, Won),
         (vec![(1, Opened), (2, FundsWithdrawn), (9, Lost)], PaymentState::Disputed, Lost),
         (vec![(1, Opened), (2, FundsWithdrawn), (2, FundsReinstated)], PaymentState::Disputed, FundsReinstated),
         (vec![(1, Opened), (9, Lost), (20, Won)], PaymentState::Confirmed, Won),
         (vec![(1, Opened), (9, Closed)], PaymentState::Confirmed, Closed),
     ] {
-        let mut all: Vec<_> = told.into_iter().map(|(at, state)| (at, Some(state))).collect();
+        let mut all: Vec<_> = sent.into_iter().map(|(at, state)| (at, Some(state))).collect();
         all.push((0, None));
         for order in permutations(&all) {
             number += 1;
             let (id, payment) = (scene.book().await, format!("pi_{number}"));
             for (n, (at, state)) in order.iter().enumerate() {
-                let told = match state {
+                let sent = match state {
                     Some(state) => event("x", &payment, None, disputed("dp", Some(5_000), *state)),
                     None => success("x", &payment, id, 2),
                 };
                 let event_id = format!("evt_{number}_{n}").as_str().try_into().unwrap();
-                let told = PaymentEvent { event_id, ..scene.at(*at, told) };
-                payments::record(&scene.db, &told, &NO_LIMITS).await.unwrap();
+                let sent = PaymentEvent { event_id, ..scene.at(*at, sent) };
+                payments::record(&scene.db, &sent, &NO_LIMITS).await.unwrap();
             }
             let sql = "SELECT concat_ws(' ', shown_state, payment_disputes.state)
                 FROM payments CROSS JOIN payment_report(payments) JOIN payment_disputes USING (payment_id)
@@ -198,57 +189,58 @@ async fn every_order_of_what_is_told_of_a_dispute_ends_the_same() {
     assert_reconciled(&scene.db).await;
 }
 
-/// The money is with the bank: nobody should send it back once more.
+/// The bank has the money, so an operator must not refund it again.
 #[tokio::test]
-async fn a_disputed_payment_is_not_in_the_list_of_money_to_send_back() {
+async fn a_disputed_payment_is_not_listed_as_refund_due() {
     let scene = Scene::new(10).await;
     let id = scene.paid().await;
     scene.record(success("evt_2", "pi_2", id, 2)).await;
     assert_eq!(scene.lists_of("pi_2").await, [PaymentState::RefundDue]);
-    assert_eq!(scene.tell_of("pi_2", 1, disputed("dp_2", None, Opened)).await, Recorded::Disputed);
+    assert_eq!(scene.report_of("pi_2", 1, disputed("dp_2", None, Opened)).await, Recorded::Disputed);
     assert_eq!(scene.lists_of("pi_2").await, [PaymentState::Disputed]);
-    // It bought nothing: there is nothing to decide.
-    assert_eq!(scene.tell_of("pi_2", 9, disputed("dp_2", None, Lost)).await, Recorded::Refunded);
+    // The payment confirmed no booking, so there is nothing to decide.
+    assert_eq!(scene.report_of("pi_2", 9, disputed("dp_2", None, Lost)).await, Recorded::Refunded);
     assert_eq!(scene.lists_of("pi_2").await, [PaymentState::Refunded]);
     assert!(matches!(scene.decide("pi_2", DisputeDecision::Keep).await, Err(Error::DisputeNotLost)));
-    // One that is won: the money is due as before.
+    // If the dispute is won, the money is due as before.
     scene.record(success("evt_3", "pi_3", id, 2)).await;
-    scene.tell_of("pi_3", 1, disputed("dp_3", None, Opened)).await;
-    scene.tell_of("pi_3", 9, disputed("dp_3", None, Won)).await;
+    scene.report_of("pi_3", 1, disputed("dp_3", None, Opened)).await;
+    scene.report_of("pi_3", 9, disputed("dp_3", None, Won)).await;
     assert_eq!(scene.lists_of("pi_3").await, [PaymentState::RefundDue]);
 }
 
 #[tokio::test]
-async fn a_payment_that_is_refunded_while_it_is_disputed_loses_its_booking() {
+async fn a_payment_refunded_while_disputed_loses_its_booking() {
     for (end, lists) in [(Won, PaymentState::Refunded), (Lost, PaymentState::Refunded)] {
         let scene = Scene::new(10).await;
         let id = scene.paid().await;
         scene.dispute(1, Opened).await;
-        assert_eq!(scene.tell_of("pi_1", 2, FULL).await, Recorded::Refunded);
+        assert_eq!(scene.report_of("pi_1", 2, FULL).await, Recorded::Refunded);
         assert_eq!((scene.status(id).await, scene.available().await), (FAILED_AS_REFUNDED, 10));
-        scene.is(PaymentState::Disputed).await;
+        scene.assert_listed_as(PaymentState::Disputed).await;
         assert_eq!(scene.dispute(9, end).await, Recorded::Kept);
-        scene.is(lists).await;
+        scene.assert_listed_as(lists).await;
     }
 }
 
-/// Another shop's of the same account: not ours to defend. What names no booking yet may be ours.
+/// A payment that succeeded without naming a booking belongs to another shop of the account, and so does its dispute. A
+/// payment whose success is not known yet may be ours.
 #[tokio::test]
-async fn a_dispute_of_a_payment_that_names_no_booking_is_not_ours() {
+async fn a_dispute_of_an_unclaimed_payment_is_ignored() {
     let scene = Scene::new(10).await;
     scene.record(event("evt_1", "pi_x", None, PaymentChange::Succeeded(eur(5_000)))).await;
-    assert_eq!(scene.tell_of("pi_x", 1, disputed("dp_1", None, Opened)).await, Recorded::Kept);
+    assert_eq!(scene.report_of("pi_x", 1, disputed("dp_1", None, Opened)).await, Recorded::Kept);
     assert_eq!(scene.lists_of("pi_x").await, [PaymentState::Unclaimed]);
-    assert_eq!(scene.tell_of("pi_y", 1, disputed("dp_1", None, Opened)).await, Recorded::Disputed);
+    assert_eq!(scene.report_of("pi_y", 1, disputed("dp_1", None, Opened)).await, Recorded::Disputed);
     assert_eq!(scene.lists_of("pi_y").await, [PaymentState::Disputed]);
     let id = scene.book().await;
     assert_eq!(scene.record(success("evt_2", "pi_y", id, 2)).await, Recorded::Confirmed);
     assert_eq!(scene.lists_of("pi_y").await, [PaymentState::Disputed]);
 }
 
-/// The operator cancels, the provider tells of a refund and of a second payment, all at once: the seats come back at most once.
+/// An operator cancels while the provider reports a refund and a second payment: the seats are released at most once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_decision_and_a_refund_at_once_give_the_seats_back_once() {
+async fn concurrent_decision_and_refund_release_the_seats_once() {
     let scene = Scene::new(1_000).await;
     let dbs = instances(&scene.database.url(), 3).await;
     for round in 0..60 {

@@ -1,4 +1,4 @@
-//! Who pays late goes round no limit: what a holder may have of a show counts then too. Who pays in time is confirmed.
+//! Late payments count towards the holder's limit. Payments in time confirm regardless of it.
 
 use crate::common::{
     NO_LIMITS, age, db, instances,
@@ -17,11 +17,11 @@ use boxoffice_shared::{
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio_postgres::Client;
 
-/// 4 seats in all; an address counts for 2 holders, a partner for 3.
+/// 4 seats in all; an address counts as 2 holders, a partner as 3.
 const LIMITS: HolderLimits =
     HolderLimits { max_seats: 4, address_allowance: 2, partner_allowance: 3, ..HolderLimits::DEFAULT };
 
-const OVER: Recorded = Recorded::RefundDue(RefundReason::HolderLimit);
+const OVER_LIMIT: Recorded = Recorded::RefundDue(RefundReason::HolderLimit);
 
 struct Scene {
     database: Database,
@@ -38,13 +38,13 @@ impl Scene {
         Self { database, db, client, show }
     }
 
-    /// Two seats, whatever the holder has.
+    /// Books two seats, regardless of the holder's limits.
     async fn book(&self, holder: &Holder) -> BookingId {
         let request = BookRequest { holder: holder.clone(), limits: NO_LIMITS, ..request(self.show, 2) };
         bookings::book(&self.db, &request).await.unwrap().booking.id()
     }
 
-    /// Two seats whose hold is over; expired, or not yet.
+    /// Books two seats and lets the hold run out. `expired`: whether the booking is also expired.
     async fn late(&self, holder: &Holder, expired: bool) -> BookingId {
         let id = self.book(holder).await;
         age(&self.client, id, 120.0).await;
@@ -55,7 +55,7 @@ impl Scene {
     }
 
     async fn pay(&self, id: BookingId) -> Recorded {
-        let recorded = payments::record(&self.db, &told(id), &LIMITS).await.unwrap();
+        let recorded = payments::record(&self.db, &payment_of(id), &LIMITS).await.unwrap();
         assert_invariants(&self.client).await;
         assert_reconciled(&self.db).await;
         recorded
@@ -66,8 +66,8 @@ impl Scene {
     }
 }
 
-/// The success of a payment of its own.
-fn told(id: BookingId) -> boxoffice_shared::payments::PaymentEvent {
+/// A success of a new payment for the booking.
+fn payment_of(id: BookingId) -> boxoffice_shared::payments::PaymentEvent {
     success(&format!("evt_{id}"), &format!("pi_{id}"), id, 2)
 }
 
@@ -76,7 +76,7 @@ fn ada() -> Holder {
 }
 
 #[tokio::test]
-async fn a_late_payment_above_the_holders_limit_is_due_back() {
+async fn a_late_payment_above_the_holders_limit_is_due_for_refund() {
     let address = Holder::of_address("192.0.2.1".parse().unwrap());
     let partner = Holder::of_api_key("acme").unwrap();
     for (holder, allowed) in [(ada(), 2), (address, 4), (partner, 6)] {
@@ -90,15 +90,15 @@ async fn a_late_payment_above_the_holders_limit_is_due_back() {
             for id in held {
                 assert_eq!(scene.pay(id).await, Recorded::Confirmed, "{holder:?}");
             }
-            assert_eq!(scene.pay(last).await, OVER, "{holder:?}, expired: {expired}");
+            assert_eq!(scene.pay(last).await, OVER_LIMIT, "{holder:?}, expired: {expired}");
             assert_ne!(scene.status(last).await, BookingStatus::Confirmed);
         }
     }
 }
 
-/// The buyer has kept to the rules: the booking was admitted, and it is paid in time.
+/// The limit was checked when the booking was made, so a payment in time is not checked again.
 #[tokio::test]
-async fn in_time_a_payment_confirms_whatever_its_holder_has() {
+async fn a_payment_in_time_confirms_regardless_of_holder_limits() {
     let scene = Scene::new().await;
     let mut held = Vec::new();
     for _ in 0..4 {
@@ -110,7 +110,7 @@ async fn in_time_a_payment_confirms_whatever_its_holder_has() {
 }
 
 #[tokio::test]
-async fn the_limit_of_the_show_counts_before_the_deployments() {
+async fn the_shows_limit_overrides_the_deployments() {
     let scene = Scene::new().await;
     let grace = Holder::of_subject(&Subject::try_from("grace").unwrap());
     let (first, second) = (scene.late(&ada(), true).await, scene.late(&ada(), true).await);
@@ -118,27 +118,27 @@ async fn the_limit_of_the_show_counts_before_the_deployments() {
     let limit = Some(Some(SeatLimit::try_from(2).unwrap()));
     shows::set_holder_limits(&scene.db, scene.show, None, limit).await.unwrap();
     assert_eq!(scene.pay(first).await, Recorded::Confirmed);
-    assert_eq!(scene.pay(second).await, OVER);
-    // Others, and who is nobody's any more, are not concerned.
+    assert_eq!(scene.pay(second).await, OVER_LIMIT);
+    // The limit affects neither another holder nor a booking whose holder was erased.
     assert_eq!(scene.pay(other).await, Recorded::Confirmed);
     privacy::erase(&scene.db, &Subject::try_from("ada").unwrap()).await.unwrap();
     assert_eq!(scene.pay(forgotten).await, Recorded::Confirmed);
 }
 
-/// What is held and over is not had; what is held and not over is.
+/// A hold that is over does not count towards the limit. A hold that still runs does.
 #[tokio::test]
-async fn what_a_holder_holds_counts_while_it_lasts() {
+async fn a_pending_hold_counts_towards_the_limit_until_it_is_over() {
     let scene = Scene::new().await;
     let late = scene.late(&ada(), true).await;
     let (held, over) = (scene.book(&ada()).await, scene.late(&ada(), false).await);
     assert_eq!(scene.pay(late).await, Recorded::Confirmed);
-    assert_eq!(scene.pay(over).await, OVER);
+    assert_eq!(scene.pay(over).await, OVER_LIMIT);
     bookings::cancel(&scene.db, held, Some(&Subject::try_from("ada").unwrap())).await.unwrap();
     assert_eq!(scene.pay(scene.late(&ada(), false).await).await, Recorded::Confirmed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_late_payments_at_once_as_many_win_as_the_holder_may_have() {
+async fn concurrent_late_payments_stay_within_the_holders_limit() {
     let scene = Scene::new().await;
     let instances = instances(&scene.database.url(), 8).await;
     let mut late = Vec::new();
@@ -147,15 +147,15 @@ async fn of_many_late_payments_at_once_as_many_win_as_the_holder_may_have() {
     }
     let mut answers = tokio::task::JoinSet::new();
     for (db, id) in instances.into_iter().zip(late) {
-        answers.spawn(async move { payments::record(&db, &told(id), &LIMITS).await.unwrap() });
+        answers.spawn(async move { payments::record(&db, &payment_of(id), &LIMITS).await.unwrap() });
     }
     let answers = answers.join_all().await;
     assert_eq!(answers.iter().filter(|answer| **answer == Recorded::Confirmed).count(), 2, "{answers:?}");
-    assert_eq!(answers.iter().filter(|answer| **answer == OVER).count(), 6, "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| **answer == OVER_LIMIT).count(), 6, "{answers:?}");
     assert_invariants(&scene.client).await;
 }
 
-/// Somebody who has the holder's lock, books two seats and commits.
+/// A rival transaction that takes the holder's lock, then books seats and commits.
 struct Rival(Client);
 
 impl Rival {
@@ -175,26 +175,27 @@ impl Rival {
     }
 }
 
-/// It counts under the holder's lock: a booking of this moment is seen. One in time needs no such lock.
+/// A late payment counts under the holder's lock, so it sees a booking that is being made. A payment in time does not
+/// take this lock.
 #[tokio::test]
-async fn a_late_payment_waits_for_what_its_holder_is_booking() {
+async fn a_late_payment_waits_for_a_booking_of_its_holder() {
     let scene = Scene::new().await;
     let (late, in_time) = (scene.late(&ada(), true).await, scene.book(&ada()).await);
     let rival = Rival::new(&scene).await;
     let pid = wait::pid(&rival.0).await;
     assert_eq!(scene.pay(in_time).await, Recorded::Confirmed);
-    let paid = told(late);
+    let paid = payment_of(late);
     let (recorded, ()) = tokio::join!(payments::record(&scene.db, &paid, &LIMITS), async {
         wait::until_blocked(&scene.client, pid, 1).await;
         rival.book(&scene, 2).await;
     });
-    assert_eq!(recorded.unwrap(), OVER);
+    assert_eq!(recorded.unwrap(), OVER_LIMIT);
 }
 
-/// It came in time, and waited for the booking's lock until the hold was over: then it is late, and counts; and where its holder
-/// is booking just then it is run again, with the holder's lock first.
+/// The payment arrives in time, but waits for the booking's lock until the hold is over. Then it is late and the limit
+/// applies. If its holder is booking at that moment, it is retried with the holder's lock first.
 #[tokio::test]
-async fn a_payment_that_becomes_late_while_it_waits_counts_too() {
+async fn a_payment_that_becomes_late_while_it_waits_is_limited() {
     for busy in [false, true] {
         let scene = Scene::new().await;
         let id = scene.book(&ada()).await;
@@ -203,7 +204,7 @@ async fn a_payment_that_becomes_late_while_it_waits_counts_too() {
         let pid = wait::pid(&holder).await;
         holder.batch_execute("BEGIN").await.unwrap();
         holder.execute("SELECT FROM bookings WHERE id = $1 FOR UPDATE", &[&id.uuid()]).await.unwrap();
-        let paid = told(id);
+        let paid = payment_of(id);
         let (recorded, ()) = tokio::join!(payments::record(&scene.db, &paid, &LIMITS), async {
             wait::until_blocked(&scene.client, pid, 1).await;
             let rival = if busy { Some(Rival::new(&scene).await) } else { None };
@@ -217,7 +218,7 @@ async fn a_payment_that_becomes_late_while_it_waits_counts_too() {
                 rival.book(&scene, 2).await;
             }
         });
-        assert_eq!(recorded.unwrap(), if busy { OVER } else { Recorded::Confirmed }, "busy: {busy}");
+        assert_eq!(recorded.unwrap(), if busy { OVER_LIMIT } else { Recorded::Confirmed }, "busy: {busy}");
         assert_invariants(&scene.client).await;
     }
 }

@@ -1,5 +1,6 @@
 //! Payments, refunds and disputes.
 
+mod damage;
 mod disputes;
 mod late;
 mod prices;

@@ -1,4 +1,4 @@
-//! Events that were not understood when they came, and are now.
+//! Replaying events that were unreadable when they arrived and can be read now.
 
 use crate::common::{
     self, db, instances,
@@ -23,8 +23,8 @@ async fn scene() -> (Database, Db, BookingId) {
     (database, db, id)
 }
 
-/// The event as it came: nothing in it was understood but its id.
-fn not_understood(of: &PaymentEvent) -> PaymentEvent {
+/// The event as it was recorded when only its id could be read.
+fn unreadable(of: &PaymentEvent) -> PaymentEvent {
     PaymentEvent { payment_id: None, booking_id: None, change: PaymentChange::Unreadable, ..of.clone() }
 }
 
@@ -33,29 +33,29 @@ async fn an_event_is_applied_once_it_is_understood() {
     let (database, db, id) = scene().await;
     let client = database.client().await;
     let paid = PaymentEvent { payload: "{\"kept\": 1}".into(), ..success("evt_1", "pi_1", id, 3) };
-    assert_eq!(payments::record(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
+    assert_eq!(payments::record(&db, &unreadable(&paid), &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
     let (kept, payload) = payments::get_event(&db, Provider::Stripe, &paid.event_id).await.unwrap();
     assert!(kept.is_unreadable() && !kept.is_cut());
     assert_eq!(payload, Payload::from("{\"kept\": 1}"));
 
-    // What it is said to be now must not change what was kept.
-    let understood = PaymentEvent { payload: "other".into(), ..paid };
-    assert_eq!(payments::replay(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Confirmed);
+    // The replay must not change the stored payload.
+    let readable = PaymentEvent { payload: "other".into(), ..paid };
+    assert_eq!(payments::replay(&db, &readable, &common::NO_LIMITS).await.unwrap(), Recorded::Confirmed);
     assert_eq!(bookings::get(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Confirmed);
-    let (kept, payload) = payments::get_event(&db, Provider::Stripe, &understood.event_id).await.unwrap();
+    let (kept, payload) = payments::get_event(&db, Provider::Stripe, &readable.event_id).await.unwrap();
     let json = serde_json::to_value(&kept).unwrap();
     assert_eq!((json["change"].as_str(), json["outcome"].as_str()), (Some("succeeded"), Some("confirmed")));
     assert_eq!((json["payment_id"].as_str(), json["booking_id"].as_str()), (Some("pi_1"), Some(&*id.to_string())));
     assert_eq!(payload, Payload::from("{\"kept\": 1}"));
-    // Once: by whichever way it comes again.
-    assert_eq!(payments::replay(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
-    assert_eq!(payments::record(&db, &understood, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
+    // It has no second effect, whether it is replayed or delivered again.
+    assert_eq!(payments::replay(&db, &readable, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
+    assert_eq!(payments::record(&db, &readable, &common::NO_LIMITS).await.unwrap(), Recorded::Repeated);
     assert_invariants(&client).await;
     assert_reconciled(&db).await;
 }
 
 #[tokio::test]
-async fn what_follows_is_what_would_have_followed() {
+async fn a_replayed_event_has_its_normal_effect() {
     let (database, db, id) = scene().await;
     let client = database.client().await;
     payments::record(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap();
@@ -63,7 +63,7 @@ async fn what_follows_is_what_would_have_followed() {
     let second = success("evt_3", "pi_2", id, 3);
     let other = event("evt_4", "pi_9", None, PaymentChange::Other);
     for event in [&refund, &second, &other] {
-        payments::record(&db, &not_understood(event), &common::NO_LIMITS).await.unwrap();
+        payments::record(&db, &unreadable(event), &common::NO_LIMITS).await.unwrap();
     }
     let already = Recorded::RefundDue(RefundReason::AlreadyPaid);
     assert_eq!(payments::replay(&db, &second, &common::NO_LIMITS).await.unwrap(), already);
@@ -76,10 +76,10 @@ async fn what_follows_is_what_would_have_followed() {
 }
 
 #[tokio::test]
-async fn twenty_at_once_apply_it_once() {
+async fn twenty_concurrent_replays_have_one_effect() {
     let (database, db, id) = scene().await;
     let paid = success("evt_1", "pi_1", id, 3);
-    payments::record(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap();
+    payments::record(&db, &unreadable(&paid), &common::NO_LIMITS).await.unwrap();
     let mut calls = JoinSet::new();
     for db in instances(&database.url(), 20).await {
         let paid = paid.clone();
@@ -92,27 +92,27 @@ async fn twenty_at_once_apply_it_once() {
 }
 
 #[tokio::test]
-async fn an_event_that_never_came_is_not_replayed() {
+async fn an_unknown_event_cannot_be_replayed() {
     let (_database, db, id) = scene().await;
     let paid = success("evt_1", "pi_1", id, 3);
     assert!(matches!(payments::replay(&db, &paid, &common::NO_LIMITS).await, Err(Error::EventNotFound)));
     assert!(matches!(payments::get_event(&db, Provider::Stripe, &paid.event_id).await, Err(Error::EventNotFound)));
     assert_eq!(bookings::get(&db, id, Viewer::Bearer(None)).await.unwrap().status(), BookingStatus::Pending);
-    // And one of another provider with the same id is another event.
-    payments::record(&db, &not_understood(&paid), &common::NO_LIMITS).await.unwrap();
+    // The same id from another provider is another event.
+    payments::record(&db, &unreadable(&paid), &common::NO_LIMITS).await.unwrap();
     let other = PaymentEvent { provider: Provider::Standard, ..paid };
     assert!(matches!(payments::replay(&db, &other, &common::NO_LIMITS).await, Err(Error::EventNotFound)));
 }
 
 #[tokio::test]
-async fn what_is_not_understood_is_listed_page_by_page() {
+async fn unreadable_events_are_listed_page_by_page() {
     let (_database, db, id) = scene().await;
     let events: Vec<_> = (0..7).map(|n| success(&format!("evt.{n}"), &format!("pi_{n}"), id, 3)).collect();
     for event in &events {
-        payments::record(&db, &not_understood(event), &common::NO_LIMITS).await.unwrap();
+        payments::record(&db, &unreadable(event), &common::NO_LIMITS).await.unwrap();
     }
     payments::record(&db, &event("evt_other", "pi_9", None, PaymentChange::Other), &common::NO_LIMITS).await.unwrap();
-    let mut long = not_understood(&success("evt.7", "pi_7", id, 3));
+    let mut long = unreadable(&success("evt.7", "pi_7", id, 3));
     long.payload = "ü".repeat(40_000).as_str().into();
     payments::record(&db, &long, &common::NO_LIMITS).await.unwrap();
     let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
@@ -120,7 +120,7 @@ async fn what_is_not_understood_is_listed_page_by_page() {
         let page = payments::list_unreadable(&db, "3".parse().unwrap(), after).await.unwrap();
         pages += 1;
         seen.extend(page.items.iter().map(|event| (event.event_id().to_string(), event.is_cut())));
-        // Its text and back, as a client would bring it.
+        // The cursor, as a client would send it back.
         after = page.next;
         if after.is_none() {
             break;

@@ -1,4 +1,4 @@
-//! Waits have an end, and collisions are run again.
+//! Lock and statement timeouts, and retries after deadlocks.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use boxoffice_shared::{
 };
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 
-/// Every operation that waits for a lock waits 2 s, by the role's `lock_timeout`, and then says so. Reads and the sweep
-/// do not wait at all.
+/// Every operation that waits for a lock fails with `Busy` after 2 s, the role's `lock_timeout`. Reads and the sweep do
+/// not wait at all.
 #[tokio::test]
-async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
+async fn lock_timeout_is_reported_as_busy() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 4).await;
@@ -40,7 +40,7 @@ async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
         assert!(busy, "{name}: {booked:?} {confirmed:?} {cancelled:?} {expired:?}");
     }
     assert!(booked.unwrap_err().retryable());
-    // What takes no lock of others is not held up.
+    // Operations that do not wait for locks are not delayed.
     assert_eq!(bookings::sweep(&counters[0]).await.unwrap(), 0);
     assert_eq!(
         bookings::get(&counters[1], held.id(), Viewer::Bearer(None)).await.unwrap().status(),
@@ -49,7 +49,7 @@ async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
     assert_eq!(shows::get(&counters[2], show).await.unwrap().available_seats(), 98);
 
     holder.batch_execute("COMMIT").await.unwrap();
-    // Nothing was changed, and the connections are as good as before.
+    // Nothing changed, and the connections still work.
     assert_eq!(count(&client, "PENDING").await, 1);
     bookings::book(&counters[0], &order).await.unwrap();
     assert!(matches!(bookings::confirm(&counters[1], held.id()).await, Err(Error::BookingExpired)));
@@ -57,9 +57,9 @@ async fn a_lock_that_nobody_lets_go_is_busy_and_not_a_hang() {
     assert_invariants(&client).await;
 }
 
-/// A lock of all pools that is not had in time, in the middle of a pipelined transaction.
+/// The lock timeout strikes while all pools are being locked, in the middle of a pipelined transaction.
 #[tokio::test]
-async fn a_lock_of_all_pools_that_is_not_had_is_busy_too() {
+async fn lock_timeout_on_all_pools_is_reported_as_busy() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 2, 2).await.id();
@@ -68,16 +68,16 @@ async fn a_lock_of_all_pools_that_is_not_had_is_busy_too() {
     let order = request(show, 2);
     assert!(matches!(bookings::book(&db, &order).await, Err(Error::Busy(_))));
     holder.batch_execute("COMMIT").await.unwrap();
-    // On the same connection: its transaction was ended.
+    // The same connection works: its transaction was rolled back.
     bookings::book(&db, &order).await.unwrap();
     assert_invariants(&database.client().await).await;
 }
 
 #[tokio::test]
-async fn a_statement_that_is_too_slow_is_busy() {
+async fn statement_timeout_is_reported_as_busy() {
     let database = Database::create().await;
     let admin = database.admin_client().await;
-    // The server is asked to be less patient than in production, below its patience with locks.
+    // A shorter statement timeout than in production, and shorter than the lock timeout.
     let set = format!("ALTER ROLE boxoffice_app IN DATABASE {} SET statement_timeout = '200ms'", database.name());
     admin.batch_execute(&set).await.unwrap();
     let db = db(&database, 1);
@@ -88,7 +88,7 @@ async fn a_statement_that_is_too_slow_is_busy() {
     bookings::book(&db, &request(show, 1)).await.unwrap();
 }
 
-/// What the migration says of the role counts for every connection of the Lambdas.
+/// The timeouts that the migration sets for the role apply to every connection of the Lambdas.
 #[tokio::test]
 async fn the_role_has_its_timeouts() {
     let client = Database::create().await.client_as("boxoffice_app").await;
@@ -100,9 +100,9 @@ async fn the_role_has_its_timeouts() {
     }
 }
 
-/// The server ends one of two transactions that wait for each other. If it is ours it is run again.
+/// Of two transactions that wait for each other, the server aborts one. If it is ours, it is retried.
 #[tokio::test]
-async fn a_deadlock_is_run_again() {
+async fn a_deadlocked_transaction_is_retried() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await.id();
@@ -114,13 +114,15 @@ async fn a_deadlock_is_run_again() {
     age_all(&watcher, 120.0).await;
     let (first, last) = (ids.first().unwrap(), ids.last().unwrap());
     let rival = database.admin_client().await;
-    // It does not look for deadlocks itself: the operation, which looks after the usual second, is the one to be ended.
+    // The rival checks for deadlocks only after 1 minute, so the operation, which checks after the default 1 s, is
+    // aborted.
     rival.batch_execute("SET deadlock_timeout = '1min'; BEGIN").await.unwrap();
     let lock = "SELECT FROM bookings WHERE id = $1 FOR UPDATE";
     rival.execute(lock, &[&last.uuid()]).await.unwrap();
     let rival_pid = wait::pid(&rival).await;
     let (outcomes, ()) = tokio::join!(bookings::expire(&db, &ids), async {
-        // It has the first booking and waits for the last, which we have; now we want the first.
+        // The operation has locked the first booking and waits for the last, which the rival has. Now the rival wants
+        // the first.
         wait::until_blocked(&watcher, rival_pid, 1).await;
         rival.execute(lock, &[&first.uuid()]).await.unwrap();
         rival.batch_execute("COMMIT").await.unwrap();

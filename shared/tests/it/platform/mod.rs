@@ -1,4 +1,4 @@
-//! What all operations share: locks, retries, round trips, plans, and a database that fails.
+//! What all operations share: locks, retries, round trips, plans and database outages.
 
 mod locks;
 mod outages;

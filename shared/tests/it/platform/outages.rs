@@ -1,4 +1,5 @@
-//! The database goes away, comes back, or falls silent: a bounded wait, an honest error, and nothing lost.
+//! The database stops, restarts or stops responding: calls end in bounded time with a truthful error, and nothing is
+//! lost.
 
 use std::{
     sync::{
@@ -24,28 +25,29 @@ use boxoffice_testkit::{
 use tokio::{task::JoinSet, time::timeout};
 use tokio_postgres::Client;
 
-/// What a Lambda has for one request. A call that takes longer is a hang.
+/// The timeout of a Lambda for one request. A call that takes longer is a hang.
 const LAMBDA: Duration = Duration::from_secs(15);
 
-/// Clients that book and confirm until they are told to stop.
+/// Clients that book and confirm until `stop` is set.
 #[derive(Default)]
 struct Load {
     stop: AtomicBool,
-    /// Odd while the database is there: what begins and ends in one such time may not fail. The load begins in time 1.
-    time: AtomicU64,
+    /// Odd while the database is up: a call that begins and ends in the same odd phase must not fail. The load begins
+    /// in phase 1.
+    phase: AtomicU64,
     made: AtomicU64,
     failed: AtomicU64,
 }
 
-/// What a client was told of a booking, and so what must be true ever after.
-struct Told {
+/// A booking that a client received a response for. It must still exist in the end, and be confirmed if `confirmed`.
+struct Answered {
     id: BookingId,
     confirmed: bool,
 }
 
 impl Load {
-    async fn client(self: Arc<Self>, db: Db, show: ShowId, number: usize) -> Vec<Told> {
-        let mut told = Vec::new();
+    async fn client(self: Arc<Self>, db: Db, show: ShowId, number: usize) -> Vec<Answered> {
+        let mut answered = Vec::new();
         for turn in 0.. {
             if self.stop.load(Ordering::Relaxed) {
                 break;
@@ -55,21 +57,21 @@ impl Load {
             let id = booked.booking.id();
             self.made.fetch_add(1, Ordering::Relaxed);
             let confirmed = turn % 2 == 0 && self.call(bookings::confirm(&db, id)).await.is_some();
-            told.push(Told { id, confirmed });
+            answered.push(Answered { id, confirmed });
         }
-        told
+        answered
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Option<T> {
-        let begun = self.time.load(Ordering::SeqCst);
+        let began = self.phase.load(Ordering::SeqCst);
         match timeout(LAMBDA, call).await.expect("a call should end within a Lambda's time") {
             Ok(value) => Some(value),
             Err(error) => {
-                assert!(error.retryable(), "only what says that it may be tried again: {error:?}");
-                let all_was_well = begun % 2 == 1 && self.time.load(Ordering::SeqCst) == begun;
-                assert!(!all_was_well, "in time {begun}: {error:?}");
+                assert!(error.retryable(), "only retryable errors are expected: {error:?}");
+                let was_up = began % 2 == 1 && self.phase.load(Ordering::SeqCst) == began;
+                assert!(!was_up, "the database was up in phase {began}: {error:?}");
                 self.failed.fetch_add(1, Ordering::Relaxed);
-                // As a client would: not at once.
+                // Like a client, wait before the retry.
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 None
             }
@@ -87,36 +89,36 @@ async fn bookings_survive(how: Stop) {
     let database = server.create_database().await;
     let counters = instances(&database.url(), 8).await;
     let show = show(&counters[0], 1_000_000, 8).await.id();
-    let load = Arc::new(Load { time: AtomicU64::new(1), ..Load::default() });
+    let load = Arc::new(Load { phase: AtomicU64::new(1), ..Load::default() });
     let mut clients = JoinSet::new();
     for (number, db) in counters.into_iter().enumerate() {
         clients.spawn(load.clone().client(db, show, number));
     }
     for _ in 0..2 {
         load.until_made(100).await;
-        load.time.fetch_add(1, Ordering::SeqCst);
+        load.phase.fetch_add(1, Ordering::SeqCst);
         server.stop(how).await;
         let failed = load.failed.load(Ordering::Relaxed);
-        wait::until("clients are told", async || load.failed.load(Ordering::Relaxed) > failed).await;
+        wait::until("clients see errors", async || load.failed.load(Ordering::Relaxed) > failed).await;
         server.start_again().await;
-        load.time.fetch_add(1, Ordering::SeqCst);
+        load.phase.fetch_add(1, Ordering::SeqCst);
         load.until_made(200).await;
     }
     load.stop.store(true, Ordering::Relaxed);
-    let told: Vec<Told> = clients.join_all().await.into_iter().flatten().collect();
-    verify(&database.client().await, show, &told).await;
+    let answered: Vec<Answered> = clients.join_all().await.into_iter().flatten().collect();
+    verify(&database.client().await, show, &answered).await;
 }
 
-/// Whatever was answered is there. What is there and was not answered is a booking whose answer was lost: allowed, and
-/// its seats are accounted for.
-async fn verify(client: &Client, show: ShowId, told: &[Told]) {
+/// Every booking that a client received a response for exists. Other bookings are those whose response was lost; their
+/// seats are accounted for too.
+async fn verify(client: &Client, show: ShowId, answered: &[Answered]) {
     let rows = client.query("SELECT id, status FROM bookings WHERE show_id = $1", &[&show.get()]).await.unwrap();
     let rows: std::collections::HashMap<uuid::Uuid, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    for Told { id, confirmed } in told {
-        let status = rows.get(&id.uuid()).unwrap_or_else(|| panic!("{id} was answered and is not there"));
-        assert!(!confirmed || status == "CONFIRMED", "{id} was confirmed, and is {status}");
+    for Answered { id, confirmed } in answered {
+        let status = rows.get(&id.uuid()).unwrap_or_else(|| panic!("{id} was answered but does not exist"));
+        assert!(!confirmed || status == "CONFIRMED", "{id} was confirmed but is {status}");
     }
-    assert!(told.len() >= 600, "{}", told.len());
+    assert!(answered.len() >= 600, "{}", answered.len());
     assert_eq!(free(client, show).await.iter().sum::<i32>(), 1_000_000 - i32::try_from(rows.len()).unwrap());
     assert_invariants(client).await;
 }
@@ -131,14 +133,14 @@ async fn a_crash_under_load_loses_nothing() {
     bookings_survive(Stop::Immediate).await;
 }
 
-/// The backend stands still with the connection open: the attempt is given up after 5 s, and the next one is made on
-/// another connection. When the backend goes on, it does what it was sent, for nobody: still one booking.
+/// The backend stops while the connection stays open. The attempt is abandoned after 5 s and retried on another
+/// connection. When the backend resumes, it still runs the abandoned statement, and there is still one booking.
 #[tokio::test]
 async fn a_frozen_backend_costs_one_bounded_wait() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 2).await.id();
-    // A connection on which the statement ran before: it is sent at once, and waits for the backend to go on.
+    // The statement ran on this connection before, so it is sent at once and waits for the backend.
     let sold = bookings::book(&db, &request(show, 1)).await.unwrap().booking.id();
     bookings::confirm(&db, sold).await.unwrap();
     let admin = database.admin_client().await;
@@ -148,18 +150,18 @@ async fn a_frozen_backend_costs_one_bounded_wait() {
     let booked = timeout(LAMBDA, bookings::book(&db, &wish)).await.expect("no hang").unwrap();
     assert_eq!(booked.booking.id(), wish.id);
     assert!(!booked.replayed);
-    // The pool is as good as new, at once.
+    // The connection pool works again at once.
     bookings::confirm(&db, wish.id).await.unwrap();
     drop(frozen);
-    wait::until("the old backend goes on and ends", async || !backends(&admin).await.contains(&pid)).await;
+    wait::until("the old backend resumes and ends", async || !backends(&admin).await.contains(&pid)).await;
     assert_eq!((count(&admin, "CONFIRMED").await, count(&admin, "PENDING").await), (2, 0));
     assert_eq!(free(&admin, show).await.iter().sum::<i32>(), 10 - 1 - 3);
     assert_invariants(&admin).await;
 }
 
-/// The network falls silent, for new connections too: the call ends within a Lambda's time and says so.
+/// The network drops everything, new connections too. The call ends within a Lambda's timeout with `Unavailable`.
 #[tokio::test]
-async fn a_frozen_network_is_unavailable_and_not_a_hang() {
+async fn a_frozen_network_is_reported_as_unavailable_in_bounded_time() {
     let database = Database::create().await;
     let proxy = Proxy::to_port(database.port()).await;
     let db = db_at(&database.url_at(proxy.port(), "disable"), 1);
@@ -171,17 +173,18 @@ async fn a_frozen_network_is_unavailable_and_not_a_hang() {
     let answer = timeout(LAMBDA, bookings::book(&db, &wish)).await.expect("no hang");
     assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
     proxy.resume();
-    // The pool is usable, and it is known whether the first attempt was a booking: the same id is the same booking.
+    // The pool works again. The retry has the same booking id, so there is one booking even if the first attempt
+    // succeeded.
     bookings::book(&db, &wish).await.unwrap();
     let client = database.client().await;
     assert_eq!(count(&client, "PENDING").await, 1);
     assert_invariants(&client).await;
 }
 
-/// Ends the connections through the proxy whose answers it holds back; the answers are lost. What comes later passes.
+/// Cuts the proxy's connections, whose held-back responses are lost. Later connections pass.
 async fn lose_answers(proxy: &Proxy, client: &Client) {
     proxy.cut();
-    // Not earlier, or an answer slips through.
+    // Resume only now, or a response could pass.
     wait::until("the connections end", async || backends(client).await.is_empty()).await;
     proxy.resume();
 }
@@ -192,32 +195,32 @@ async fn backends(client: &Client) -> Vec<i32> {
     client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// What is asked for is done and the answer is lost: the attempt that follows finds the booking.
+/// The operation commits but its response is lost. The retry finds the booking.
 #[tokio::test]
-async fn an_answer_that_is_lost_is_found_again() {
+async fn a_booking_whose_response_is_lost_is_found_by_the_retry() {
     let database = Database::create().await;
     let proxy = Proxy::to_port(database.port()).await;
     let db = db_at(&database.url_at(proxy.port(), "disable"), 1);
     let show = show(&db, 100, 2).await.id();
     let client = database.client().await;
     for wish in [keyed(show, 3, "k"), request(show, 2)] {
-        // A connection on which the statements ran before: they are sent at once.
+        // The statements ran on this connection before, so they are sent at once.
         let other = bookings::book(&db, &request(show, 1)).await.unwrap().booking.id();
         bookings::confirm(&db, other).await.unwrap();
         proxy.freeze_replies();
         let (booked, ()) = tokio::join!(bookings::book(&db, &wish), async {
-            wait::until("the booking is there", async || count(&client, "PENDING").await == 1).await;
+            wait::until("the booking exists", async || count(&client, "PENDING").await == 1).await;
             lose_answers(&proxy, &client).await;
         });
         let booked = booked.unwrap();
-        // Ours, not a replay: nobody was told of it before.
+        // It is not reported as a replay, because no client received it before.
         assert_eq!((booked.booking.id(), booked.replayed), (wish.id, false));
-        // The same for what settles it.
+        // The same for its confirmation.
         bookings::confirm(&db, other).await.unwrap();
         let sold = count(&client, "CONFIRMED").await;
         proxy.freeze_replies();
         let (confirmed, ()) = tokio::join!(bookings::confirm(&db, wish.id), async {
-            wait::until("it is confirmed", async || count(&client, "CONFIRMED").await > sold).await;
+            wait::until("the booking is confirmed", async || count(&client, "CONFIRMED").await > sold).await;
             lose_answers(&proxy, &client).await;
         });
         confirmed.unwrap();
@@ -227,9 +230,9 @@ async fn an_answer_that_is_lost_is_found_again() {
     assert_invariants(&client).await;
 }
 
-/// The same for money: the attempt that follows finds the event, and there is one effect.
+/// The same for payments: the retry finds the recorded event, which has one effect.
 #[tokio::test]
-async fn a_payment_whose_answer_is_lost_is_found_again() {
+async fn a_payment_whose_response_is_lost_is_recorded_once() {
     let database = Database::create().await;
     let proxy = Proxy::to_port(database.port()).await;
     let db = db_at(&database.url_at(proxy.port(), "disable"), 1);
@@ -239,13 +242,14 @@ async fn a_payment_whose_answer_is_lost_is_found_again() {
     let mut ids = Vec::new();
     for n in 0..3 {
         ids.push(bookings::book(&db, &request(show, 2)).await.unwrap().booking.id());
-        // A connection on which the statement ran before: it is sent at once.
+        // The statement ran on this connection before, so it is sent at once.
         let recorded = pay::event(&format!("evt_other_{n}"), "pi_other", None, PaymentChange::Other);
         assert_eq!(payments::record(&db, &recorded, &common::NO_LIMITS).await.unwrap(), Recorded::Kept);
         let event = paid(n, ids[usize::from(n)]);
         proxy.freeze_replies();
         let (recorded, ()) = tokio::join!(payments::record(&db, &event, &common::NO_LIMITS), async {
-            wait::until("it is confirmed", async || count(&client, "CONFIRMED").await == i64::from(n) + 1).await;
+            wait::until("the booking is confirmed", async || count(&client, "CONFIRMED").await == i64::from(n) + 1)
+                .await;
             lose_answers(&proxy, &client).await;
         });
         assert_eq!(recorded.unwrap(), Recorded::Repeated);
@@ -255,9 +259,10 @@ async fn a_payment_whose_answer_is_lost_is_found_again() {
     pay::assert_reconciled(&db).await;
 }
 
-/// The backend is ended while the payment waits for its booking, before anything is committed: the next attempt does it.
+/// The backend is terminated while the payment waits for its booking, before anything is committed. The retry records
+/// it.
 #[tokio::test]
-async fn a_payment_whose_backend_ends_before_its_commit_is_recorded_by_the_next_attempt() {
+async fn a_payment_whose_backend_dies_before_commit_is_retried() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.admin_client().await);
     let show = pay::priced_show(&db, 10, 2).await.id();
@@ -279,10 +284,10 @@ async fn a_payment_whose_backend_ends_before_its_commit_is_recorded_by_the_next_
     pay::assert_reconciled(&db).await;
 }
 
-/// The server is killed again and again while payments come, before and after commits as it happens. Who is not answered
-/// sends the event again, as a provider does: each payment has confirmed its booking once in the end.
+/// The server is killed three times while payments arrive, before or after their commits. A sender without a response
+/// sends the event again, as a provider does. In the end each payment has confirmed its booking once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn payments_that_come_while_the_server_is_killed_all_land() {
+async fn payments_sent_while_the_server_is_killed_are_all_recorded() {
     const SENDERS: usize = 6;
     const PAYMENTS: usize = 60;
     let server = Server::start(&Options::fast());
@@ -306,7 +311,7 @@ async fn payments_that_come_while_the_server_is_killed_all_land() {
     }
     let all = (SENDERS * PAYMENTS) as u64;
     for part in 1..=3 {
-        wait::until("more payments came", async || sent.load(Ordering::Relaxed) >= all * part / 5).await;
+        wait::until("more payments arrive", async || sent.load(Ordering::Relaxed) >= all * part / 5).await;
         server.restart(Stop::Immediate).await;
     }
     timeout(Duration::from_secs(60), async { while senders.join_next().await.transpose().unwrap().is_some() {} })
@@ -320,9 +325,9 @@ async fn payments_that_come_while_the_server_is_killed_all_land() {
     pay::assert_reconciled(&dbs[0]).await;
 }
 
-/// A show is not made twice by an answer that is lost: the caller is told that it is not known.
+/// If the response is lost, the creation of a show is not retried. The caller gets `Unavailable`.
 #[tokio::test]
-async fn a_show_whose_answer_is_lost_is_not_made_again() {
+async fn a_show_whose_response_is_lost_is_not_created_twice() {
     let database = Database::create().await;
     let proxy = Proxy::to_port(database.port()).await;
     let db = db_at(&database.url_at(proxy.port(), "disable"), 1);
@@ -332,7 +337,7 @@ async fn a_show_whose_answer_is_lost_is_not_made_again() {
     proxy.freeze_replies();
     let new = common::new_show(10, 2);
     let (made, ()) = tokio::join!(shows::create(&db, &new), async {
-        wait::until("the show is there", async || shows().await == 2).await;
+        wait::until("the show exists", async || shows().await == 2).await;
         lose_answers(&proxy, &client).await;
     });
     assert!(matches!(made, Err(Error::Unavailable(_))), "{made:?}");

@@ -1,4 +1,4 @@
-//! What an operation costs on the wire and on the server: one round trip, one statement, one transaction.
+//! The cost of an operation on the wire and on the server: one round trip, one statement, one transaction.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -15,17 +15,17 @@ use boxoffice_shared::{
 };
 use boxoffice_testkit::postgres::{Database, Options, Server};
 
-/// Of extensions, from the booking's creation.
+/// The longest a hold can be extended to, counted from the booking's creation.
 const CEILING: Duration = Duration::from_secs(600);
 
-/// The round trips of a call.
+/// The result of a call and its number of round trips.
 async fn cost<T>(turns: &Turns, call: impl Future<Output = T>) -> (T, u64) {
     let before = turns.count();
     let answer = call.await;
     (answer, turns.count() - before)
 }
 
-/// How the Lambdas send statements: prepared once a connection, and without a name, for RDS Proxy.
+/// The two ways in which the Lambdas send statements: prepared once per connection, or unnamed (for RDS Proxy).
 const WAYS: [fn(&str, u16) -> Db; 2] = [db_at, unnamed_db_at];
 
 /// A pool of one connection, on which every statement has run once.
@@ -60,7 +60,7 @@ async fn warm_db(database: &Database, turns: &Turns, way: fn(&str, u16) -> Db) -
 }
 
 #[tokio::test]
-async fn every_operation_is_one_round_trip() {
+async fn every_operation_takes_one_round_trip() {
     for way in WAYS {
         one_round_trip_each(way).await;
     }
@@ -98,7 +98,7 @@ async fn one_round_trip_each(way: fn(&str, u16) -> Db) {
     let priced = pay::priced_show(&db, 10, 2).await.id();
     let paid = bookings::book(&db, &request(priced, 2)).await.unwrap().booking.id();
     costs.push(("extend", cost(&turns, bookings::extend(&db, paid, None, Hold::DEFAULT, CEILING)).await.1));
-    // In time; and late, with the seats taken again.
+    // A payment in time, and a late one that takes the seats again.
     let event = pay::success("evt_1", "pi_1", paid, 2);
     costs.push((
         "record a payment",
@@ -137,15 +137,15 @@ async fn one_round_trip_each(way: fn(&str, u16) -> Db) {
     client.batch_execute("UPDATE payment_events SET received_at = now() - interval '2 years'").await.unwrap();
     costs.push(("empty payloads", cost(&turns, privacy::empty_payloads(&db, Retention::DEFAULT)).await.1));
     for (name, round_trips) in costs {
-        println!("{name}: {round_trips} round trip");
+        println!("{name}: {round_trips} round trips");
         assert_eq!(round_trips, 1, "{name}");
     }
 }
 
-/// What is rarer costs more, and is bounded: a refusal is a second look, and scattered seats are a look, the reason why
-/// it was not enough, and a transaction that is pipelined into one.
+/// Rarer cases take a bounded number of round trips. A refusal takes two. Seats across pools take three: the first
+/// attempt, the reason for its refusal, and a pipelined transaction.
 #[tokio::test]
-async fn refusals_and_scattered_seats_cost_little_more() {
+async fn refusals_and_scattered_seats_take_few_round_trips() {
     for way in WAYS {
         let database = Database::create().await;
         let turns = Turns::start(database.port()).await;
@@ -161,9 +161,9 @@ async fn refusals_and_scattered_seats_cost_little_more() {
     }
 }
 
-/// What is told of a subject is asked for in three steps: bookings, payments, events.
+/// An export reads bookings, payments and events, one statement each.
 #[tokio::test]
-async fn an_export_is_three_round_trips_a_page() {
+async fn an_export_takes_three_round_trips_a_page() {
     for way in WAYS {
         let database = Database::create().await;
         let turns = Turns::start(database.port()).await;
@@ -178,14 +178,14 @@ async fn an_export_is_three_round_trips_a_page() {
     }
 }
 
-/// The same, as the server sees it: one statement a booking, and no BEGIN and COMMIT around it.
+/// The server's log shows one statement for each booking, without BEGIN and COMMIT.
 #[tokio::test]
-async fn the_server_is_sent_one_statement_a_booking() {
+async fn a_booking_sends_one_statement() {
     let server = Server::start(&Options::fast().setting("log_statement", "all"));
     let database = server.create_database().await;
     let turns = Turns::start(database.port()).await;
     let ways = [warm_db(&database, &turns, db_at).await, warm_db(&database, &turns, unnamed_db_at).await];
-    // Each pool has the seats of all 200 bookings: where one runs dry a second statement finds another, which is not meant here.
+    // Each pool has enough seats for all 200 bookings, so no booking needs a second statement to find another pool.
     let show = show(&ways[0], 2_000, 4).await.id();
     let statements = || {
         let log = server.log();

@@ -1,4 +1,4 @@
-//! What an error of the server's costs, by its SQLSTATE and its moment: an attempt, a connection, or the call.
+//! What an error of the server costs, by SQLSTATE and moment: an attempt, a connection, or the call.
 
 use crate::common::{count, db, db_at, new_show, request, show};
 use boxoffice_shared::{
@@ -12,10 +12,10 @@ use boxoffice_testkit::{
     postgres::Database,
 };
 
-/// Attempts at one operation.
+/// Attempts of one operation.
 const ATTEMPTS: u64 = 4;
 
-/// Every state, by what it is: the table of the classification itself.
+/// Every SQLSTATE by kind: the table that the classification itself uses.
 const STATES: &str = include_str!("../../../src/platform/db/fault/states.txt");
 
 fn states(of: &str) -> Vec<&'static str> {
@@ -27,7 +27,7 @@ fn some_show() -> ShowId {
     "1".parse().unwrap()
 }
 
-/// A read: one statement. The server has no rows.
+/// A read of one statement. The server returns no rows.
 async fn read(db: &Db) -> Result<(), Error> {
     match shows::get(db, some_show()).await {
         Err(Error::ShowNotFound) => Ok(()),
@@ -35,7 +35,7 @@ async fn read(db: &Db) -> Result<(), Error> {
     }
 }
 
-/// A booking, whose second part is a transaction of several statements.
+/// A booking. Its second part is a transaction of several statements.
 async fn book(db: &Db) -> Result<(), Error> {
     match bookings::book(db, &request(some_show(), 1)).await {
         Err(Error::ShowNotFound) => Ok(()),
@@ -43,9 +43,9 @@ async fn book(db: &Db) -> Result<(), Error> {
     }
 }
 
-/// Once is an attempt; and each further one has a connection of its own, where the state spoils it.
+/// The error costs one attempt. If its state makes the connection unusable, the retry uses a new one.
 #[tokio::test]
-async fn a_state_in_which_nothing_was_done_is_tried_again() {
+async fn an_error_that_did_nothing_is_retried() {
     let server = FailingServer::start().await;
     let db = db_at(&server.url(), 1);
     for (kind, spoils) in [("Unfit", true), ("Lost", true), ("Collision", false)] {
@@ -63,9 +63,9 @@ async fn a_state_in_which_nothing_was_done_is_tried_again() {
     }
 }
 
-/// To a statement that is prepared, and to the login.
+/// The error answers the preparation of a statement, or the login.
 #[tokio::test]
-async fn a_login_and_a_preparation_that_fail_are_tried_again() {
+async fn a_failed_login_or_prepare_is_retried() {
     for state in states("Unfit").into_iter().chain(states("Collision")) {
         for (moment, severity) in [(Moment::Prepare, "ERROR"), (Moment::Prepare, "FATAL"), (Moment::Connect, "FATAL")] {
             let server = FailingServer::start().await;
@@ -76,9 +76,9 @@ async fn a_login_and_a_preparation_that_fail_are_tried_again() {
     }
 }
 
-/// Whatever a login is refused for: there is no session, and so nothing was done.
+/// Whatever the reason for a refused login, there is no session, so nothing was done.
 #[tokio::test]
-async fn without_a_session_it_is_unavailable_and_found_again() {
+async fn a_failed_login_is_unavailable_and_the_instance_recovers() {
     let all = ["Collision", "TooSlow", "Lost", "Unfit", "Refused"].map(states).concat();
     for state in all.into_iter().step_by(7).chain(["3D000", "28P01", "28000", "53300", "57P03", "58P01", "42501"]) {
         let server = FailingServer::start().await;
@@ -91,10 +91,10 @@ async fn without_a_session_it_is_unavailable_and_found_again() {
     }
 }
 
-/// A library of the server's that is gone, a full disk, a damaged page: as often as it may be tried, each time on another
-/// connection; then the caller may come again, and the instance is as good as new.
+/// A missing server library, a full disk or a corrupt page: every attempt uses another connection. When all attempts
+/// are used up, the error is retryable, and the instance works again once the server does.
 #[tokio::test]
-async fn a_server_that_cannot_is_unavailable_and_its_connection_is_thrown_away() {
+async fn an_unfit_server_is_unavailable_and_its_connections_are_discarded() {
     for state in states("Unfit") {
         let server = FailingServer::start().await;
         let db = db_at(&server.url(), 1);
@@ -102,7 +102,7 @@ async fn a_server_that_cannot_is_unavailable_and_its_connection_is_thrown_away()
         server.fail(Moment::Execute, "ERROR", state, ATTEMPTS);
         let error = read(&db).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable(_)), "{state}: {error:?}");
-        // It said so itself, and may say other things to other statements.
+        // Not an outage: the server responded, and may accept other statements.
         assert!(!error.is_outage() && error.retryable(), "{state}");
         read(&db).await.unwrap();
         assert_eq!((server.failed(), server.connections()), (ATTEMPTS, 1 + ATTEMPTS), "{state}");
@@ -110,7 +110,7 @@ async fn a_server_that_cannot_is_unavailable_and_its_connection_is_thrown_away()
 }
 
 #[tokio::test]
-async fn a_defect_is_said_at_once() {
+async fn a_defect_is_reported_without_a_retry() {
     let server = FailingServer::start().await;
     let db = db_at(&server.url(), 1);
     for state in states("Refused") {
@@ -125,9 +125,9 @@ async fn a_defect_is_said_at_once() {
     assert_eq!((server.failed(), server.connections()), (2 * states("Refused").len() as u64, 1));
 }
 
-/// To make a show twice would make two: it is tried again where nothing can have been done, and nowhere else.
+/// Creating a show twice would make two shows, so it is retried only if nothing can have been committed.
 #[tokio::test]
-async fn what_may_have_been_done_is_not_done_again() {
+async fn an_operation_that_may_have_run_is_not_retried() {
     let create = async |severity: &'static str, state: &str| {
         let server = FailingServer::start().await;
         let db = db_at(&server.url(), 1);
@@ -142,7 +142,7 @@ async fn what_may_have_been_done_is_not_done_again() {
     for state in ["57P03", "57P05", "25P03", "08004"] {
         assert_eq!(create("FATAL", state).await, ATTEMPTS, "{state}");
     }
-    // After the commit and before the answer, for all that is known.
+    // These errors may come after the commit and before the response.
     for state in ["57P01", "57P02", "57P04", "58P01", "XX000", "53200", "08006", "40001"] {
         assert_eq!(create("FATAL", state).await, 1, "{state}");
     }
@@ -151,9 +151,10 @@ async fn what_may_have_been_done_is_not_done_again() {
     }
 }
 
-/// A statement that somebody cancelled by hand is run again; one that timed out has waited for long enough.
+/// A statement that is cancelled soon after it began, by hand, is retried. If every attempt is cancelled, the result is
+/// `Busy`.
 #[tokio::test]
-async fn a_statement_that_was_cancelled_at_once_is_run_again() {
+async fn a_cancelled_statement_is_retried() {
     let server = FailingServer::start().await;
     let db = db_at(&server.url(), 1);
     for state in states("TooSlow") {
@@ -165,9 +166,9 @@ async fn a_statement_that_was_cancelled_at_once_is_run_again() {
     assert_eq!(server.connections(), 1);
 }
 
-/// The real server, whose own rollback it is: at the statement and at the commit.
+/// A real server rolls the transaction back, at the statement or at the commit.
 #[tokio::test]
-async fn a_real_transaction_that_fails_so_has_done_nothing_and_is_run_again() {
+async fn a_transaction_that_postgres_rolls_back_is_retried() {
     let database = Database::create().await;
     let (db, owner) = (db(&database, 1), database.admin_client().await);
     let show = show(&db, 10, 2).await.id();
@@ -175,7 +176,7 @@ async fn a_real_transaction_that_fails_so_has_done_nothing_and_is_run_again() {
     for (number, (state, timing)) in
         [("58P01", "BEFORE"), ("XX000", "AFTER"), ("53100", "BEFORE"), ("57P03", "AFTER")].into_iter().enumerate()
     {
-        // The sequence does not forget a transaction that is undone: it fails twice, then it lets it pass.
+        // A rollback does not reset the sequence, so the trigger fails twice and then passes.
         let function = format!(
             "CREATE OR REPLACE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                  IF nextval('tries') % 3 <> 0 THEN RAISE EXCEPTION USING ERRCODE = '{state}'; END IF;

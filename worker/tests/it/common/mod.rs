@@ -1,4 +1,4 @@
-//! A database with a show, bookings in every state, and the real binaries under a Lambda runtime.
+//! A database with a show and bookings in every state, and the real binaries under a Lambda runtime.
 #![allow(unreachable_pub, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
@@ -10,7 +10,7 @@ use boxoffice_testkit::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-/// Two pools, with 50 seats each.
+/// A show with two pools of 50 seats.
 const SHOW: &str = "WITH show AS (
         INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
         VALUES ('The Tempest', now() + interval '1 day', 100, 10, 2)
@@ -18,7 +18,7 @@ const SHOW: &str = "WITH show AS (
     )
     INSERT INTO seat_pools (show_id, pool_no, free) SELECT id, pool_no, 50 FROM show, generate_series(0, 1) AS pool_no";
 
-/// $1 how many, $2 status, $3 failure_reason, $4 seconds until the hold ends. Two seats each.
+/// Inserts bookings of two seats. $1: their number, $2: status, $3: failure_reason, $4: seconds until the hold ends.
 const BOOKINGS: &str = "WITH booked AS (
         INSERT INTO bookings (show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at)
         SELECT 1, gen_random_uuid(), 'Ada', 2, $2, $3, now() - interval '2 hours', now() + make_interval(secs => $4),
@@ -30,7 +30,7 @@ const BOOKINGS: &str = "WITH booked AS (
     )
     SELECT id FROM booked";
 
-/// A test's database. The connection is the owner's.
+/// The database of a test, and a connection as its owner.
 #[derive(Clone)]
 pub struct Stage {
     pub database: Database,
@@ -48,7 +48,7 @@ impl Stage {
         Self { database, client: Arc::new(client) }
     }
 
-    /// Bookings of two seats, all alike; their ids.
+    /// Inserts `count` identical bookings of two seats. Returns their ids.
     pub async fn bookings(&self, count: i32, status: &str, reason: Option<&str>, ends_in: f64) -> Vec<String> {
         let rows = self.client.query(BOOKINGS, &[&count, &status, &reason, &ends_in]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
@@ -58,12 +58,12 @@ impl Stage {
         self.bookings(1, status, reason, ends_in).await.remove(0)
     }
 
-    /// A hold whose time is over.
+    /// A hold that is over but not expired.
     pub async fn due(&self) -> String {
         self.one("PENDING", None, -1.0).await
     }
 
-    /// A hold that ends in this many seconds.
+    /// A hold that ends in `seconds`.
     pub async fn pending(&self, seconds: f64) -> String {
         self.one("PENDING", None, seconds).await
     }
@@ -90,7 +90,7 @@ impl Stage {
         self.client.query_one("SELECT sum(free) FROM seat_pools", &[]).await.unwrap().get(0)
     }
 
-    /// Waits until a backend stands behind a lock of this client's; its process id.
+    /// Waits until a backend waits for a lock of this client. Returns the process id of that backend.
     pub async fn waiting_for(&self, holder: &tokio_postgres::Client) -> i32 {
         let holder: i32 = holder.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
         let mut found = None;
@@ -103,19 +103,19 @@ impl Stage {
         found.unwrap()
     }
 
-    /// Whether a backend stands behind a lock of this one's.
+    /// Whether a backend waits for a lock of the backend `pid`.
     pub async fn is_blocked_by(&self, pid: i32) -> bool {
         let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))";
         self.client.query_one(sql, &[&pid]).await.unwrap().get(0)
     }
 
-    /// Whether this backend is there.
+    /// Whether the backend `pid` still exists.
     pub async fn has_backend(&self, pid: i32) -> bool {
         let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)";
         self.client.query_one(sql, &[&pid]).await.unwrap().get(0)
     }
 
-    /// The binary of a worker, with this database and an endpoint of AWS.
+    /// Starts a worker's binary with this database and this AWS endpoint.
     pub async fn worker(&self, binary: &str, endpoint: &str, queue_url: &str) -> Instance {
         let instance = builder(binary, endpoint, queue_url).env("DATABASE_URL", self.database.url()).start().await;
         instance.ready().await.unwrap();
@@ -123,7 +123,7 @@ impl Stage {
     }
 }
 
-/// The same, without a database yet. The time is the template's.
+/// A worker without a database yet, with the template's timeout.
 pub fn builder(binary: &str, endpoint: &str, queue_url: &str) -> Builder {
     Instance::builder(binary)
         .env("AWS_ENDPOINT_URL", endpoint)
@@ -136,19 +136,21 @@ pub fn body(booking_id: &str) -> String {
     json!({ "booking_id": booking_id }).to_string()
 }
 
-/// The ids of the messages that a report says are to be delivered again, sorted.
+/// The ids of the messages that a batch report lists as failed, sorted.
 pub fn failures(report: &Value) -> Vec<&str> {
-    let failures = report["batchItemFailures"].as_array().unwrap_or_else(|| panic!("no list of failures: {report}"));
+    let failures = report["batchItemFailures"]
+        .as_array()
+        .unwrap_or_else(|| panic!("the report has no list of failures: {report}"));
     let mut ids: Vec<_> = failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect();
     ids.sort_unstable();
     ids
 }
 
-/// Looks until it is so, 20 s at most.
+/// Waits for a condition, for 20 s at most.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !is_so().await {
-        assert!(Instant::now() < end, "waited in vain: {what}");
+        assert!(Instant::now() < end, "timed out waiting until {what}");
         sleep(Duration::from_millis(5)).await;
     }
 }
