@@ -1,4 +1,4 @@
-//! The look at all rows: in slices, each bounded however much there is, and none left out.
+//! The consistency check: it reads every row, in slices of bounded size.
 
 use crate::common::{
     self, db,
@@ -23,9 +23,9 @@ async fn scene() -> (Database, Db, Client, ShowId) {
 }
 
 /// 5,000 payments and events without a show, and 5,000 refunded bookings with one: more than two slices of each. The
-/// last of each is damaged, in the order in which they lie.
+/// test damages the last row of each, in physical order.
 #[tokio::test]
-async fn every_slice_is_looked_at() {
+async fn check_covers_every_slice() {
     let (_database, db, client, show) = scene().await;
     let rows = format!(
         "INSERT INTO payments (provider, payment_id, state, reason, amount_minor, currency, succeeded_at)
@@ -66,10 +66,10 @@ async fn every_slice_is_looked_at() {
     assert_reconciled(&db).await;
 }
 
-/// Shows of a million seats, of which a statement takes no more than two, and more small ones than it takes: the last of
-/// all is looked at.
+/// Shows of a million seats, of which one statement reads two at most, and more small shows than one statement reads.
+/// The check reaches the last of all.
 #[tokio::test]
-async fn large_shows_and_many_shows_are_looked_at_in_turn() {
+async fn large_shows_and_many_shows_are_checked_in_slices() {
     let (_database, db, client, first) = scene().await;
     let shows = "
         WITH made AS (
@@ -85,7 +85,7 @@ async fn large_shows_and_many_shows_are_looked_at_in_turn() {
         assert!(found.is_empty(), "{found:?}");
         (looks, at) = (looks + 1, next);
     }
-    // 10,000 and a million; four times a million with nothing before it; 100, 100 and 25 of a seat.
+    // Slices: 10,000 and a million seats; four times a million alone; 100, 100 and 25 shows of one seat.
     assert_eq!(looks, 8);
     let last = "UPDATE seat_pools SET free = free + 1 WHERE show_id = (SELECT max(id) FROM shows)";
     client.batch_execute(last).await.unwrap();
@@ -94,9 +94,9 @@ async fn large_shows_and_many_shows_are_looked_at_in_turn() {
     assert_eq!(checks::check(&db).await.unwrap().len(), 2);
 }
 
-/// Whoever cannot get on with one part goes on with the next, and comes to an end.
+/// A caller that cannot finish one part can continue with the next one, and reaches the end.
 #[tokio::test]
-async fn each_part_can_be_passed_over() {
+async fn each_part_can_be_skipped() {
     let (_database, db, client, _) = scene().await;
     client.batch_execute("UPDATE seat_pools SET free = free + 1").await.unwrap();
     let (found, next) = checks::check_some(&db, &CheckCursor::START).await.unwrap();
@@ -111,9 +111,9 @@ async fn each_part_can_be_passed_over() {
     assert_eq!(parts, 4);
 }
 
-/// A payment that succeeded, and whose booking is still pending.
+/// The payment succeeded, but its booking is still pending.
 #[tokio::test]
-async fn a_booking_that_is_paid_and_pending_is_found() {
+async fn paid_booking_that_is_still_pending_is_found() {
     let (_database, db, client, show) = scene().await;
     let id = bookings::book(&db, &request(show, 3)).await.unwrap().booking.id();
     payments::record(&db, &success("evt_1", "pi_1", id, 3), &common::NO_LIMITS).await.unwrap();
@@ -123,10 +123,10 @@ async fn a_booking_that_is_paid_and_pending_is_found() {
     assert!(found[0].to_string().ends_with(" is PENDING"), "{}", found[0]);
 }
 
-/// What failed is never read, however much of it there is: the statement's plan has no other way to the bookings than the
-/// indexes that have none of it.
+/// The statement never reads failed bookings, however many there are: its plan reaches bookings only through indexes
+/// that exclude them.
 #[tokio::test]
-async fn the_seats_of_a_show_are_summed_without_what_failed() {
+async fn seat_sum_does_not_read_failed_bookings() {
     let (database, db, client, show) = scene().await;
     let fill = format!(
         "INSERT INTO bookings (show_id, id, user_name, seats, status, failure_reason, created_at, expires_at, settled_at)
@@ -153,7 +153,7 @@ async fn the_seats_of_a_show_are_summed_without_what_failed() {
     assert_reconciled(&db).await;
 }
 
-/// A statement's plan as a connection has it that prepared it, with what it did.
+/// The generic plan of a prepared statement, with its actual row counts.
 async fn plan(client: &Client, sql: &str, types: &str, values: &str) -> String {
     let prepare = format!(
         "SET plan_cache_mode = force_generic_plan; SET jit = off; PREPARE looked ({types}) AS {sql};
@@ -167,10 +167,10 @@ async fn plan(client: &Client, sql: &str, types: &str, values: &str) -> String {
     lines.iter().filter_map(line).collect()
 }
 
-/// Payments and events lie in the order in which they came, and so do the bookings that they name. By their own keys, which are
-/// random, each would be on another page of a table that no memory holds.
+/// Payments and events are stored in the order of their arrival, and so are the bookings that they name. In the order
+/// of their random keys, each row would be on a different page of a table that does not fit into memory.
 #[tokio::test]
-async fn payments_and_events_are_walked_in_the_order_in_which_they_lie() {
+async fn payments_and_events_are_read_in_physical_order() {
     let (database, _db, client, show) = scene().await;
     let fill = format!(
         "CREATE TEMP TABLE sold AS
@@ -198,9 +198,10 @@ async fn payments_and_events_are_walked_in_the_order_in_which_they_lie() {
     }
 }
 
-/// By the booking that the event names, or by the payment's own key where it names none, another, or one that is not there.
+/// The check finds the payment by the event's booking. If the event names no booking, another one or one that does not
+/// exist, the check finds it by the payment's key.
 #[tokio::test]
-async fn the_payment_of_an_event_is_found_whatever_booking_the_event_names() {
+async fn payment_of_an_event_is_found_whichever_booking_the_event_names() {
     let (_database, db, client, show) = scene().await;
     let (paid, other) = (
         bookings::book(&db, &request(show, 1)).await.unwrap().booking,

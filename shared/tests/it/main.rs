@@ -1,6 +1,6 @@
-//! The operations against a real Postgres, by capability.
+//! Tests of the operations against a real Postgres, one module per capability.
 //!
-//! One binary: it links once, and all its tests run side by side.
+//! They are one binary, which links once and runs all its tests in parallel.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod bookings;

@@ -177,7 +177,8 @@ fn every_make_target_in_a_document_exists() {
 fn names_of<'a>(template: &'a str, part: &str) -> BTreeSet<&'a str> {
     let lines = template.lines().skip_while(|line| *line != part).skip(1);
     let lines = lines.take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
-    let names = lines.filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+    // `Name:` alone, or with an anchor: `Name: &Anchor`.
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split_once(':')).map(|(name, _)| name);
     names.filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric())).collect()
 }
 

@@ -1,9 +1,9 @@
-//! What is broken on purpose is found.
+//! The invariants detect deliberate damage.
 
 use boxoffice_testkit::invariants::{assert_invariants, violations};
 use boxoffice_testkit::postgres::Database;
 
-/// A show of 10 seats in two pools: 3 pending, 2 confirmed, 4 given back, 5 free.
+/// A show of 10 seats in two pools: 3 pending, 2 confirmed, 5 free; an expired booking has released 4.
 const SHOW: &str = "
     INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools) VALUES ('A', now(), 10, 4, 2);
     INSERT INTO seat_pools (show_id, pool_no, free) VALUES (1, 0, 4), (1, 1, 1);
@@ -13,7 +13,7 @@ const SHOW: &str = "
            (1, gen_random_uuid(), 'c', 4, 'FAILED', 'expired', now(), now() + '1 min', now())";
 
 #[tokio::test]
-async fn each_kind_of_damage_is_said() {
+async fn each_kind_of_damage_is_reported() {
     for (damage, said) in [
         ("UPDATE seat_pools SET free = free + 1 WHERE pool_no = 0", "show 1: 6 free + 5 held = 11 seats, expected 10"),
         ("DELETE FROM bookings WHERE status = 'PENDING'", "show 1: 5 free + 2 held = 7 seats, expected 10"),
@@ -36,7 +36,7 @@ async fn each_kind_of_damage_is_said() {
 
 #[tokio::test]
 #[should_panic(expected = "invariants broken")]
-async fn the_asserting_form_ends_the_test() {
+async fn assert_invariants_panics_on_a_violation() {
     let client = Database::create().await.client().await;
     client.batch_execute(SHOW).await.unwrap();
     client.batch_execute("UPDATE seat_pools SET free = 0").await.unwrap();

@@ -1,4 +1,4 @@
-//! The runtime emulator, by a function on the real runtime library.
+//! The Lambda runtime emulator, tested with a function that uses the real runtime library.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,11 +8,11 @@ use boxoffice_testkit::lambda::{Instance, InvokeError};
 use serde_json::json;
 
 const ECHO: &str = env!("CARGO_BIN_EXE_echo-function");
-/// Longer than anything here takes.
+/// A deadline longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn it_is_ready_and_answers_each_event_with_its_own_answer() {
+async fn ready_instance_answers_each_event() {
     let instance = Instance::start(ECHO, &[]).await;
     let ready = instance.ready().await.unwrap();
     assert!(ready > Duration::ZERO && ready < PATIENCE);
@@ -26,7 +26,7 @@ async fn it_is_ready_and_answers_each_event_with_its_own_answer() {
 }
 
 #[tokio::test]
-async fn the_context_says_a_new_id_and_the_deadline() {
+async fn context_has_a_new_request_id_and_the_deadline() {
     let instance = Instance::builder(ECHO).timeout(Duration::from_secs(77)).start().await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     let first = instance.invoke(&json!({ "context": true })).await.unwrap();
@@ -37,7 +37,7 @@ async fn the_context_says_a_new_id_and_the_deadline() {
 }
 
 #[tokio::test]
-async fn an_error_is_the_functions_and_the_instance_lives_on() {
+async fn function_error_is_returned_and_the_instance_stays_alive() {
     let instance = Instance::start(ECHO, &[]).await;
     let Err(InvokeError::Function(error)) = instance.invoke(&json!({ "fail": true })).await else { panic!() };
     assert_eq!(error["errorMessage"], "told to fail");
@@ -45,7 +45,7 @@ async fn an_error_is_the_functions_and_the_instance_lives_on() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_process_is_told_to_all_who_wait() {
+async fn process_exit_is_reported_to_every_waiting_call() {
     let instance = Instance::start(ECHO, &[]).await;
     let (ends, waits) = (json!({ "exit": true }), json!(1));
     let (ended, waited) = tokio::join!(instance.invoke(&ends), instance.invoke(&waits));
@@ -57,7 +57,7 @@ async fn the_end_of_the_process_is_told_to_all_who_wait() {
 }
 
 #[tokio::test]
-async fn a_function_that_fails_at_start_is_never_ready() {
+async fn function_that_fails_at_start_is_never_ready() {
     let instance = Instance::start(ECHO, &[("FAIL_AT_START", "1")]).await;
     let Err(InvokeError::Exited { status, stderr, .. }) = instance.ready().await else { panic!() };
     assert_eq!(status.code(), Some(1));
@@ -65,7 +65,7 @@ async fn a_function_that_fails_at_start_is_never_ready() {
 }
 
 #[tokio::test]
-async fn a_kill_ends_it_in_the_middle_of_an_event() {
+async fn kill_ends_an_instance_during_an_event() {
     let instance = Instance::start(ECHO, &[]).await;
     instance.ready().await.unwrap();
     let event = json!({ "print": "begun", "sleep_ms": PATIENCE.as_millis() as u64 });
@@ -78,7 +78,7 @@ async fn a_kill_ends_it_in_the_middle_of_an_event() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_late_is_a_timeout() {
+async fn late_answer_is_a_timeout() {
     let instance = Instance::builder(ECHO).timeout(Duration::from_millis(200)).start().await;
     instance.ready().await.unwrap();
     let outcome = instance.invoke(&json!({ "sleep_ms": 60_000 })).await;
@@ -86,7 +86,7 @@ async fn an_answer_that_is_too_late_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn the_environment_is_lambdas_and_not_ours() {
+async fn environment_is_lambdas_and_not_the_tests() {
     let instance = Instance::start(ECHO, &[("MINE", "1")]).await;
     let names = instance.invoke(&json!({ "env": true })).await.unwrap();
     let has = |name: &str| names.as_array().unwrap().iter().any(|seen| seen == name);
@@ -94,9 +94,9 @@ async fn the_environment_is_lambdas_and_not_ours() {
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !has("CARGO_MANIFEST_DIR"), "{names}");
 }
 
-/// Eight events of one second each: one after another they take 8 s, whatever the machine.
+/// Eight events of one second each. In sequence they would take at least 8 s on any machine.
 #[tokio::test]
-async fn an_instance_with_several_slots_takes_as_many_events_at_once() {
+async fn instance_with_several_slots_handles_events_concurrently() {
     let instance = Arc::new(Instance::start(ECHO, &[("AWS_LAMBDA_MAX_CONCURRENCY", "8")]).await);
     instance.ready().await.unwrap();
     let since = Instant::now();
@@ -110,7 +110,7 @@ async fn an_instance_with_several_slots_takes_as_many_events_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_instances_at_once() {
+async fn many_instances_run_concurrently() {
     let instances: Vec<_> = (0..20).map(|_| tokio::spawn(Instance::start(ECHO, &[]))).collect();
     let mut calls = Vec::new();
     for (n, instance) in instances.into_iter().enumerate() {

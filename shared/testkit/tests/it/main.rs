@@ -1,6 +1,6 @@
-//! The test support itself.
+//! Tests of the test support itself.
 //!
-//! One binary: it links once, and all its tests run side by side.
+//! They are one binary, which links once and runs all its tests in parallel.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;

@@ -1,30 +1,30 @@
-//! The private server: databases side by side, stops, restarts, and an end with its process.
+//! The private Postgres server: separate databases, restarts, paused backends, TLS, and its end with the process.
 
 use crate::common;
 use std::time::Duration;
 
 use boxoffice_testkit::postgres::{Database, Options, Server, Stop};
 
-/// Longer than any clean-up here takes.
+/// A deadline longer than any clean-up here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
-fn databases_are_cloned_at_once_from_many_runtimes() {
+fn databases_are_cloned_concurrently_from_many_runtimes() {
     let threads: Vec<_> = (0..8).map(|n| std::thread::spawn(move || one_test(n))).collect();
     let mut names: Vec<String> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), 8, "each has a database of its own");
+    assert_eq!(names.len(), 8, "each thread should get its own database");
 }
 
-/// A runtime of its own, as every `#[tokio::test]` has.
+/// Runs with its own runtime, as every `#[tokio::test]` does.
 fn one_test(n: i32) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let database = Database::create().await;
         let client = database.client().await;
         let shows: i64 = client.query_one("SELECT count(*) FROM shows", &[]).await.unwrap().get(0);
-        assert_eq!(shows, 0, "migrated and empty");
+        assert_eq!(shows, 0, "the database should be migrated and empty");
         client.batch_execute(&format!("CREATE TABLE mine AS SELECT {n} AS n")).await.unwrap();
         let mine: i32 = client.query_one("SELECT n FROM mine", &[]).await.unwrap().get(0);
         assert_eq!(mine, n);
@@ -33,7 +33,7 @@ fn one_test(n: i32) -> String {
 }
 
 #[tokio::test]
-async fn the_owner_is_no_superuser_and_keeps_the_role_settings_in_every_clone() {
+async fn owner_is_not_a_superuser_and_keeps_its_role_settings() {
     let client = Database::create().await.client().await;
     let row = client
         .query_one(
@@ -50,11 +50,11 @@ async fn the_owner_is_no_superuser_and_keeps_the_role_settings_in_every_clone() 
         .await
         .unwrap()
         .get(0);
-    assert!(settings > 0, "the migration's role settings count here");
+    assert!(settings > 0, "the role settings of the migration should apply");
 }
 
 #[tokio::test]
-async fn a_restart_keeps_what_was_committed_and_drops_connections() {
+async fn restart_keeps_committed_rows_and_drops_connections() {
     let server = Server::start(&Options::durable().max_connections(320).setting("work_mem", "5MB"));
     let database = server.create_database().await;
     let before = database.client().await;
@@ -64,7 +64,7 @@ async fn a_restart_keeps_what_was_committed_and_drops_connections() {
         let row = database.client().await.query_one("SELECT n FROM kept", &[]).await.unwrap();
         assert_eq!(row.get::<_, i32>(0), 1);
     }
-    assert!(before.simple_query("SELECT 1").await.is_err(), "a connection from before is gone");
+    assert!(before.simple_query("SELECT 1").await.is_err(), "a restart should end open connections");
     let admin = database.admin_client().await;
     for (name, value) in [("fsync", "on"), ("max_connections", "320"), ("work_mem", "5MB")] {
         let shown: String = admin.query_one("SELECT current_setting($1)", &[&name]).await.unwrap().get(0);
@@ -73,7 +73,7 @@ async fn a_restart_keeps_what_was_committed_and_drops_connections() {
 }
 
 #[tokio::test]
-async fn a_paused_backend_stands_still_until_the_guard_goes() {
+async fn paused_backend_waits_until_the_guard_is_dropped() {
     let database = Database::create().await;
     let client = database.client().await;
     let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
@@ -86,12 +86,15 @@ async fn a_paused_backend_stands_still_until_the_guard_goes() {
 }
 
 #[tokio::test]
-async fn tls_and_a_password_when_asked_for() {
+async fn server_can_use_tls_and_a_password() {
     let server = Server::start(&Options::fast().tls().password());
     let database = server.create_empty_database().await;
     database.client().await.simple_query("SELECT 1").await.unwrap();
     let wrong = database.owner_url().replace(":boxoffice@", ":wrong@");
-    assert!(tokio_postgres::connect(&wrong, tokio_postgres::NoTls).await.is_err(), "the password counts");
+    assert!(
+        tokio_postgres::connect(&wrong, tokio_postgres::NoTls).await.is_err(),
+        "a wrong password should be refused"
+    );
     let admin = database.admin_client().await;
     let ssl: String = admin.query_one("SELECT current_setting('ssl')", &[]).await.unwrap().get(0);
     assert_eq!(ssl, "on");
@@ -99,6 +102,6 @@ async fn tls_and_a_password_when_asked_for() {
 }
 
 #[test]
-fn the_server_dies_with_its_process() {
+fn server_dies_with_its_process() {
     common::assert_dies_with_its_process("postgres");
 }

@@ -1,4 +1,4 @@
-//! The proxy: its delay, its freeze, its cut.
+//! The proxy: delay, freeze and cut.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -9,12 +9,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
-/// Longer than anything here takes.
+/// A deadline longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Long enough for an answer that nothing holds back.
+/// Long enough for an answer that is not held back.
 const SOON: Duration = Duration::from_millis(300);
 
-/// Sends back what it gets, and counts it.
+/// Starts a server that sends every byte back. Returns its address and the count of received bytes.
 async fn echo() -> (SocketAddr, tokio::sync::watch::Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -51,7 +51,7 @@ async fn each_round_trip_takes_the_delay() {
 }
 
 #[tokio::test]
-async fn what_is_sent_in_a_row_takes_one_delay() {
+async fn pipelined_writes_take_one_delay() {
     let proxy = Proxy::start(echo().await.0, ROUND_TRIP).await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
     let since = Instant::now();
@@ -63,28 +63,28 @@ async fn what_is_sent_in_a_row_takes_one_delay() {
     for byte in 0..50 {
         assert_eq!(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap(), byte);
     }
-    // One delay after another would take 50 of them.
+    // In sequence, they would take 50 delays.
     assert!(since.elapsed() < 25 * ROUND_TRIP, "{:?}", since.elapsed());
 }
 
 #[tokio::test]
-async fn frozen_nothing_passes_and_then_all_of_it() {
+async fn frozen_proxy_delivers_everything_after_it_resumes() {
     let proxy = Proxy::start(echo().await.0, Duration::ZERO).await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
     exchange(&mut stream, 1).await;
     proxy.freeze();
     stream.write_all(&[2]).await.unwrap();
-    assert!(timeout(SOON, stream.read_u8()).await.is_err(), "nothing while frozen, no end either");
+    assert!(timeout(SOON, stream.read_u8()).await.is_err(), "a frozen proxy should pass nothing and stay open");
     let mut late = TcpStream::connect(proxy.address()).await.unwrap();
     late.write_all(&[3]).await.unwrap();
-    assert!(timeout(SOON, late.read_u8()).await.is_err(), "nor for a new connection");
+    assert!(timeout(SOON, late.read_u8()).await.is_err(), "a frozen proxy should pass nothing on a new connection");
     proxy.resume();
     assert_eq!(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap(), 2);
     assert_eq!(timeout(PATIENCE, late.read_u8()).await.unwrap().unwrap(), 3);
 }
 
 #[tokio::test]
-async fn with_replies_frozen_requests_still_arrive() {
+async fn requests_arrive_while_replies_are_frozen() {
     let (target, mut received) = echo().await;
     let proxy = Proxy::start(target, Duration::ZERO).await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
@@ -95,17 +95,17 @@ async fn with_replies_frozen_requests_still_arrive() {
 }
 
 #[tokio::test]
-async fn a_cut_ends_open_connections_and_lets_new_ones_in() {
+async fn cut_closes_open_connections_and_accepts_new_ones() {
     let proxy = Proxy::start(echo().await.0, Duration::ZERO).await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
     exchange(&mut stream, 1).await;
     proxy.cut();
-    assert!(timeout(PATIENCE, stream.read_u8()).await.unwrap().is_err(), "the end of the connection");
+    assert!(timeout(PATIENCE, stream.read_u8()).await.unwrap().is_err(), "a cut should end the connection");
     exchange(&mut TcpStream::connect(proxy.address()).await.unwrap(), 2).await;
 }
 
 #[tokio::test]
-async fn much_data_arrives_whole_with_its_end() {
+async fn large_transfer_arrives_complete_with_its_end() {
     let proxy = Proxy::start(echo().await.0, Duration::from_millis(2)).await;
     let (mut reader, mut writer) = TcpStream::connect(proxy.address()).await.unwrap().into_split();
     let sent: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251) as u8).collect();

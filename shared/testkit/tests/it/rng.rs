@@ -1,10 +1,10 @@
-//! The same seed gives the same numbers.
+//! The seeded random numbers.
 
 use boxoffice_testkit::rng::SeededRng;
 use rand::RngExt;
 
 #[test]
-fn a_seed_repeats_its_numbers() {
+fn same_seed_gives_the_same_numbers() {
     let numbers = |seed| {
         let mut rng = SeededRng::from_seed(seed);
         (0..10).map(|_| rng.random_range(0..1000)).collect::<Vec<u32>>()

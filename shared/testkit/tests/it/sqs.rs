@@ -1,4 +1,4 @@
-//! The queues: one that is real, and those that are not.
+//! The queues: the real one and the fakes.
 
 use crate::common;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 #[tokio::test]
-async fn a_real_queue_gives_messages_once_and_holds_back_delayed_ones() {
+async fn real_queue_delivers_messages_once_and_withholds_delayed_ones() {
     let sqs = Sqs::shared();
     let url = sqs.create_queue("gives-messages").await;
     for n in 0..12 {
@@ -22,10 +22,10 @@ async fn a_real_queue_gives_messages_once_and_holds_back_delayed_ones() {
     assert_eq!(bodies.len(), 12);
     assert_eq!(sqs.counts(&url).await, Counts { visible: 0, in_flight: 0, delayed: 1 });
     let again = sqs.create_queue("another").await;
-    assert!(sqs.receive_all(&again).await.is_empty(), "queues are apart");
+    assert!(sqs.receive_all(&again).await.is_empty(), "another queue should be empty");
 }
 
-/// As the SDK sends it; the function's own test sends by the SDK.
+/// Sends a request as the SDK does. The tests of the functions use the SDK itself.
 async fn post(endpoint: &str, target: &str, body: &str) -> String {
     let address = endpoint.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -41,7 +41,7 @@ async fn post(endpoint: &str, target: &str, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_slow_queue_answers_after_its_delay_with_the_digest() {
+async fn slow_queue_answers_after_its_delay_with_the_digest() {
     let delay = Duration::from_millis(150);
     let queue = FixedDelayQueue::start(delay).await;
     let since = Instant::now();
@@ -52,25 +52,25 @@ async fn the_slow_queue_answers_after_its_delay_with_the_digest() {
     assert!(post(&queue.endpoint(), "SendMessageBatch", batch).await.contains(r#""Id":"b""#));
     queue.set_failing(true);
     assert!(post(&queue.endpoint(), "SendMessage", r#"{"MessageBody":"x"}"#).await.starts_with("HTTP/1.1 500"));
-    assert_eq!(queue.count(), 3, "a refused one does not count");
+    assert_eq!(queue.count(), 3, "a failed request should not count");
     assert_eq!((queue.sent()[0].body.as_str(), queue.sent()[0].delay_seconds), ("hello", Some(121)));
     assert_eq!(queue.sent()[2].delay_seconds, None);
 }
 
 #[tokio::test]
-async fn one_endpoint_is_silent_and_one_is_closed() {
+async fn black_hole_is_silent_and_refusing_endpoint_is_closed() {
     let hole = BlackHole::start().await;
     let mut stream = TcpStream::connect(hole.address()).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(300), stream.read_u8()).await.is_err());
     drop(hole);
-    assert!(stream.read_u8().await.is_err(), "closed when it is dropped");
+    assert!(stream.read_u8().await.is_err(), "the connection should close when the endpoint is dropped");
 
     let refused = TcpStream::connect(Refusing::start().address()).await.unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
 #[test]
-fn the_endpoint_dies_with_its_process() {
+fn endpoint_dies_with_its_process() {
     common::assert_dies_with_its_process("sqs");
 }

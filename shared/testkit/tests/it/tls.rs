@@ -1,4 +1,4 @@
-//! The domain's connections over TLS: to the server that was meant, and to no other.
+//! The domain's TLS connections: the intended server is accepted, any other is refused.
 
 use std::num::NonZeroU16;
 use std::path::Path;
@@ -18,9 +18,9 @@ fn server() -> &'static Server {
     SERVER.get_or_init(|| Server::start(&Options::fast().tls().password().setting("listen_addresses", both)))
 }
 
-/// What a Lambda does at start with `DATABASE_URL` and `DATABASE_CA_FILE`.
+/// Connects as a Lambda does at its start, with `DATABASE_URL` and `DATABASE_CA_FILE`.
 async fn warm(url: &str, ca_file: Option<&Path>) -> Result<(), Cause> {
-    let target = Target::from_url(url, ca_file.map(Path::to_owned)).expect("a URL of our own");
+    let target = Target::from_url(url, ca_file.map(Path::to_owned)).expect("the test's URL should be valid");
     let db = Db::new(&target, tls::connector(ca_file).unwrap(), NonZeroU16::MIN)?;
     db.warm().await
 }
@@ -30,12 +30,12 @@ async fn database() -> Database {
 }
 
 #[tokio::test]
-async fn the_servers_own_authority_is_trusted_and_the_session_is_encrypted() {
+async fn connection_with_the_servers_ca_is_encrypted() {
     let database = database().await;
     let url = database.url_at(database.port(), "require");
     warm(&url, Some(&server().ca_file())).await.unwrap();
 
-    // An authority's file asks for TLS, whatever the URL says.
+    // A CA file requires TLS, whatever the URL says.
     let target = Target::from_url(&database.url(), Some(server().ca_file())).unwrap();
     let client = db::connect(&target).await.unwrap();
     let encrypted: bool =
@@ -44,26 +44,26 @@ async fn the_servers_own_authority_is_trusted_and_the_session_is_encrypted() {
 }
 
 #[tokio::test]
-async fn another_authority_is_refused() {
+async fn another_ca_is_refused() {
     let database = database().await;
     let url = database.url_at(database.port(), "require");
     let other = Server::start(&Options::fast().tls());
-    let error = warm(&url, Some(&other.ca_file())).await.expect_err("it signed nothing of this server's");
+    let error = warm(&url, Some(&other.ca_file())).await.expect_err("another CA should not be trusted");
     assert!(said(&error).contains("certificate verify failed"), "{}", said(&error));
-    let error = warm(&url, None).await.expect_err("the system's trust store does not know it");
+    let error = warm(&url, None).await.expect_err("the system's trust store should not contain the CA");
     assert!(said(&error).contains("certificate verify failed"), "{}", said(&error));
 }
 
 #[tokio::test]
-async fn another_name_than_the_certificates_is_refused() {
+async fn mismatched_server_name_is_refused() {
     let database = database().await;
-    // The same server, by an address for which the certificate was not made.
+    // The same server, at an address that its certificate does not include.
     let url = database.url_at(database.port(), "require").replace("@127.0.0.1:", "@127.0.0.2:");
-    let error = warm(&url, Some(&server().ca_file())).await.expect_err("the name is checked");
+    let error = warm(&url, Some(&server().ca_file())).await.expect_err("the server's name should be checked");
     assert!(said(&error).contains("IP address mismatch"), "{}", said(&error));
 }
 
-/// The error with its causes.
+/// Returns the error's text with all its causes.
 fn said(error: &Cause) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! A clock that no answer can carry is in no row, and what cannot be answered is not done.
+//! The schema rejects timestamps that no answer can represent, and an operation that cannot answer does not commit.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use boxoffice_testkit::postgres::Database;
 use jiff::Timestamp;
 use tokio_postgres::{Client, error::SqlState};
 
-/// No clock is one of these.
+/// Timestamps that the schema rejects.
 const BEYOND: [&str; 8] = [
     "infinity",
     "-infinity",
@@ -32,11 +32,11 @@ const BEYOND: [&str; 8] = [
     "294276-12-31 23:59:59.999999+00",
 ];
 
-/// The first and the last that there are.
+/// The first and the last timestamp that the schema accepts.
 const FIRST: &str = "1970-01-01 00:00:00+00";
 const LAST: &str = "9999-12-30 22:00:00.999999+00";
 
-/// A row of each table that has clocks. Another migration's table needs one too.
+/// A row in each table that has timestamps. If a migration adds such a table, it needs a row here.
 const ROWS: &str = "
     INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools)
     VALUES ('A', now() + interval '1 day', 10, 4, 1);
@@ -57,10 +57,10 @@ async fn scene() -> (Database, Db, Client) {
     (database, db, client)
 }
 
-/// Whatever the schema has of tables and columns with a clock, by the catalog: the constraint of the table has each of them, and
-/// was looked at for older rows too. And there is no other kind of clock.
+/// According to the catalog, a validated constraint of each table covers all its timestamp columns, and all of them are
+/// of type `timestamptz`.
 #[tokio::test]
-async fn no_column_with_a_clock_is_forgotten() {
+async fn every_timestamp_column_is_bounded() {
     let (_database, _db, client) = scene().await;
     let clocks = "
         SELECT format('%s.%s', relname, attname) AS name,
@@ -79,10 +79,10 @@ async fn no_column_with_a_clock_is_forgotten() {
     assert!(columns.len() >= 14, "{}", columns.len());
     let forgotten: Vec<&str> =
         columns.iter().filter(|row| !row.get::<_, bool>(1) || !row.get::<_, bool>(2)).map(|row| row.get(0)).collect();
-    assert_eq!(forgotten, Vec::<&str>::new(), "a migration should say SELECT bound_clocks('the_table')");
+    assert_eq!(forgotten, Vec::<&str>::new(), "add SELECT bound_clocks('the_table') to the migration");
 }
 
-/// What the server says of a column with this value: the constraint that it breaks. Nothing of it stays.
+/// Sets a column to this value and rolls back. Returns the constraint that it violates, if any.
 async fn broken(client: &Client, table: &str, column: &str, value: &str) -> Option<String> {
     client.batch_execute("BEGIN").await.unwrap();
     let set = client.batch_execute(&format!("UPDATE {table} SET {column} = '{value}'")).await;
@@ -94,7 +94,7 @@ async fn broken(client: &Client, table: &str, column: &str, value: &str) -> Opti
 }
 
 #[tokio::test]
-async fn every_clock_of_the_schema_refuses_what_no_answer_can_carry() {
+async fn every_timestamp_column_rejects_unreadable_values() {
     let (_database, _db, client) = scene().await;
     client.batch_execute(ROWS).await.unwrap();
     let clocks = "
@@ -104,21 +104,21 @@ async fn every_clock_of_the_schema_refuses_what_no_answer_can_carry() {
     for row in client.query(clocks, &[]).await.unwrap() {
         let (table, column): (&str, &str) = (row.get(0), row.get(1));
         let has_row = client.query_opt(&format!("SELECT FROM {table}"), &[]).await.unwrap();
-        assert!(has_row.is_some(), "ROWS of this test should have a row of {table}");
+        assert!(has_row.is_some(), "ROWS should contain a row of {table}");
         let own = Some(format!("{table}_clocks"));
         for value in BEYOND {
             assert_eq!(broken(&client, table, column, value).await, own, "{table}.{column} = {value}");
         }
-        // Another rule may refuse it: a hold ends after it began.
+        // Another constraint may reject it: for example, a hold must end after it began.
         for value in [FIRST, LAST] {
             assert_ne!(broken(&client, table, column, value).await, own, "{table}.{column} = {value}");
         }
     }
 }
 
-/// What the schema takes, the functions can read, and what they can send, the schema takes.
+/// The functions can read every timestamp that the schema accepts, and the schema accepts every one that they can send.
 #[tokio::test]
-async fn the_schema_and_the_functions_mean_the_same_by_a_clock() {
+async fn schema_and_functions_accept_the_same_timestamps() {
     let (_database, db, client) = scene().await;
     for (text, time) in [(FIRST, Timestamp::UNIX_EPOCH), (LAST, Timestamp::MAX)] {
         let sql = "SELECT $1::text::timestamptz, clocks_are_readable($1::text::timestamptz, $2)";
@@ -128,7 +128,7 @@ async fn the_schema_and_the_functions_mean_the_same_by_a_clock() {
     }
     let beyond = "SELECT '9999-12-30 22:00:01+00'::timestamptz";
     assert!(client.query_one(beyond, &[]).await.unwrap().try_get::<_, Timestamp>(0).is_err());
-    // An unset clock is none.
+    // NULL is accepted: the check returns NULL.
     let unset = client.query_one("SELECT clocks_are_readable(NULL, NULL)", &[]).await.unwrap();
     assert_eq!(unset.get::<_, Option<bool>>(0), None);
     let last = NewShow { start_time: Timestamp::MAX, ..new_show(10, 1) };
@@ -149,7 +149,8 @@ async fn the_schema_and_the_functions_mean_the_same_by_a_clock() {
     assert_eq!(listed, ids);
 }
 
-/// Makes a clock one that cannot be read, as a hand could before there was the constraint, which then holds for what comes.
+/// Writes an unreadable timestamp, as was possible by hand before the constraint existed. Then adds the constraint
+/// again, not validated for older rows.
 async fn spoil(client: &Client, table: &str, change: &str) {
     let sql = format!(
         "ALTER TABLE {table} DROP CONSTRAINT {table}_clocks; UPDATE {table} SET {change}; SELECT bound_clocks('{table}')"
@@ -157,7 +158,7 @@ async fn spoil(client: &Client, table: &str, change: &str) {
     client.batch_execute(&sql).await.unwrap();
 }
 
-/// Everything that is written of a table.
+/// Returns all rows of a table as text.
 async fn written(client: &Client, table: &str) -> Vec<String> {
     let sql = format!("SELECT {table}::text FROM {table} ORDER BY 1");
     client.query(&sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
@@ -167,13 +168,13 @@ async fn hold(db: &Db, show: ShowId) -> BookingId {
     bookings::book(db, &request(show, 2)).await.unwrap().booking.id()
 }
 
-/// Each operation that changes a row and answers with it, on a row that cannot be read.
+/// Runs each operation that changes a row and returns it, on a row with an unreadable timestamp.
 #[tokio::test]
-async fn an_operation_that_cannot_answer_does_not_commit() {
+async fn operation_that_cannot_answer_does_not_commit() {
     let (_database, db, client) = scene().await;
     let show = priced_show(&db, 10, 1).await.id();
     let id = hold(&db, show).await;
-    // Its booking is there no more than its money: the refund is due.
+    // The payment's booking does not exist, so its refund is due.
     let unknown = BookingId::generate(show);
     payments::record(&db, &success("evt_1", "pi_1", unknown, 2), &NO_LIMITS).await.unwrap();
     for (table, change) in [
@@ -209,15 +210,16 @@ async fn an_operation_that_cannot_answer_does_not_commit() {
         assert_eq!(all().await, before, "{table}, {change}");
         assert_eq!((written(&client, "shows").await, written(&client, "seat_pools").await), (shows, pools), "{change}");
     }
-    // It is the constraint that keeps it from being done: without it, it is done and not answered.
+    // The constraint prevents the change: without it, the operation commits and cannot answer.
     client.batch_execute("ALTER TABLE bookings DROP CONSTRAINT bookings_clocks").await.unwrap();
     assert!(matches!(bookings::confirm(&db, id).await, Err(Error::Internal(_))));
     assert_eq!(common::count(&client, "CONFIRMED").await, 1);
 }
 
-/// The migration that looks at older rows tells which table has one, and how it is found. Mended, it passes.
+/// The migration that checks older rows fails with the table's name and a query that finds the rows. Once they are
+/// repaired, it passes.
 #[tokio::test]
-async fn a_row_from_before_is_named_before_the_functions_are_deployed() {
+async fn migration_names_the_table_with_an_unreadable_timestamp() {
     let (_database, db, client) = scene().await;
     let id = hold(&db, priced_show(&db, 10, 1).await.id()).await;
     let told = event("evt_1", "pi_1", Some(id), boxoffice_shared::payments::PaymentChange::Failed);

@@ -1,4 +1,4 @@
-//! Bookings: made, confirmed, cancelled, extended, expired and swept.
+//! Bookings: book, confirm, cancel, extend, expire and sweep.
 
 mod clocks;
 mod model;

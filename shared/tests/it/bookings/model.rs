@@ -1,6 +1,7 @@
-//! Random sequences of calls against a small model in memory, which says what each must answer.
+//! Compares random sequences of calls with a small in-memory model, which predicts every answer.
 //!
-//! A sequence that finds a difference is shrunk to the few calls that it takes. `BOXOFFICE_SEED` repeats the random sequences of a run.
+//! A sequence that finds a difference is shrunk to the few calls that cause it. `BOXOFFICE_SEED` repeats the random
+//! sequences of a run.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -26,20 +27,20 @@ use rand::RngExt as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Client;
 
-/// Calls of one sequence at most.
+/// The maximum number of calls in a sequence.
 const STEPS: usize = 250;
 
 #[test]
-fn random_sequences_answer_as_the_model_does() {
-    // Always the same ten, and one that is new each time.
+fn random_sequences_match_the_model() {
+    // Ten fixed sequences, and one that is new in each run.
     for (cases, seed) in [(10, 1), (1, SeededRng::new().seed())] {
         if let Err(error) = run(cases, seed, STEPS, Model::default) {
-            panic!("{error}\nto repeat it: BOXOFFICE_SEED={seed}");
+            panic!("{error}\nrepeat it with BOXOFFICE_SEED={seed}");
         }
     }
 }
 
-/// A difference is found, and shrunk to the two calls that it takes.
+/// A wrong model is detected, and the sequence is shrunk to the two calls that show the difference.
 #[test]
 fn wrong_model_is_found_and_shrunk() {
     match run(20, 1, 40, Model::forgetful) {
@@ -50,7 +51,7 @@ fn wrong_model_is_found_and_shrunk() {
     }
 }
 
-/// Runs `cases` sequences, and shrinks the first that finds a difference.
+/// Runs `cases` sequences. Shrinks the first one that finds a difference.
 fn run(cases: u32, seed: u64, steps: usize, model: fn() -> Model) -> Result<(), TestError<Case>> {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
     let mut bytes = [0; 32];
@@ -58,7 +59,7 @@ fn run(cases: u32, seed: u64, steps: usize, model: fn() -> Model) -> Result<(), 
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let database = runtime.block_on(Database::create());
-    // One sequence at a time: the runner takes a closure that it may call again.
+    // The runner takes an `Fn`, but runs one sequence at a time.
     let runtime = RefCell::new(runtime);
     runner.run(&case(steps), |case| {
         compare(&runtime.borrow_mut(), &database, &case, model());
@@ -66,7 +67,7 @@ fn run(cases: u32, seed: u64, steps: usize, model: fn() -> Model) -> Result<(), 
     })
 }
 
-/// Runs a sequence on both, whose answers must be equal.
+/// Runs a sequence on the system and on the model. All answers and the state after each call must be equal.
 fn compare(runtime: &Runtime, database: &Database, case: &Case, model: Model) {
     runtime.block_on(async {
         let mut twins = Twins::new(database, case, model).await;
@@ -77,14 +78,14 @@ fn compare(runtime: &Runtime, database: &Database, case: &Case, model: Model) {
     });
 }
 
-/// The system, the model beside it, and what was asked for so far.
+/// The system, the model, and the booking requests so far.
 struct Twins {
     db: Db,
     client: Client,
     model: Model,
     shows: Vec<ShowId>,
     asked: Vec<BookRequest>,
-    /// The last batch of messages, to be delivered again.
+    /// The last batch of messages, for a second delivery.
     batch: BTreeSet<BookingId>,
 }
 
@@ -92,7 +93,7 @@ impl Twins {
     async fn new(database: &Database, case: &Case, mut model: Model) -> Self {
         let client = database.client().await;
         client.batch_execute("TRUNCATE shows, seat_pools, bookings, holders CASCADE").await.unwrap();
-        // Both ways to send statements.
+        // With named and with unnamed statements.
         let way = if case.unnamed { unnamed_db_at } else { db_at };
         let (db, mut shows) = (way(&database.url(), 1), Vec::new());
         for (pools, seats) in [1, 4, 9].into_iter().zip(case.seats) {
@@ -103,21 +104,21 @@ impl Twins {
         Self { db, client, model, shows, asked: Vec::new(), batch: BTreeSet::new() }
     }
 
-    /// One call to both. Returns what it was.
+    /// Runs one call on both, and returns a description of it.
     async fn step(&mut self, step: &Step) -> String {
         match step {
             Step::Book { show, seats, hold, how } => self.book(show, *seats, *hold, how).await,
             Step::Confirm(which) => {
                 let id = self.booking(which);
                 let (said, expected) = (bookings::confirm(&self.db, id).await, self.model.confirm(id));
-                let what = format!("confirm {id}: {said:?}, and not {expected:?}");
+                let what = format!("confirm {id}: {said:?}, expected {expected:?}");
                 assert_eq!(Answer::of_settled(said), expected, "{what}");
                 what
             }
             Step::Cancel(which) => {
                 let id = self.booking(which);
                 let (said, expected) = (bookings::cancel(&self.db, id, None).await, self.model.cancel(id));
-                let what = format!("cancel {id}: {said:?}, and not {expected:?}");
+                let what = format!("cancel {id}: {said:?}, expected {expected:?}");
                 assert_eq!(Answer::of_settled(said), expected, "{what}");
                 what
             }
@@ -171,7 +172,7 @@ impl Twins {
             How::UnknownShow => wish.id = BookingId::generate("999999".parse().unwrap()),
         }
         let (said, expected) = (bookings::book(&self.db, &wish).await, self.model.book(&wish));
-        let what = format!("book {wish:?}: {said:?}, and not {expected:?}");
+        let what = format!("book {wish:?}: {said:?}, expected {expected:?}");
         assert_eq!(Answer::of_booked(said), expected, "{what}");
         self.asked.push(wish);
         what
@@ -182,7 +183,7 @@ impl Twins {
         for (id, outcome) in &said {
             let same = match (outcome, expected[id]) {
                 (ExpireOutcome::NotDue(left), Expiry::NotDue(seconds)) => {
-                    // The test's own time, of which there is little.
+                    // The test itself takes some time, but less than 30 s.
                     (i64::from(seconds) - 30..=i64::from(seconds)).contains(&(left.as_secs_f64().ceil() as i64))
                 }
                 (ExpireOutcome::Expired, Expiry::Expired)
@@ -190,13 +191,13 @@ impl Twins {
                 | (ExpireOutcome::Unknown, Expiry::Unknown) => true,
                 _ => false,
             };
-            assert!(same, "{id}: {outcome:?}, and not {:?}", expected[id]);
+            assert!(same, "{id}: {outcome:?}, expected {:?}", expected[id]);
         }
         assert_eq!(said.len(), expected.len());
         format!("expire: {said:?}")
     }
 
-    /// The booking that is meant: one that was asked for, made or not, or one that nobody knows.
+    /// Returns the booking that `which` names: an earlier request's, made or not, or an unknown one.
     fn booking(&self, which: &Which) -> BookingId {
         match which {
             Which::Asked(index) if !self.asked.is_empty() => index.get(&self.asked).id,
@@ -204,7 +205,7 @@ impl Twins {
         }
     }
 
-    /// The whole state of both.
+    /// Compares the whole state of the system and the model.
     async fn compare(&self, when: &str) {
         for show in &self.shows {
             let seen = shows::get(&self.db, *show).await.unwrap();
@@ -234,7 +235,7 @@ fn status(status: &str, reason: Option<&str>) -> BookingStatus {
     }
 }
 
-/// The model and the system name refusals alike; see [`Answer`].
+/// Translates the system's answers into the model's.
 impl Answer {
     fn of_booked(said: Result<bookings::Booked, Error>) -> Self {
         match said {

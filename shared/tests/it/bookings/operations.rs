@@ -1,4 +1,4 @@
-//! Each operation alone: what it answers and what it leaves behind.
+//! Each operation by itself: its answer, and the state that it leaves.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use boxoffice_shared::{
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 
 #[tokio::test]
-async fn a_booking_holds_its_seats_and_a_confirmation_keeps_them() {
+async fn confirmed_booking_keeps_its_seats() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await;
@@ -28,7 +28,7 @@ async fn a_booking_holds_its_seats_and_a_confirmation_keeps_them() {
     assert_eq!(confirmed.status(), BookingStatus::Confirmed);
     let again = bookings::confirm(&db, booked.booking.id()).await.unwrap();
     assert!(!again.changed);
-    assert_eq!(again.booking, confirmed, "confirming again is the same answer");
+    assert_eq!(again.booking, confirmed, "a second confirmation should return the same booking");
     assert!(matches!(bookings::cancel(&db, confirmed.id(), None).await, Err(Error::BookingConfirmed)));
     assert_eq!(bookings::get(&db, confirmed.id(), Viewer::Bearer(None)).await.unwrap(), confirmed);
     assert_eq!(shows::get(&db, show.id()).await.unwrap().reserved_seats(), 3);
@@ -36,7 +36,7 @@ async fn a_booking_holds_its_seats_and_a_confirmation_keeps_them() {
 }
 
 #[tokio::test]
-async fn a_cancelled_hold_gives_its_seats_back_once() {
+async fn cancelled_hold_releases_its_seats_once() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 2).await;
@@ -52,7 +52,7 @@ async fn a_cancelled_hold_gives_its_seats_back_once() {
 }
 
 #[tokio::test]
-async fn a_hold_expires_when_its_time_is_over_and_not_before() {
+async fn hold_expires_at_its_end_and_not_before() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let client = database.client().await;
@@ -66,7 +66,10 @@ async fn a_hold_expires_when_its_time_is_over_and_not_before() {
     }
     assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
     age(&client, id, 120.0).await;
-    assert!(matches!(bookings::confirm(&db, id).await, Err(Error::BookingExpired)), "its time is over, swept or not");
+    assert!(
+        matches!(bookings::confirm(&db, id).await, Err(Error::BookingExpired)),
+        "an overdue hold should not be confirmed, swept or not"
+    );
     assert_eq!(expire().await, ExpireOutcome::Expired);
     assert_eq!(expire().await, ExpireOutcome::Settled);
     assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
@@ -77,7 +80,7 @@ async fn a_hold_expires_when_its_time_is_over_and_not_before() {
 }
 
 #[tokio::test]
-async fn the_sweep_finds_what_no_message_came_for() {
+async fn sweep_expires_holds_without_a_message() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let client = database.client().await;
@@ -95,7 +98,7 @@ async fn the_sweep_finds_what_no_message_came_for() {
 }
 
 #[tokio::test]
-async fn refusals_say_why_and_change_nothing() {
+async fn refused_operations_return_the_reason_and_change_nothing() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await;
@@ -117,7 +120,7 @@ async fn refusals_say_why_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn seats_that_lie_in_several_pools_are_sold_together() {
+async fn one_booking_can_take_seats_from_several_pools() {
     let database = Database::create().await;
     let db = db(&database, 1);
     // One seat in each of four pools.
@@ -126,14 +129,14 @@ async fn seats_that_lie_in_several_pools_are_sold_together() {
     assert_eq!(booked.booking.seats(), 3);
     assert!(matches!(bookings::book(&db, &request(show.id(), 2)).await, Err(Error::SoldOut { available: 1 })));
     bookings::cancel(&db, booked.booking.id(), None).await.unwrap();
-    // The three are now in one pool, or the last one joined them.
+    // The three seats are now in one pool, perhaps the pool with the fourth one.
     bookings::book(&db, &request(show.id(), 4)).await.unwrap();
     assert!(matches!(bookings::book(&db, &request(show.id(), 1)).await, Err(Error::SoldOut { available: 0 })));
     assert_invariants(&database.client().await).await;
 }
 
 #[tokio::test]
-async fn a_key_makes_one_booking() {
+async fn idempotency_key_makes_one_booking() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await;
@@ -145,14 +148,14 @@ async fn a_key_makes_one_booking() {
     let mut other = keyed(show.id(), 2, "k");
     other.user_name = UserName::try_from("Bob").unwrap();
     assert!(matches!(bookings::book(&db, &other).await, Err(Error::IdempotencyKeyReused)));
-    // The key outlives the hold: what a client was told stays true.
+    // The key outlives the hold: a retry still returns the same booking.
     bookings::cancel(&db, first.booking.id(), None).await.unwrap();
     let settled = bookings::book(&db, &keyed(show.id(), 2, "k")).await.unwrap();
     assert_eq!(settled.booking.status(), BookingStatus::Failed(FailureReason::Cancelled));
-    // A replay is possible when the show is sold out, too.
+    // A replay succeeds even when the show is sold out.
     bookings::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap();
     assert!(bookings::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().replayed);
-    // The same id again is our own attempt whose answer was lost, not a replay.
+    // The same id again is our own attempt after a lost answer, not a replay.
     bookings::cancel(&db, bookings::book(&db, &keyed(show.id(), 10, "rest")).await.unwrap().booking.id(), None)
         .await
         .unwrap();
@@ -164,14 +167,14 @@ async fn a_key_makes_one_booking() {
 }
 
 #[tokio::test]
-async fn pages_of_shows_lose_none_and_double_none() {
+async fn pages_contain_every_show_exactly_once() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let client = database.client().await;
     for seats in 1..=7 {
         show(&db, seats, 1).await;
     }
-    // Equal starts: the id decides.
+    // With equal start times, the id decides the order.
     client.execute("UPDATE shows SET start_time = now() + interval '1 day' WHERE id <= 4", &[]).await.unwrap();
     let limit = "3".parse().unwrap();
     let (mut seen, mut after) = (Vec::new(), None);
@@ -189,7 +192,7 @@ async fn pages_of_shows_lose_none_and_double_none() {
 }
 
 #[tokio::test]
-async fn a_pool_row_that_is_missing_stops_the_release_and_loses_nothing() {
+async fn missing_pool_row_fails_the_release_without_losing_seats() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await;
@@ -204,7 +207,7 @@ async fn a_pool_row_that_is_missing_stops_the_release_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn text_comes_back_as_it_went_in() {
+async fn text_round_trips_unchanged() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 10, 1).await;
@@ -217,7 +220,7 @@ async fn text_comes_back_as_it_went_in() {
 }
 
 #[tokio::test]
-async fn the_number_of_pools_changes_and_every_seat_stays() {
+async fn changing_the_number_of_pools_keeps_every_seat() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let client = database.client().await;
@@ -231,7 +234,7 @@ async fn the_number_of_pools_changes_and_every_seat_stays() {
             .await
             .unwrap()
             .get(0);
-        assert!(!uneven, "{pools} pools differ by more than a seat");
+        assert!(!uneven, "the free seats of {pools} pools should differ by one at most");
         assert_invariants(&client).await;
     }
     let unknown = "999999".parse().unwrap();

@@ -1,4 +1,4 @@
-//! Many buyers at once: exactly what there is is sold, and nobody is refused without reason.
+//! Many buyers at once: exactly the available seats are sold, and no booking is refused without reason.
 
 use std::sync::{
     Arc,
@@ -25,7 +25,7 @@ const BUYERS: usize = 500;
 const AT_ONCE: usize = 200;
 const SEATS: i64 = 100;
 
-/// Lets `BUYERS` buy, one after the other at each counter, the first of all counters at the same moment.
+/// Lets `BUYERS` buyers buy: one after the other at each counter, and all counters start at the same moment.
 async fn race<C, F, T>(counters: Vec<C>, buy: impl Fn(C) -> F + Clone + Send + 'static) -> Vec<T>
 where
     C: Clone + Send + 'static,
@@ -61,8 +61,12 @@ async fn five_hundred_buyers_get_exactly_a_hundred_seats() {
         let sold = answers.iter().filter(|answer| answer.is_ok()).count();
         let refused = answers.iter().filter(|answer| matches!(answer, Err(Error::SoldOut { available: 0 }))).count();
         let other = answers.iter().find(|answer| !matches!(answer, Ok(_) | Err(Error::SoldOut { available: 0 })));
-        assert_eq!((sold, refused), (100, 400), "{pools} pools; neither sold nor sold out: {other:?}");
-        // Rows, not answers.
+        assert_eq!(
+            (sold, refused),
+            (100, 400),
+            "{pools} pools; an answer that is neither a booking nor sold out: {other:?}"
+        );
+        // Counts rows, independently of the answers.
         let rows = "SELECT count(*) FROM bookings WHERE show_id = $1 AND seats = 1 AND status = 'PENDING'";
         assert_eq!(client.query_one(rows, &[&show.get()]).await.unwrap().get::<_, i64>(0), 100);
         assert_eq!(free(&client, show).await.iter().sum::<i32>(), 0);
@@ -70,9 +74,9 @@ async fn five_hundred_buyers_get_exactly_a_hundred_seats() {
     }
 }
 
-/// The same race with the lock taken out: it must be seen to fail, or the test above proves nothing.
+/// The same race without the lock. It must oversell, or else the test above proves nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_race_oversells_when_the_lock_is_taken_out() {
+async fn race_without_the_lock_oversells() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, SEATS, 1).await.id();
@@ -80,7 +84,7 @@ async fn the_same_race_oversells_when_the_lock_is_taken_out() {
     for _ in 0..AT_ONCE {
         counters.push((Arc::new(database.client().await), Arc::new(AtomicUsize::new(0))));
     }
-    // The first buyers of all counters look before any of them writes.
+    // The first buyers of all counters read before any of them writes.
     let all_have_looked = Arc::new(Barrier::new(AT_ONCE));
     let answers = race(counters, move |(client, served): (Arc<Client>, Arc<AtomicUsize>)| {
         let all_have_looked = all_have_looked.clone();
@@ -101,15 +105,15 @@ async fn the_same_race_oversells_when_the_lock_is_taken_out() {
     })
     .await;
     let sold = answers.iter().filter(|sold| **sold).count();
-    assert!(sold >= AT_ONCE, "{sold} sold: the first {AT_ONCE} all saw {SEATS} free seats");
+    assert!(sold >= AT_ONCE, "{sold} sold, although the first {AT_ONCE} buyers all read {SEATS} free seats");
     let found = violations(&database.client().await).await;
-    assert_eq!(found.len(), 1, "the alarm should be raised: {found:?}");
+    assert_eq!(found.len(), 1, "the invariants should report the oversold show: {found:?}");
     assert!(found[0].contains("free"), "{found:?}");
 }
 
-/// Bookings of several sizes until nothing fits: a refusal says how many seats were left, and that is true.
+/// Bookings of several sizes until no seat is left. Each refusal reports correctly how many seats were left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_seats_are_sold_wherever_they_lie() {
+async fn last_seats_are_sold_from_any_pool() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 16).await;
@@ -126,25 +130,28 @@ async fn the_last_seats_are_sold_wherever_they_lie() {
             match answer {
                 Ok(booked) => sold += i64::from(booked.booking.seats()),
                 Err(Error::SoldOut { available }) => {
-                    assert!(available < seats, "{seats} seats refused though {available} were free");
-                    assert!(available >= left, "{available} said to be left, and {left} are at the end");
+                    assert!(available < seats, "{seats} seats were refused although {available} were free");
+                    assert!(
+                        available >= left,
+                        "{available} seats were reported as left, but {left} are left at the end"
+                    );
                 }
                 Err(error) => panic!("{error:?}"),
             }
         }
         assert_eq!(sold + left, 203, "{pools} pools");
-        assert_eq!(left, 0, "500 buyers, a seventh of whom want one seat, leave none");
+        assert_eq!(left, 0, "500 buyers, a seventh of whom want one seat, should leave none");
         assert_invariants(&client).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn four_seats_in_four_pools_go_to_one_of_several_who_want_three() {
+async fn one_buyer_of_three_seats_wins_the_four_left_in_four_pools() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 8).await;
     for round in 0..25 {
-        // Ten seats in each pool, of which nine are sold: each of four bookings of nine needs a pool of its own.
+        // Each pool has ten seats. Four bookings of nine seats need a pool each, and leave one seat in each.
         let show = show(&counters[0], 40, 4).await.id();
         for _ in 0..4 {
             bookings::book(&counters[0], &request(show, 9)).await.unwrap();
@@ -169,7 +176,7 @@ async fn four_seats_in_four_pools_go_to_one_of_several_who_want_three() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_at_once_with_one_key_make_one_booking() {
+async fn concurrent_requests_with_one_key_make_one_booking() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 4).await;
@@ -187,7 +194,11 @@ async fn requests_at_once_with_one_key_make_one_booking() {
         }
         let booked = twins.join_all().await;
         assert!(booked.iter().all(|b| b.booking == booked[0].booking), "round {round}: {booked:?}");
-        assert_eq!(booked.iter().filter(|b| !b.replayed).count(), 1, "round {round}: one made it, the others found it");
+        assert_eq!(
+            booked.iter().filter(|b| !b.replayed).count(),
+            1,
+            "round {round}: one request should make the booking, the others should find it"
+        );
         let other = bookings::book(&counters[round % 4], &keyed(show, 3, &format!("key-{round}"))).await;
         assert!(matches!(other, Err(Error::IdempotencyKeyReused)), "{other:?}");
     }
@@ -196,9 +207,9 @@ async fn requests_at_once_with_one_key_make_one_booking() {
     assert_invariants(&client).await;
 }
 
-/// Different bodies with one key at once: one of them has the key, the other is told so, and holds no seats.
+/// Concurrent requests with one key and different bodies: one gets the key. The other is refused and holds no seats.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn different_requests_at_once_with_one_key_make_one_booking() {
+async fn different_concurrent_requests_with_one_key_make_one_booking() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 2).await;
@@ -216,10 +227,10 @@ async fn different_requests_at_once_with_one_key_make_one_booking() {
     assert_invariants(&client).await;
 }
 
-/// All operations at once on a show that is nearly sold out, in a random but repeatable choice, while somebody changes
-/// its pools.
+/// Books, confirms and cancels concurrently in a nearly sold-out show, in a random but repeatable order, while an
+/// operator changes its number of pools.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bookings_and_returns_at_once_lose_no_seat() {
+async fn concurrent_bookings_and_releases_lose_no_seat() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 16).await;
@@ -253,7 +264,7 @@ async fn bookings_and_returns_at_once_lose_no_seat() {
             break;
         }
         shows::set_pools(&operator, show, Pools::try_from(pools).unwrap()).await.unwrap();
-        // At every moment, not only at the end.
+        // The invariants hold at every moment, not only at the end.
         assert_invariants(&client).await;
         if let Some(ended) = clerks.try_join_next() {
             ended.unwrap();

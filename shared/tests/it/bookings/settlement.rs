@@ -1,4 +1,4 @@
-//! Confirm, cancel, expire and sweep against each other: a booking is settled once, and its seats come back once.
+//! Races between confirm, cancel, expire and sweep: a hold ends once, and its seats are released once.
 
 use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
@@ -21,12 +21,12 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-/// A booking, and somebody whose open transaction has the lock of its row.
+/// A booking, and a connection whose transaction can lock its row.
 struct Scene {
     database: Database,
     db: Db,
     id: BookingId,
-    /// Whoever has the lock. A superuser: no timeout ends the transaction.
+    /// Has the lock. A superuser, so that no timeout ends its transaction.
     holder: Client,
     holder_pid: i32,
     watcher: Client,
@@ -43,7 +43,7 @@ impl Scene {
         Self { database, db, id, holder, holder_pid, watcher }
     }
 
-    /// Locks the row and changes nothing: the row's waiters find it as it was.
+    /// Locks the row without changing it, so that waiting statements find it unchanged.
     async fn lock(&self) {
         self.holder.batch_execute("BEGIN").await.unwrap();
         let lock = "SELECT FROM bookings WHERE show_id = $1 AND id = $2 FOR UPDATE";
@@ -64,7 +64,7 @@ impl Scene {
     }
 
     async fn wait_for_its_end(&self) {
-        wait::until("the hold ends, by the database's clock", async || self.is_over().await).await;
+        wait::until("the hold ends by the database's clock", async || self.is_over().await).await;
     }
 
     async fn expire(&self) -> ExpireOutcome {
@@ -72,16 +72,16 @@ impl Scene {
     }
 }
 
-/// Ends a hold this many seconds from now.
+/// Makes a hold end this many seconds from now.
 async fn end_in(client: &Client, id: BookingId, seconds: f64) {
     let sql = "UPDATE bookings SET created_at = clock_timestamp() - interval '2 minutes', \
                expires_at = clock_timestamp() + make_interval(secs => $3) WHERE show_id = $1 AND id = $2";
     assert_eq!(client.execute(sql, &[&id.show_id().get(), &id.uuid(), &seconds]).await.unwrap(), 1);
 }
 
-/// Lets `confirm` begin while the hold lasts, and wait for the row's lock until the hold is over.
+/// Starts `confirm` before the hold ends, and makes it wait for the row's lock until the hold has ended.
 async fn confirm_past_the_end<T>(confirm: impl AsyncFn(&Scene) -> T) -> (Scene, T) {
-    // A machine may be so slow that the hold ends before the confirmation is seen to wait: then once more, longer.
+    // On a slow machine the hold may end before the statement waits for the lock. Then try again with a longer hold.
     for seconds in [0.3, 0.6, 1.2] {
         let scene = Scene::new().await;
         end_in(&scene.watcher, scene.id, seconds).await;
@@ -97,17 +97,17 @@ async fn confirm_past_the_end<T>(confirm: impl AsyncFn(&Scene) -> T) -> (Scene, 
             return (scene, answer);
         }
     }
-    panic!("a confirmation needs more than a second to reach the lock");
+    panic!("the statement took more than a second to reach the lock");
 }
 
-/// Sales of seats whose hold was over, which the seat arithmetic alone cannot see.
+/// Counts the bookings that were confirmed after their hold ended, which the invariants do not detect.
 async fn late_sales(client: &Client) -> i64 {
     let sql = "SELECT count(*) FROM bookings WHERE status = 'CONFIRMED' AND settled_at >= expires_at";
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 #[tokio::test]
-async fn a_confirmation_that_waited_past_the_end_of_the_hold_is_refused() {
+async fn confirmation_that_waits_past_the_end_of_the_hold_is_refused() {
     let (scene, answer) =
         confirm_past_the_end(async |scene: &Scene| bookings::confirm(&scene.db, scene.id).await).await;
     assert!(matches!(answer, Err(Error::BookingExpired)), "{answer:?}");
@@ -120,9 +120,10 @@ async fn a_confirmation_that_waited_past_the_end_of_the_hold_is_refused() {
     assert_invariants(&scene.watcher).await;
 }
 
-/// A buyer who gives up at the last moment: whoever comes after the end of the hold, by the clock after the lock, changes nothing.
+/// A buyer cancels at the last moment. If the hold has ended once the lock is granted, the cancellation changes
+/// nothing.
 #[tokio::test]
-async fn a_cancellation_that_waited_past_the_end_of_the_hold_changes_nothing() {
+async fn cancellation_that_waits_past_the_end_of_the_hold_changes_nothing() {
     let (scene, answer) =
         confirm_past_the_end(async |scene: &Scene| bookings::cancel(&scene.db, scene.id, None).await).await;
     assert!(matches!(answer, Err(Error::BookingExpired)), "{answer:?}");
@@ -134,9 +135,9 @@ async fn a_cancellation_that_waited_past_the_end_of_the_hold_changes_nothing() {
     assert_invariants(&scene.watcher).await;
 }
 
-/// The clock must be read after the lock is held: both ways to read it before confirm a hold that is over.
+/// The clock must be read after the lock is granted: both ways to read it earlier confirm a hold that has ended.
 #[tokio::test]
-async fn a_confirmation_that_reads_the_clock_before_its_lock_sells_too_late() {
+async fn confirmation_that_reads_the_clock_before_locking_sells_too_late() {
     let unlocked = broken::without(broken::CONFIRM, "FOR UPDATE");
     for sql in [include_str!("../broken/confirm.sql"), &unlocked] {
         let (scene, confirmed) = confirm_past_the_end(async |scene: &Scene| {
@@ -150,15 +151,15 @@ async fn a_confirmation_that_reads_the_clock_before_its_lock_sells_too_late() {
 }
 
 #[tokio::test]
-async fn an_expiry_that_waited_past_the_end_of_the_hold_expires_it() {
+async fn expiry_that_waits_past_the_end_of_the_hold_expires_it() {
     let (scene, outcome) = confirm_past_the_end(async |scene: &Scene| scene.expire().await).await;
     assert_eq!(outcome, ExpireOutcome::Expired);
     assert_invariants(&scene.watcher).await;
 }
 
-/// Both wait for one row and get it in the order in which they came. The clock decides, not the order.
+/// Both wait for one row and get its lock in the order of their arrival. The clock decides, not the order.
 #[tokio::test]
-async fn confirm_and_expire_in_both_orders() {
+async fn the_clock_decides_between_confirm_and_expire() {
     for confirm_first in [true, false] {
         for over in [true, false] {
             let scene = Scene::new().await;
@@ -200,7 +201,7 @@ async fn confirm_and_expire_in_both_orders() {
     }
 }
 
-/// Holds that are over, that are not, and that end at this very time.
+/// The end of a hold: in the past, right now, or far in the future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Past,
@@ -208,7 +209,7 @@ enum End {
     Far,
 }
 
-/// Lets others go first, more or less often.
+/// Yields up to seven times, so that other tasks go first.
 async fn after<T>(late: u8, then: impl Future<Output = T>) -> T {
     for _ in 0..late % 8 {
         tokio::task::yield_now().await;
@@ -216,15 +217,22 @@ async fn after<T>(late: u8, then: impl Future<Output = T>) -> T {
     then.await
 }
 
-/// One booking, and all who want to settle it at once. Gives how many holds were said to be expired by a call: a sweep
-/// may have found others, too.
-async fn fight(db: &[Db], client: &Client, rng: &mut SeededRng, id: BookingId, end: End, cancels: bool) -> u64 {
+/// Confirms, cancels, expires and sweeps one booking concurrently. Returns how many holds the calls expired: the sweep
+/// may also have expired others.
+async fn end_concurrently(
+    db: &[Db],
+    client: &Client,
+    rng: &mut SeededRng,
+    id: BookingId,
+    end: End,
+    cancels: bool,
+) -> u64 {
     match end {
         End::Past => age(client, id, 120.0).await,
         End::Now => end_in(client, id, rng.random_range(0.0..0.004)).await,
         End::Far => {}
     }
-    // Each comes first now and then.
+    // Each of them comes first now and then.
     let late: [u8; 4] = rng.random();
     let batch = BTreeSet::from([id]);
     let (confirmed, cancelled, expired, swept) = tokio::join!(
@@ -233,7 +241,7 @@ async fn fight(db: &[Db], client: &Client, rng: &mut SeededRng, id: BookingId, e
         after(late[2], bookings::expire(&db[2], &batch)),
         after(late[3], bookings::sweep(&db[3])),
     );
-    // All may have looked a moment too early for their part.
+    // All of them may have read the clock just before the hold ended.
     let again = bookings::expire(&db[2], &batch).await.unwrap()[&id];
     let ended = [expired.unwrap()[&id], again].iter().filter(|outcome| **outcome == ExpireOutcome::Expired).count();
     let status = bookings::get(&db[0], id, Viewer::Bearer(None)).await.unwrap().status();
@@ -246,7 +254,7 @@ async fn fight(db: &[Db], client: &Client, rng: &mut SeededRng, id: BookingId, e
             assert!(matches!(cancelled, None | Some(Err(Error::BookingConfirmed))), "{case}");
         }
         BookingStatus::Failed(FailureReason::Cancelled) => {
-            // A confirmation that came first found a hold that was over, and left it as it was.
+            // A confirmation may have found the hold overdue, and left it unchanged.
             assert!(matches!(confirmed, Err(Error::BookingCancelled | Error::BookingExpired)), "{case}");
             assert!(matches!(cancelled, Some(Ok(_))), "{case}");
         }
@@ -260,7 +268,7 @@ async fn fight(db: &[Db], client: &Client, rng: &mut SeededRng, id: BookingId, e
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_who_settle_bookings_at_once_settle_each_once() {
+async fn concurrent_operations_end_each_hold_once() {
     const LANES: usize = 4;
     const BOOKINGS: usize = 90;
     let database = Database::create().await;
@@ -277,7 +285,7 @@ async fn all_who_settle_bookings_at_once_settle_each_once() {
             for number in 0..BOOKINGS {
                 let id = bookings::book(&db[0], &request(show, 2)).await.unwrap().booking.id();
                 let end = [End::Past, End::Now, End::Far][number % 3];
-                ended += fight(&db, &client, &mut rng, id, end, number % 2 == 0).await;
+                ended += end_concurrently(&db, &client, &mut rng, id, end, number % 2 == 0).await;
             }
             ended
         });
@@ -292,9 +300,9 @@ async fn all_who_settle_bookings_at_once_settle_each_once() {
     assert_invariants(&client).await;
 }
 
-/// Runs the statement in two transactions: the second when the first is done and not yet committed. Both want to give
-/// back the seats of the one booking: `one_booking` while its hold lasts, the others when it is over.
-async fn give_back_twice(sql: &str, one_booking: bool) -> Scene {
+/// Runs the statement in two transactions: the second starts when the first has run but not committed. Both want to
+/// release the seats of the same booking: with `one_booking` before its hold ends, else after that.
+async fn release_twice(sql: &str, one_booking: bool) -> Scene {
     let scene = Scene::new().await;
     if !one_booking {
         age(&scene.watcher, scene.id, 120.0).await;
@@ -319,7 +327,7 @@ async fn give_back_twice(sql: &str, one_booking: bool) -> Scene {
         },
         async {
             let waits = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
-            wait::until("the second waits, or has nothing to wait for", async || {
+            wait::until("the second statement waits or finishes", async || {
                 done.get() || scene.watcher.query_one(waits, &[&scene.holder_pid]).await.unwrap().get::<_, i64>(0) > 0
             })
             .await;
@@ -330,23 +338,24 @@ async fn give_back_twice(sql: &str, one_booking: bool) -> Scene {
     scene
 }
 
-/// Each statement locks the booking before it looks at its status. With the lock it gives seats back once; without it,
-/// twice, and the alarm sees it.
+/// Each statement locks the booking before it reads the status. With the lock it releases the seats once; without it,
+/// twice, and the invariants report it.
 #[tokio::test]
-async fn the_lock_of_the_booking_is_needed() {
+async fn release_needs_the_booking_lock() {
     let statements = [
         (broken::CANCEL, Some(("FOR UPDATE\n), clocked", "\n), clocked")), true),
         (broken::EXPIRE, Some(("FOR UPDATE OF bookings", "")), false),
-        // The sweep goes by the rows' places, and one that somebody changed has another: its lock is there to skip, not to guard.
+        // The sweep finds rows by their `ctid`, which every change replaces. It locks only to skip rows that are
+        // locked.
         (broken::SWEEP, None, false),
     ];
     for (sql, lock, one_booking) in statements {
-        let scene = give_back_twice(sql, one_booking).await;
+        let scene = release_twice(sql, one_booking).await;
         assert_invariants(&scene.watcher).await;
         if let Some((lock, without)) = lock {
-            let scene = give_back_twice(&broken::altered(sql, lock, without), one_booking).await;
+            let scene = release_twice(&broken::altered(sql, lock, without), one_booking).await;
             let found = violations(&scene.watcher).await;
-            assert_eq!(found.len(), 1, "the alarm should be raised without {lock:?} of:\n{sql}");
+            assert_eq!(found.len(), 1, "the invariants should report the missing {lock:?} of:\n{sql}");
         }
     }
 }

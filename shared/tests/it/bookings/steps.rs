@@ -1,21 +1,21 @@
-//! Sequences of calls, as proptest makes and shrinks them.
+//! Sequences of calls that proptest generates and shrinks.
 //!
-//! A step names a show or a booking by an index into what there is when it runs, so that a sequence still means something after
-//! other steps were taken out of it.
+//! A step names a show or a booking by an index into those that exist when it runs. So a sequence remains valid after
+//! proptest removes other steps from it.
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-/// A sequence of calls, and the shows that it begins with.
+/// A sequence of calls, and the shows that exist at its start.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    /// Statements are sent without a name, as behind a pooler.
+    /// Sends statements without names, as behind a pooler.
     pub(crate) unnamed: bool,
-    /// Seats of each of the three shows.
+    /// The seats of each of the three shows.
     pub(crate) seats: [i64; 3],
     pub(crate) steps: Vec<Step>,
 }
 
-/// One call, or something that happens.
+/// One call, or a change of the surroundings.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// `hold` in seconds.
@@ -27,9 +27,9 @@ pub(crate) enum Step {
     },
     Confirm(Which),
     Cancel(Which),
-    /// A batch of messages is delivered.
+    /// Delivers a batch of messages.
     Expire(Vec<Which>),
-    /// The last batch is delivered again.
+    /// Delivers the last batch again.
     ExpireAgain,
     Sweep,
     SetPools {
@@ -45,37 +45,37 @@ pub(crate) enum Step {
     },
 }
 
-/// What is special about a booking's request.
+/// The special feature of a booking request.
 #[derive(Clone, Debug)]
 pub(crate) enum How {
     Plain,
-    /// One of a few keys, so that they meet again, with the same body and with another one.
+    /// With one of a few keys, which therefore repeat, with the same body and with another one.
     WithKey(u8),
-    /// Exactly what was sent before, id and all: an attempt whose answer was lost.
+    /// An earlier request with the same id, as after a lost answer.
     SameAttempt(Index),
-    /// A client's retry: the key and the body of before, with an id of its own.
+    /// A client's retry: the key and body of an earlier request, with a new id.
     SameRequest(Index),
     TooManySeats,
     OtherName,
     UnknownShow,
 }
 
-/// Which booking a call is for.
+/// The booking that a call is about.
 #[derive(Clone, Debug)]
 pub(crate) enum Which {
     Asked(Index),
     Unknown,
 }
 
-/// Sequences of up to `steps` calls.
+/// Generates sequences of up to `steps` calls.
 pub(crate) fn case(steps: usize) -> impl Strategy<Value = Case> {
     let seats = [20_i64..60, 20_i64..60, 20_i64..60];
     (any::<bool>(), seats, vec(step(), 1..=steps)).prop_map(|(unnamed, seats, steps)| Case { unnamed, seats, steps })
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // Jumps are hundreds of seconds, and holds odd tens: no hold ends within a second of a jump, and so the little time that the
-    // test takes decides nothing.
+    // The clock jumps by whole hundreds of seconds, and holds last 50 s longer than a multiple of 100 s. So no hold
+    // ends close to a jump, and the duration of the test itself does not matter.
     let hold = (0_i64..9).prop_map(|hundreds| hundreds * 100 + 50);
     prop_oneof![
         40 => (any::<Index>(), 1_i64..=12, hold, how())

@@ -1,4 +1,4 @@
-//! The sweep: bounded, patient with nobody, and never twice.
+//! The sweep: it is bounded, waits for no lock, and expires each hold once.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use boxoffice_shared::{
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio_postgres::Client;
 
-/// Makes this many holds of one seat that are due, the first of them for longest, with seats of pool 0.
+/// Makes this many due holds of one seat, the oldest first, with seats of pool 0.
 async fn due(client: &Client, show: ShowId, holds: i32) {
     let make = "INSERT INTO bookings (show_id, id, user_name, seats, status, created_at, expires_at) \
                 SELECT $1, gen_random_uuid(), 'number ' || number, 1, 'PENDING', \
@@ -23,7 +23,7 @@ async fn due(client: &Client, show: ShowId, holds: i32) {
 }
 
 #[tokio::test]
-async fn a_sweep_is_bounded_and_takes_the_oldest_first() {
+async fn sweep_is_bounded_and_takes_the_oldest_first() {
     let database = Database::create().await;
     let client = database.client().await;
     let db = db(&database, 1);
@@ -47,7 +47,7 @@ async fn a_sweep_is_bounded_and_takes_the_oldest_first() {
 }
 
 #[tokio::test]
-async fn a_hold_that_is_locked_is_skipped_and_swept_later() {
+async fn locked_hold_is_skipped_and_swept_later() {
     let database = Database::create().await;
     let client = database.client().await;
     let db = db(&database, 1);
@@ -63,7 +63,7 @@ async fn a_hold_that_is_locked_is_skipped_and_swept_later() {
     let stuck: BookingId = ids[0];
     let lock = "SELECT FROM bookings WHERE show_id = $1 AND id = $2 FOR UPDATE";
     holder.execute(lock, &[&show.get(), &stuck.uuid()]).await.unwrap();
-    assert_eq!(bookings::sweep(&db).await.unwrap(), 4, "the one that is locked holds up nothing");
+    assert_eq!(bookings::sweep(&db).await.unwrap(), 4, "a locked hold should not delay the others");
     assert_eq!(count(&client, "PENDING").await, 1);
     assert_invariants(&client).await;
     holder.batch_execute("COMMIT").await.unwrap();
@@ -72,10 +72,10 @@ async fn a_hold_that_is_locked_is_skipped_and_swept_later() {
     assert_invariants(&client).await;
 }
 
-/// One show has lost a pool: its seats cannot be given back, and the batch with its holds fails as one. Without it the
-/// others' are.
+/// One show has lost its pool: its seats cannot be released, and the whole batch with its holds fails. With the show
+/// excluded, the holds of other shows expire.
 #[tokio::test]
-async fn a_damaged_show_can_be_passed_over() {
+async fn damaged_show_can_be_excluded() {
     let database = Database::create().await;
     let client = database.client().await;
     let db = db(&database, 1);
@@ -99,9 +99,9 @@ async fn a_damaged_show_can_be_passed_over() {
     assert_invariants(&client).await;
 }
 
-/// Sweeps and batches of messages at once: together they expire each hold once.
+/// Concurrent sweeps and batches of messages expire each hold exactly once in total.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sweeps_and_batches_at_once_expire_each_hold_once() {
+async fn concurrent_sweeps_and_batches_expire_each_hold_once() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 5).await;
@@ -112,7 +112,7 @@ async fn sweeps_and_batches_at_once_expire_each_hold_once() {
         let uuids = client.query(sql, &[]).await.unwrap();
         let ids: Vec<BookingId> =
             uuids.iter().map(|row| format!("{show}-{}", row.get::<_, uuid::Uuid>(0)).parse().unwrap()).collect();
-        // Batches that overlap: each hold is in two of them.
+        // The batches overlap: each hold is in two of them.
         let batch = |ids: &[BookingId]| ids.iter().copied().collect::<BTreeSet<_>>();
         let (one, two, three) = (batch(&ids[..150]), batch(&ids[100..]), batch(&[&ids[..100], &ids[150..]].concat()));
         let (a, b, c, d, e) = tokio::join!(
@@ -128,16 +128,16 @@ async fn sweeps_and_batches_at_once_expire_each_hold_once() {
         }
         assert_eq!(expired, 250, "round {round}");
         assert_invariants(&client).await;
-        // Their seats are somewhere among the pools now; the next round takes from pool 0.
+        // The released seats are spread over the pools. Moves them to pool 0, from which the next round takes.
         let gather = "UPDATE seat_pools SET free = CASE pool_no WHEN 0 THEN 10000 ELSE 0 END WHERE show_id = $1";
         client.execute(gather, &[&show.get()]).await.unwrap();
     }
     assert_eq!(count(&client, "PENDING").await, 0);
 }
 
-/// A sweep with nothing due looks into the index and finds nothing there, however many holds there are.
+/// If no hold is due, the sweep reads only the index and finds nothing there, however many holds exist.
 #[tokio::test]
-async fn what_is_not_due_is_not_read() {
+async fn sweep_does_not_read_holds_that_are_not_due() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 20_000, 2).await.id();

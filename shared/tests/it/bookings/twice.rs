@@ -1,4 +1,4 @@
-//! Every operation run a second time does nothing more and answers the same, as its documentation says.
+//! Every operation is idempotent: a second run changes nothing and returns the same, as its documentation says.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use boxoffice_shared::{
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 
 #[tokio::test]
-async fn every_operation_run_twice_is_as_if_run_once() {
+async fn every_operation_is_idempotent() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let client = database.client().await;
     let show = show(&db, 100, 4).await.id();
     let available = async || shows::get(&db, show).await.unwrap().available_seats();
 
-    // book: the same id, as when an answer was lost, and the same key, as when a client tries again.
+    // book: with the same id, as after a lost answer, and with the same key, as in a client's retry.
     let mine = request(show, 2);
     let (one, two) = (bookings::book(&db, &mine).await.unwrap(), bookings::book(&db, &mine).await.unwrap());
     assert_eq!((&one.booking, one.replayed, two.replayed), (&two.booking, false, false));
@@ -42,7 +42,7 @@ async fn every_operation_run_twice_is_as_if_run_once() {
     assert_eq!(one.booking.status(), BookingStatus::Failed(FailureReason::Cancelled));
     assert_eq!(available().await, 97);
 
-    // expire: of all kinds, so that only the first run finds something to do.
+    // expire: one booking of each kind, of which only the first run changes one.
     let due = bookings::book(&db, &request(show, 5)).await.unwrap().booking.id();
     let pending = bookings::book(&db, &request(show, 7)).await.unwrap().booking.id();
     age(&client, due, 120.0).await;
@@ -60,13 +60,13 @@ async fn every_operation_run_twice_is_as_if_run_once() {
     assert_eq!((bookings::sweep(&db).await.unwrap(), bookings::sweep(&db).await.unwrap()), (1, 0));
     assert_eq!(available().await, 97);
 
-    // The reads.
+    // get
     assert_eq!(
         bookings::get(&db, due, Viewer::Bearer(None)).await.unwrap(),
         bookings::get(&db, due, Viewer::Bearer(None)).await.unwrap()
     );
     assert_eq!(shows::get(&db, show).await.unwrap(), shows::get(&db, show).await.unwrap());
-    // A settled booking stays as it is, whatever comes later.
+    // A confirmed or failed booking no longer changes.
     for _ in 0..2 {
         assert!(matches!(bookings::cancel(&db, sold, None).await, Err(Error::BookingConfirmed)));
         assert!(matches!(bookings::confirm(&db, mine).await, Err(Error::BookingCancelled)));
@@ -77,17 +77,16 @@ async fn every_operation_run_twice_is_as_if_run_once() {
     assert_invariants(&client).await;
 }
 
-/// The one operation that is not: its documentation says so, and the runner does not repeat it by itself.
+/// The only operation that is not idempotent. Its documentation says so, and the runner does not retry it by itself.
 #[tokio::test]
-async fn a_show_made_twice_is_two_shows() {
+async fn creating_a_show_twice_makes_two_shows() {
     let database = Database::create().await;
     let db = db(&database, 1);
     assert_ne!(show(&db, 1, 1).await.id(), show(&db, 1, 1).await.id());
 }
 
-/// Empty work is done at once.
 #[tokio::test]
-async fn an_empty_batch_is_nothing() {
+async fn empty_batch_does_nothing() {
     let database = Database::create().await;
     let db = db(&database, 1);
     assert!(bookings::expire(&db, &BTreeSet::new()).await.unwrap().is_empty());

@@ -1,5 +1,7 @@
--- A booking without its lock, second half: it writes what follows from the seats that it saw, whatever is there now.
--- $1 show_id bigint, $2 id uuid, $3 integer: the free seats that it saw
+-- The second half of a booking without its lock: sets the free seats to one less than book_read.sql returned, even if
+-- they have changed since, and makes the booking.
+--
+-- $1 show_id bigint, $2 id uuid, $3 free integer: the free seats from book_read.sql
 WITH taken AS (
     UPDATE seat_pools SET free = $3 - 1 WHERE show_id = $1 AND pool_no = 0
 )

@@ -1,5 +1,7 @@
--- A confirmation that compares the clock where one would write it at first. The predicate runs before the wait for the
--- row's lock, and whoever only locked the row made no new version of it: so nothing makes it run again.
+-- A confirmation that reads the clock at the obvious but wrong place: in the predicate, which is evaluated before the
+-- wait for the row's lock. A transaction that only locked the row made no new version of it, so the predicate is not
+-- evaluated again.
+--
 -- $1 show_id bigint, $2 id uuid
 UPDATE bookings
 SET status = 'CONFIRMED', settled_at = clock_timestamp()

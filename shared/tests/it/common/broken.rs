@@ -1,20 +1,20 @@
-//! The operations' own statements with a part taken out, to show that the part is needed and that the tests see when it
-//! is missing.
+//! The operations' own statements, and functions that remove a part of one. They prove that the part is needed, and
+//! that the tests notice when it is missing.
 
-/// The statement without the one place where `part` stands.
+/// Returns the statement without `part`, which must occur exactly once.
 #[track_caller]
 pub fn without(statement: &str, part: &str) -> String {
     altered(statement, part, "")
 }
 
-/// The statement with the one place where `part` stands replaced.
+/// Returns the statement with `part`, which must occur exactly once, replaced.
 #[track_caller]
 pub fn altered(statement: &str, part: &str, by: &str) -> String {
-    assert_eq!(statement.matches(part).count(), 1, "{part:?} should stand exactly once in:\n{statement}");
+    assert_eq!(statement.matches(part).count(), 1, "{part:?} should occur exactly once in:\n{statement}");
     statement.replace(part, by)
 }
 
-/// `cancel`, as the operation puts it together.
+/// `cancel`, assembled as in the operation.
 pub const CANCEL: &str = concat!(
     include_str!("../../../src/bookings/cancel.sql"),
     include_str!("../../../src/inventory/release.sql"),
@@ -22,26 +22,26 @@ pub const CANCEL: &str = concat!(
     include_str!("../../../src/bookings/answer.sql")
 );
 
-/// `expire`, as the operation puts it together.
+/// `expire`, assembled as in the operation.
 pub const EXPIRE: &str = concat!(
     include_str!("../../../src/bookings/expire.sql"),
     include_str!("../../../src/inventory/release.sql"),
     include_str!("../../../src/bookings/expire_answer.sql")
 );
 
-/// `sweep`, as the operation puts it together.
+/// `sweep`, assembled as in the operation.
 pub const SWEEP: &str = concat!(
     include_str!("../../../src/bookings/sweep.sql"),
     include_str!("../../../src/inventory/release.sql"),
     include_str!("../../../src/bookings/sweep_answer.sql")
 );
 
-/// `confirm`.
+/// `confirm`, assembled as in the operation.
 pub const CONFIRM: &str =
     concat!(include_str!("../../../src/bookings/confirm.sql"), include_str!("../../../src/bookings/answer.sql"));
 
-/// `book`, from any one pool.
+/// `book` from any single pool.
 pub const BOOK: &str = include_str!("../../../src/bookings/book/any_pool.sql");
 
-/// `book`, from several pools, without its lock of all of them.
+/// `book` from several pools, without the preceding lock of all pools.
 pub const BOOK_ACROSS: &str = include_str!("../../../src/bookings/book/all_pools.sql");

@@ -1,4 +1,4 @@
-//! What the tests of the operations share.
+//! Helpers shared by the tests of the operations.
 #![allow(unreachable_pub, reason = "tests")]
 
 pub mod broken;
@@ -21,43 +21,43 @@ use boxoffice_shared::{
 };
 use boxoffice_testkit::postgres::Database;
 
-/// Access to a test's database with this many connections.
+/// Opens a test's database with a pool of this many connections.
 pub fn db(database: &Database, connections: u16) -> Db {
     db_at(&database.url(), connections)
 }
 
-/// Access to the database at this URL.
+/// Opens the database at this URL with a pool of this many connections.
 pub fn db_at(url: &str, connections: u16) -> Db {
     let settings = config::Database::from_url(url, None).unwrap();
     Db::new(&settings, connector(None).unwrap(), NonZeroU16::new(connections).unwrap()).unwrap()
 }
 
-/// The same with the other way to send statements.
+/// Like [`db_at`], but sends statements without names, as behind a pooler.
 pub fn unnamed_db_at(url: &str, connections: u16) -> Db {
     let settings = config::Database::from_url(url, None).unwrap().with_naming(config::StatementNaming::Unnamed);
     Db::new(&settings, connector(None).unwrap(), NonZeroU16::new(connections).unwrap()).unwrap()
 }
 
-/// As many instances of a Lambda would have it: this many pools of one connection each, all of them open.
+/// Opens `count` pools of one connection each, as that many Lambda instances do. All connections are open.
 pub async fn instances(url: &str, count: usize) -> Vec<Db> {
     let settings = config::Database::from_url(url, None).unwrap();
     let tls = connector(None).unwrap();
     let mut all = Vec::new();
     for _ in 0..count {
         let db = Db::new(&settings, tls.clone(), NonZeroU16::MIN).unwrap();
-        // One after the other: a server that starts 200 backends at once is a test of something else.
+        // One after the other: starting 200 backends at once would test something else.
         db.warm().await.unwrap();
         all.push(db);
     }
     all
 }
 
-/// A show that starts in a day.
+/// Creates a show that starts in a day.
 pub async fn show(db: &Db, seats: i64, pools: i64) -> Show {
     shows::create(db, &new_show(seats, pools)).await.unwrap()
 }
 
-/// A show that starts in a day, to be made.
+/// The request for a show that starts in a day.
 pub fn new_show(seats: i64, pools: i64) -> NewShow {
     NewShow {
         name: ShowName::try_from("The Tempest").unwrap(),
@@ -71,7 +71,7 @@ pub fn new_show(seats: i64, pools: i64) -> NewShow {
     }
 }
 
-/// A request for seats, held for two minutes.
+/// A request that holds seats for two minutes, for a new holder each time.
 pub fn request(show: ShowId, seats: i64) -> BookRequest {
     BookRequest {
         id: BookingId::generate(show),
@@ -84,7 +84,7 @@ pub fn request(show: ShowId, seats: i64) -> BookRequest {
     }
 }
 
-/// Limits that nobody reaches.
+/// Limits so high that no test reaches them.
 pub const NO_LIMITS: HolderLimits = HolderLimits {
     max_pending_seats: 1_000_000,
     max_seats: 1_000_000,
@@ -93,18 +93,18 @@ pub const NO_LIMITS: HolderLimits = HolderLimits {
     partner_allowance: 1,
 };
 
-/// Somebody else each time: those who book at once must not wait for each other as one holder would.
+/// Returns a new holder on each call, so that concurrent bookings do not wait for one holder's lock.
 pub fn somebody() -> Holder {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     Holder::of_address(Ipv4Addr::from_bits(NEXT.fetch_add(1, Ordering::Relaxed)).into())
 }
 
-/// The same with a key.
+/// Like [`request`], with an idempotency key.
 pub fn keyed(show: ShowId, seats: i64, key: &str) -> BookRequest {
     BookRequest { idempotency_key: Some(IdempotencyKey::try_from(key).unwrap()), ..request(show, seats) }
 }
 
-/// Moves a hold's life this many seconds into the past: for the booking, the clock jumps ahead.
+/// Moves the start and the end of a hold this many seconds into the past, as if that time had passed.
 pub async fn age(client: &tokio_postgres::Client, id: BookingId, seconds: f64) {
     let aged = client
         .execute(
@@ -117,26 +117,26 @@ pub async fn age(client: &tokio_postgres::Client, id: BookingId, seconds: f64) {
     assert_eq!(aged, 1);
 }
 
-/// Ages all holds that are pending.
+/// Ages all pending holds. Returns their number.
 pub async fn age_all(client: &tokio_postgres::Client, seconds: f64) -> u64 {
     let sql = "UPDATE bookings SET created_at = created_at - make_interval(secs => $1), \
                expires_at = expires_at - make_interval(secs => $1) WHERE status = 'PENDING'";
     client.execute(sql, &[&seconds]).await.unwrap()
 }
 
-/// The free seats of each pool of a show, in the order of `pool_no`.
+/// Returns the free seats of each pool of a show, ordered by `pool_no`.
 pub async fn free(client: &tokio_postgres::Client, show: ShowId) -> Vec<i32> {
     let sql = "SELECT free FROM seat_pools WHERE show_id = $1 ORDER BY pool_no";
     client.query(sql, &[&show.get()]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Puts this many seats into a pool.
+/// Sets the free seats of a pool.
 pub async fn set_free(client: &tokio_postgres::Client, show: ShowId, pool: i32, seats: i32) {
     let sql = "UPDATE seat_pools SET free = $3 WHERE show_id = $1 AND pool_no = $2";
     assert_eq!(client.execute(sql, &[&show.get(), &pool, &seats]).await.unwrap(), 1);
 }
 
-/// How many bookings there are in a status.
+/// Counts the bookings in a status.
 pub async fn count(client: &tokio_postgres::Client, status: &str) -> i64 {
     let sql = "SELECT count(*) FROM bookings WHERE status = $1";
     client.query_one(sql, &[&status]).await.unwrap().get(0)

@@ -1,4 +1,4 @@
-//! What the tests of payments share.
+//! Helpers shared by the tests of payments.
 
 use boxoffice_shared::{
     bookings::{self, BookingId, BookingStatus, FailureReason},
@@ -15,10 +15,10 @@ use tokio_postgres::Client;
 
 use super::{NO_LIMITS, db, new_show, request};
 
-/// What a seat costs in these tests, in minor units.
+/// The price of a seat in these tests, in minor units.
 pub const PRICE: i64 = 2_500;
 
-/// A show that starts in a day, at 25.00 EUR a seat.
+/// Creates a show that starts in a day, at 25.00 EUR per seat.
 pub async fn priced_show(db: &Db, seats: i64, pools: i64) -> Show {
     let price = Price::try_from(eur(PRICE)).unwrap();
     shows::create(db, &NewShow { price: Some(price), ..new_show(seats, pools) }).await.unwrap()
@@ -29,7 +29,7 @@ pub fn eur(minor: i64) -> Money {
     Money::new(minor, "EUR").unwrap()
 }
 
-/// An event of Stripe's about a payment of a booking.
+/// A Stripe event about a payment of a booking.
 pub fn event(id: &str, payment: &str, booking: Option<BookingId>, change: PaymentChange) -> PaymentEvent {
     PaymentEvent {
         provider: Provider::Stripe,
@@ -43,24 +43,24 @@ pub fn event(id: &str, payment: &str, booking: Option<BookingId>, change: Paymen
     }
 }
 
-/// A success of the right amount for this many seats.
+/// The success of a payment, with the right amount for this many seats.
 pub fn success(id: &str, payment: &str, booking: BookingId, seats: i64) -> PaymentEvent {
     event(id, payment, Some(booking), PaymentChange::Succeeded(eur(seats * PRICE)))
 }
 
-/// A payment's state and reason.
+/// Returns a payment's state and reason.
 pub async fn payment(client: &Client, id: &str) -> (String, Option<String>) {
     let sql = "SELECT state, reason FROM payments WHERE payment_id = $1";
     let row = client.query_one(sql, &[&id]).await.unwrap();
     (row.get(0), row.get(1))
 }
 
-/// How many events were recorded.
+/// Counts the recorded events.
 pub async fn events(client: &Client) -> i64 {
     client.query_one("SELECT count(*) FROM payment_events", &[]).await.unwrap().get(0)
 }
 
-/// Ends the test with what the reconciliation finds, if it finds anything.
+/// Panics with the violations that the check finds, if there are any.
 pub async fn assert_reconciled(db: &Db) {
     let found = checks::check(db).await.unwrap();
     assert!(found.is_empty(), "{}", found.iter().map(|v| format!("{v}\n")).collect::<String>());
@@ -69,7 +69,7 @@ pub async fn assert_reconciled(db: &Db) {
 pub const FAILED_AS_REFUNDED: BookingStatus = BookingStatus::Failed(FailureReason::Refunded);
 pub const FULL: PaymentChange = PaymentChange::Refunded(Refund::Full);
 
-/// A show of a test that tells of what came after a payment: its refunds and its disputes.
+/// A priced show, for tests of refunds and disputes.
 pub struct Scene {
     pub database: Database,
     pub db: Db,
@@ -86,19 +86,19 @@ impl Scene {
         Self { database, db, client, show, begun: Timestamp::now() }
     }
 
-    /// A booking of two seats, 5000.
+    /// Books two seats, for 50.00 EUR.
     pub async fn book(&self) -> BookingId {
         bookings::book(&self.db, &request(self.show, 2)).await.unwrap().booking.id()
     }
 
-    /// A booking that `pi_1` has paid for.
+    /// Makes a booking that `pi_1` has paid for.
     pub async fn paid(&self) -> BookingId {
         let id = self.book().await;
         assert_eq!(self.record(success("evt_paid", "pi_1", id, 2)).await, Recorded::Confirmed);
         id
     }
 
-    /// Records an event, twice.
+    /// Records an event twice, and checks that the second time changes nothing. Returns the first outcome.
     pub async fn record(&self, event: PaymentEvent) -> Recorded {
         let recorded = payments::record(&self.db, &event, &NO_LIMITS).await.unwrap();
         assert_invariants(&self.client).await;
@@ -107,7 +107,7 @@ impl Scene {
         recorded
     }
 
-    /// The event, so many seconds after the test began.
+    /// Dates the event this many seconds after the start of the test.
     pub fn at(&self, seconds: i64, event: PaymentEvent) -> PaymentEvent {
         PaymentEvent { occurred_at: self.begun + SignedDuration::from_secs(seconds), ..event }
     }

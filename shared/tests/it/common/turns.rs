@@ -1,4 +1,4 @@
-//! Counts round trips where they happen: on the wire.
+//! Counts round trips on the wire.
 
 use std::sync::{
     Arc,
@@ -10,15 +10,15 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A proxy in front of a loopback port that counts how often the client speaks after the server did. That is a round
-/// trip: whatever the client sends without waiting for an answer is one, in however many packets it goes.
+/// A proxy in front of a loopback port that counts round trips. A round trip begins when the client sends after the
+/// server did: everything that the client sends without waiting for an answer counts once, in however many packets.
 pub struct Turns {
     port: u16,
     count: Arc<AtomicU64>,
 }
 
 impl Turns {
-    /// Serves connections until the runtime ends.
+    /// Starts the proxy. It serves connections until the runtime ends.
     pub async fn start(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -41,12 +41,12 @@ impl Turns {
         Self { port, count }
     }
 
-    /// The port it listens on.
+    /// Returns the port that the proxy listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Round trips so far.
+    /// Returns the number of round trips so far.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::SeqCst)
     }

@@ -1,4 +1,5 @@
-//! What a holder has is known at one price, however much it is and whoever changes it; and nobody waits for a holder that books a lot.
+//! The stored count of a holder's seats: every change keeps it correct, and reading it costs the same however many
+//! bookings the holder has.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +27,7 @@ use rand::RngExt as _;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-/// So many bookings of a show, and the holder is counted by the next one.
+/// With this many bookings of a show, the holder's next booking stores a count.
 const MANY: i32 = 33;
 
 fn ada() -> Holder {
@@ -37,18 +38,18 @@ fn subject() -> Subject {
     Subject::try_from("ada").unwrap()
 }
 
-fn of(holder: &Holder, limits: HolderLimits, show: ShowId, seats: i64) -> BookRequest {
+pub(super) fn of(holder: &Holder, limits: HolderLimits, show: ShowId, seats: i64) -> BookRequest {
     BookRequest { holder: holder.clone(), limits, ..request(show, seats) }
 }
 
-/// 40 seats held at a time, 60 in all.
+/// 40 pending seats, 60 seats in total.
 const LIMITS: HolderLimits = HolderLimits { max_pending_seats: 40, max_seats: 60, ..NO_LIMITS };
 
 async fn hold(db: &Db, show: ShowId, seats: i64) -> Result<BookingId, Error> {
     bookings::book(db, &of(&ada(), LIMITS, show, seats)).await.map(|booked| booked.booking.id())
 }
 
-/// Makes so many holds of one seat of hers, as those that were there before anybody counted.
+/// Makes this many holds of one seat for Ada, as they exist before the first count.
 async fn fill(client: &Client, show: ShowId, bookings: i32) {
     let make = "INSERT INTO bookings (
             show_id, id, user_name, seats, status, created_at, expires_at, holder, amount_minor, currency)
@@ -59,17 +60,17 @@ async fn fill(client: &Client, show: ShowId, bookings: i32) {
     client.execute(take, &[&show.get(), &bookings]).await.unwrap();
 }
 
-/// The seats of hers that the count says, pending and in all; none if she is not counted.
+/// Returns Ada's stored count of pending seats and of all seats, or `None` if she has no count.
 async fn counted(client: &Client, show: ShowId) -> Option<(i64, i64)> {
     let sql = "SELECT pending_seats, seats FROM holders WHERE show_id = $1 AND holder = 'sub:ada' AND is_counted";
     client.query_opt(sql, &[&show.get()]).await.unwrap().map(|row| (row.get(0), row.get(1)))
 }
 
 #[tokio::test]
-async fn a_hold_whose_time_is_over_does_not_count_whether_it_was_expired_or_not() {
+async fn overdue_hold_does_not_count_swept_or_not() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
-    // With a few bookings, and with so many that they are counted.
+    // With a few bookings, and with enough for a stored count.
     for (bookings, seats) in [(4, 10), (40, 1)] {
         let show = show(&db, 1_000, 2).await.id();
         let mut held = Vec::new();
@@ -78,20 +79,20 @@ async fn a_hold_whose_time_is_over_does_not_count_whether_it_was_expired_or_not(
         }
         assert!(matches!(hold(&db, show, 1).await, Err(Error::PendingLimit { held: 40, max: 40 })));
         assert_eq!(counted(&client, show).await.is_some(), bookings > 32);
-        // Ten seats are over; nobody has expired them.
+        // The holds of ten seats have ended, but have not been swept.
         for id in &held[..10 / seats as usize] {
             age(&client, *id, 120.0).await;
         }
         assert!(matches!(hold(&db, show, 11).await, Err(Error::PendingLimit { held: 30, max: 40 })));
         hold(&db, show, 10).await.unwrap();
         assert!(matches!(hold(&db, show, 1).await, Err(Error::PendingLimit { held: 40, max: 40 })));
-        // Nor in all: what is sold counts, what is over does not.
+        // The same holds for the total: confirmed seats count, overdue holds do not.
         for id in &held[10 / seats as usize..] {
             bookings::confirm(&db, *id).await.unwrap();
         }
         assert!(matches!(hold(&db, show, 21).await, Err(Error::HolderLimit { held: 40, max: 60 })));
         hold(&db, show, 20).await.unwrap();
-        // To expire them changes nothing.
+        // The sweep changes nothing.
         bookings::sweep(&db).await.unwrap();
         assert!(matches!(hold(&db, show, 1).await, Err(Error::HolderLimit { held: 60, max: 60 })));
         assert_invariants(&client).await;
@@ -99,7 +100,7 @@ async fn a_hold_whose_time_is_over_does_not_count_whether_it_was_expired_or_not(
 }
 
 #[tokio::test]
-async fn a_count_is_right_whoever_changes_the_bookings() {
+async fn count_follows_every_kind_of_change() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = priced_show(&db, 1_000, 2).await.id();
@@ -124,7 +125,7 @@ async fn a_count_is_right_whoever_changes_the_bookings() {
     age(&client, swept, 120.0).await;
     assert_eq!(bookings::sweep(&db).await.unwrap(), 1);
     is(0, 3).await;
-    // A payment that comes late takes its seats again, and a refund gives those of another back.
+    // A late payment takes its seats again, and a refund releases those of another booking.
     payments::record(&db, &success("evt_2", "pi_2", expired, 4), &common::NO_LIMITS).await.unwrap();
     is(0, 7).await;
     let refund = event("evt_3", "pi_1", None, PaymentChange::Refunded(Refund::Full));
@@ -141,7 +142,7 @@ async fn a_count_is_right_whoever_changes_the_bookings() {
     .await
     .unwrap();
     is(6, 12).await;
-    // As the functions of the previous version make one: they know of no counts.
+    // A booking by the previous version of the functions, which does not know the count.
     client
         .batch_execute(&format!(
             "BEGIN; SELECT admit_holder({show}, 'sub:ada', 2, 1000, 1000, 5, 120);
@@ -155,9 +156,9 @@ async fn a_count_is_right_whoever_changes_the_bookings() {
     assert_eq!(checks::check(&db).await.unwrap(), []);
 }
 
-/// All that can be done to a partner's bookings at once, while it becomes one that is counted.
+/// Every change of a partner's bookings runs concurrently, while its count is stored for the first time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_count_is_right_whatever_happens_at_once() {
+async fn count_stays_correct_under_concurrent_changes() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 12).await;
@@ -188,7 +189,7 @@ async fn a_count_is_right_whatever_happens_at_once() {
     }
     let mut looks = 0;
     while !clerks.is_empty() {
-        // At every moment, not only at the end.
+        // The invariants hold at every moment, not only at the end.
         assert_invariants(&client).await;
         looks += 1;
         if let Some(ended) = clerks.try_join_next() {
@@ -201,9 +202,10 @@ async fn a_count_is_right_whatever_happens_at_once() {
     assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
-/// What the locks of the first count are for: without them, what somebody is just confirming stays in the sum of what is held for ever.
+/// The first count locks the bookings that it reads. Without these locks, a booking that is being confirmed meanwhile
+/// would stay in the count of pending seats for ever.
 #[tokio::test]
-async fn the_locks_of_the_first_count_are_needed() {
+async fn first_count_needs_its_locks() {
     for (is_broken, expected) in [(false, 0), (true, 1)] {
         let database = Database::create().await;
         let (db, client) = (db(&database, 1), database.client().await);
@@ -239,7 +241,7 @@ async fn the_locks_of_the_first_count_are_needed() {
 }
 
 #[tokio::test]
-async fn a_wrong_count_is_found() {
+async fn wrong_count_is_found() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 1_000, 2).await.id();
@@ -248,7 +250,7 @@ async fn a_wrong_count_is_found() {
     assert_eq!(checks::check(&db).await.unwrap(), []);
     for damage in ["seats = seats + 1", "pending_seats = pending_seats - 1"] {
         client.batch_execute(&format!("BEGIN; UPDATE holders SET {damage}")).await.unwrap();
-        assert_eq!(violations(&client).await.len(), 1, "the alarm should be raised");
+        assert_eq!(violations(&client).await.len(), 1, "the invariants should report {damage}");
         client.batch_execute("COMMIT").await.unwrap();
         let found = checks::check(&db).await.unwrap();
         assert_eq!(found.iter().map(|violation| violation.rule).collect::<Vec<_>>(), [Rule::HolderCount]);
@@ -256,9 +258,9 @@ async fn a_wrong_count_is_found() {
     }
 }
 
-/// Each trigger, taken away: the count is wrong then, and it is seen.
+/// Without any one of the triggers, the count is wrong and the invariants report it.
 #[tokio::test]
-async fn each_trigger_is_needed() {
+async fn count_needs_each_trigger() {
     for (trigger, changes) in
         [("bookings_counted", "book"), ("bookings_changed", "cancel"), ("bookings_forgotten", "erase")]
     {
@@ -277,15 +279,15 @@ async fn each_trigger_is_needed() {
     }
 }
 
-/// Whose it was goes with the bookings' own.
+/// An erasure removes the holder from `holders` as well as from the bookings.
 #[tokio::test]
-async fn nothing_of_an_erased_holder_is_left() {
+async fn erasure_deletes_the_holder_rows() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let many = show(&db, 1_000, 2).await.id();
     fill(&client, many, MANY).await;
     hold(&db, many, 1).await.unwrap();
-    // One that is not counted, and let a hold go.
+    // A row without a count, made by a cancelled hold.
     let few = show(&db, 10, 1).await.id();
     let id = hold(&db, few, 1).await.unwrap();
     bookings::cancel(&db, id, Some(&subject())).await.unwrap();
@@ -293,18 +295,18 @@ async fn nothing_of_an_erased_holder_is_left() {
     assert_eq!(rows().await, 2);
     privacy::erase(&db, &subject()).await.unwrap();
     assert_eq!(rows().await, 0);
-    // She may book again, and is nobody that was known.
+    // She can book again, as a new holder.
     hold(&db, many, 40).await.unwrap();
     assert_invariants(&client).await;
 }
 
-/// Blocks that a look at what a holder has reads.
+/// Counts the blocks that `admit` reads for Ada.
 async fn blocks(client: &Client, show: ShowId) -> i64 {
     let explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
         SELECT admit($SHOW, 'sub:ada', 1, 1000000, 1000000, 5, 120, 1, NULL)"
         .replace("$SHOW", &show.to_string());
     client.batch_execute("BEGIN").await.unwrap();
-    // The first one of a session plans, and of many bookings counts them.
+    // The first call in a session also plans, and may store the count: the second one is measured.
     let mut plan = serde_json::Value::Null;
     for _ in 0..2 {
         let lines = client.simple_query(&explain).await.unwrap();
@@ -322,9 +324,9 @@ async fn blocks(client: &Client, show: ShowId) -> i64 {
     read("Shared Hit Blocks") + read("Shared Read Blocks")
 }
 
-/// With 20,000 bookings, and as many that it let go, what a holder has is known as fast as with 34.
+/// A holder with 20,000 bookings, and as many cancelled ones, is admitted at the same cost as one with 34.
 #[tokio::test]
-async fn what_a_holder_has_costs_the_same_however_much_it_is() {
+async fn admission_cost_does_not_grow_with_bookings() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let mut costs = Vec::new();
@@ -341,68 +343,7 @@ async fn what_a_holder_has_costs_the_same_however_much_it_is() {
         admin.batch_execute("VACUUM ANALYZE bookings, holders").await.unwrap();
         costs.push(blocks(&client, show).await);
     }
-    // An index of ten times as many rows may be one or two blocks deeper at each look into it.
+    // A larger index may be one or two levels deeper, which adds that many blocks to each lookup.
     assert!(costs[1] <= costs[0] + 8, "{costs:?}");
     assert_invariants(&client).await;
-}
-
-/// Three wait for their turn, each with a connection. The others are told at once, and nobody else is held up.
-#[tokio::test]
-async fn too_many_bookings_of_one_holder_are_refused_at_once() {
-    for (allowance, waiting) in [(1, 3), (2, 7), (100, 15)] {
-        let database = Database::create().await;
-        let db = db(&database, 20);
-        let show = show(&db, 1_000, 4).await.id();
-        let partner = Holder::of_api_key("acme").unwrap();
-        let limits = HolderLimits { partner_allowance: allowance, ..NO_LIMITS };
-        let (holder, watcher) = (database.admin_client().await, database.admin_client().await);
-        holder.batch_execute(&format!("BEGIN; SELECT lock_holder({show}, 'key:acme')")).await.unwrap();
-        let mut queue = JoinSet::new();
-        for _ in 0..waiting {
-            let (db, order) = (db.clone(), of(&partner, limits, show, 1));
-            queue.spawn(async move { bookings::book(&db, &order).await });
-        }
-        wait::until_waiting(&watcher, waiting).await;
-        // Twice as many as the pool has connections, and more: none of them keeps one.
-        for _ in 0..40 {
-            let refused = bookings::book(&db, &of(&partner, limits, show, 1)).await;
-            assert!(matches!(refused, Err(Error::HolderBusy)), "{refused:?}");
-        }
-        assert!(Error::HolderBusy.retryable());
-        // Others, and other shows, are not concerned.
-        bookings::book(&db, &request(show, 1)).await.unwrap();
-        let other = common::show(&db, 10, 1).await.id();
-        bookings::book(&db, &of(&partner, limits, other, 1)).await.unwrap();
-        holder.batch_execute("COMMIT").await.unwrap();
-        for booked in queue.join_all().await {
-            booked.unwrap();
-        }
-        assert_invariants(&watcher).await;
-    }
-}
-
-/// The same where seats lie in several pools, which the statement that takes turns before all are locked says by itself.
-#[tokio::test]
-async fn a_busy_holder_locks_no_pools() {
-    let database = Database::create().await;
-    let client = database.client().await;
-    let (holder, others) =
-        (database.admin_client().await, [database.client().await, database.client().await, database.client().await]);
-    let show = show(&db(&database, 1), 4, 4).await.id();
-    holder.batch_execute(&format!("BEGIN; SELECT lock_holder({show}, 'sub:ada')")).await.unwrap();
-    let wait_for_a_turn = format!("SELECT admit({show}, 'sub:ada', 1, 10, 10, 5, 120, 1, NULL)");
-    let waits = others.map(|other| {
-        let sql = wait_for_a_turn.clone();
-        tokio::spawn(async move { other.batch_execute(&sql).await })
-    });
-    wait::until_waiting(&client, 3).await;
-    let error = client
-        .query(include_str!("../../../src/bookings/book/lock_holder.sql"), &[&show.get(), &"sub:ada", &1_i32])
-        .await
-        .unwrap_err();
-    assert_eq!(error.code().unwrap().code(), "BXBSY");
-    holder.batch_execute("COMMIT").await.unwrap();
-    for wait in waits {
-        wait.await.unwrap().unwrap();
-    }
 }

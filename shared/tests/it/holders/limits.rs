@@ -1,4 +1,4 @@
-//! What one holder may have of a show, and who may see what.
+//! The limits of a holder per show, and who can see a booking.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use boxoffice_shared::{
 use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio_postgres::Client;
 
-/// 4 seats held at a time, 6 in all, 1 hold of an hour may end unpaid.
+/// 4 pending seats, 6 seats in total, 1 unpaid hold per hour.
 const LIMITS: HolderLimits = HolderLimits {
     max_pending_seats: 4,
     max_seats: 6,
@@ -41,7 +41,7 @@ async fn hold(db: &Db, holder: &Holder, show: ShowId, seats: i64) -> Result<Book
     bookings::book(db, &of(holder, show, seats)).await.map(|booked| booked.booking.id())
 }
 
-/// Seats that a holder has of a show, pending and in all.
+/// Returns a holder's pending seats and all its seats of a show.
 async fn has(client: &Client, show: ShowId, holder: &Holder) -> (i64, i64) {
     let sql = "SELECT coalesce(sum(seats) FILTER (WHERE status = 'PENDING'), 0), coalesce(sum(seats), 0)
         FROM bookings WHERE show_id = $1 AND holder = $2 AND status <> 'FAILED'";
@@ -50,7 +50,7 @@ async fn has(client: &Client, show: ShowId, holder: &Holder) -> (i64, i64) {
 }
 
 #[tokio::test]
-async fn a_holder_holds_so_many_seats_at_a_time_and_has_so_many_in_all() {
+async fn pending_seats_and_total_seats_of_a_holder_are_limited() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 100, 4).await.id();
@@ -59,21 +59,22 @@ async fn a_holder_holds_so_many_seats_at_a_time_and_has_so_many_in_all() {
     assert!(matches!(refused, Err(Error::PendingLimit { held: 3, max: 4 })), "{refused:?}");
     hold(&db, &ada(), show, 1).await.unwrap();
 
-    // What is sold is no longer held, but it is had.
+    // Confirmed seats are no longer pending, but count towards the total.
     bookings::confirm(&db, first).await.unwrap();
     hold(&db, &ada(), show, 2).await.unwrap();
     assert_eq!(has(&client, show, &ada()).await, (3, 6));
     let refused = hold(&db, &ada(), show, 1).await;
     assert!(matches!(refused, Err(Error::HolderLimit { held: 6, max: 6 })), "{refused:?}");
-    // Others, and other shows, are not concerned.
+    // Other holders and other shows are not affected.
     hold(&db, &Holder::of_subject(&subject("grace")), show, 4).await.unwrap();
     hold(&db, &ada(), common::show(&db, 10, 1).await.id(), 4).await.unwrap();
     assert_invariants(&client).await;
 }
 
-/// The deployment's limits would be a whole small house: none of its numbers is more than half of one, rounded up.
+/// The deployment's limit can exceed a small show. There it is half of the show's seats, rounded up, unless the show
+/// has its own limit.
 #[tokio::test]
-async fn no_holder_takes_a_whole_house_unless_the_show_says_so() {
+async fn default_limit_is_half_of_a_small_show() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let office = Holder::of_address("192.0.2.1".parse().unwrap());
@@ -99,7 +100,7 @@ async fn no_holder_takes_a_whole_house_unless_the_show_says_so() {
 }
 
 #[tokio::test]
-async fn what_is_given_back_may_be_held_again() {
+async fn released_seats_can_be_held_again() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await.id();
@@ -110,7 +111,7 @@ async fn what_is_given_back_may_be_held_again() {
 }
 
 #[tokio::test]
-async fn a_show_has_limits_of_its_own_and_an_address_counts_for_several() {
+async fn show_limits_override_defaults_and_address_allowance_multiplies_them() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await.id();
@@ -120,7 +121,7 @@ async fn a_show_has_limits_of_its_own_and_an_address_counts_for_several() {
     let sold = hold(&db, &ada(), show, 2).await.unwrap();
     bookings::confirm(&db, sold).await.unwrap();
     assert!(matches!(hold(&db, &ada(), show, 2).await, Err(Error::HolderLimit { held: 2, max: 3 })));
-    // Half of it goes back to the deployment's, and the other half stays.
+    // The total goes back to the deployment's limit; the show's limit of pending seats stays.
     shows::set_holder_limits(&db, show, None, Some(None)).await.unwrap();
     hold(&db, &ada(), show, 2).await.unwrap();
     assert!(matches!(hold(&db, &ada(), show, 1).await, Err(Error::PendingLimit { held: 2, max: 2 })));
@@ -134,10 +135,10 @@ async fn a_show_has_limits_of_its_own_and_an_address_counts_for_several() {
     assert!(matches!(shows::set_holder_limits(&db, nobody, limit(1), None).await, Err(Error::ShowNotFound)));
 }
 
-/// 50 connections of one holder at once, over shows with few pools and many, and with seats that only lie together in
-/// several pools.
+/// One holder books over 50 connections at once: in shows with one pool and with many, and where a booking needs seats
+/// from several pools.
 #[tokio::test]
-async fn a_hoarder_with_50_connections_never_holds_more_than_the_limit() {
+async fn holder_with_50_connections_cannot_exceed_the_limit() {
     let database = Database::create().await;
     let client = database.client().await;
     let instances = instances(&database.url(), 50).await;
@@ -159,17 +160,16 @@ async fn a_hoarder_with_50_connections_never_holds_more_than_the_limit() {
             });
         }
         let booked: i64 = attempts.join_all().await.into_iter().sum();
-        // As many as the limit allows, and not one more.
+        // Exactly as many as the limit allows.
         assert_eq!(booked, i64::from(LIMITS.max_pending_seats) / wanted, "{pools} pools, {wanted} at a time");
         assert_eq!(has(&client, show, &ada()).await.0, booked * wanted);
     }
     assert_invariants(&client).await;
 }
 
-/// What the holder's lock is for: with it taken out of the function, two that overlap both count what was there before
-/// either of them.
+/// Without the holder's lock in `admit`, two overlapping bookings both count the seats from before either of them.
 #[tokio::test]
-async fn the_lock_of_the_holder_is_needed() {
+async fn holder_limit_needs_the_holder_lock() {
     for (broken, expected) in [(false, 4), (true, 8)] {
         let database = Database::create().await;
         let client = database.client().await;
@@ -181,12 +181,12 @@ async fn the_lock_of_the_holder_is_needed() {
                 common::broken::altered(&function, "IF NOT pg_try_advisory_xact_lock(turn) THEN", "IF false THEN");
             client.batch_execute(&function).await.unwrap();
         }
-        // Both have counted before either has the pool, if nothing makes them take turns.
+        // Without the lock, both count before either gets the pool.
         let (holder, watcher) = (database.admin_client().await, database.admin_client().await);
         holder.batch_execute("BEGIN; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
         let ada = ada();
         let (one, two, ()) = tokio::join!(hold(&db[0], &ada, show, 4), hold(&db[1], &ada, show, 4), async {
-            // The first waits for the pool; the second for the first, or for the pool as well.
+            // The first waits for the pool; the second for the first or, without the lock, for the pool as well.
             wait::until_waiting(&watcher, 2).await;
             holder.batch_execute("COMMIT").await.unwrap();
         });
@@ -195,7 +195,7 @@ async fn the_lock_of_the_holder_is_needed() {
 }
 
 #[tokio::test]
-async fn whoever_lets_holds_end_unpaid_waits_longer_each_time() {
+async fn wait_grows_with_each_unpaid_hold() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 100, 4).await.id();
@@ -214,18 +214,18 @@ async fn whoever_lets_holds_end_unpaid_waits_longer_each_time() {
             }
             other => panic!("{let_go}: {other:?}"),
         }
-        // Nobody else waits.
+        // Other holders do not wait.
         let other = hold(&db, &Holder::of_subject(&subject("grace")), show, 1).await.unwrap();
         bookings::cancel(&db, other, Some(&subject("grace"))).await.unwrap();
     }
-    // Just before the hour is over it waits still; then all is forgotten.
+    // The holder still waits just before the hour ends. Then its unpaid holds are forgotten.
     past(&client, 3_590.0).await;
     assert!(matches!(hold(&db, &ada(), show, 1).await, Err(Error::HolderWaits { seconds: 1..=10, .. })));
     past(&client, 10.0).await;
     hold(&db, &ada(), show, 1).await.unwrap();
 }
 
-/// The statement that makes a function of the holders' migration, to be altered.
+/// Returns the statement that creates a function of the holders' migration.
 fn function(name: &str) -> String {
     let migration = include_str!("../../../../migrations/V13__holders.sql");
     let (_, from) = migration.split_once(&format!("CREATE FUNCTION {name}(")).unwrap();
@@ -233,17 +233,17 @@ fn function(name: &str) -> String {
     format!("CREATE OR REPLACE FUNCTION {name}({function}\n$$")
 }
 
-/// Moves the end of all that was let go this many seconds into the past.
+/// Moves all unpaid holds this many seconds into the past.
 async fn past(client: &Client, seconds: f64) {
     let sql = "UPDATE holders SET unpaid_at = unpaid_at - make_interval(secs => $1), \
                waits_from = waits_from - make_interval(secs => $1)";
     client.execute(sql, &[&seconds]).await.unwrap();
 }
 
-/// To cancel at the last moment and book again keeps others from the seats as long; to cancel at once does not. Three of 59 s
-/// are one and a half holds, less three seconds.
+/// Cancelling at the last moment and booking again blocks seats as long as an unpaid hold does; cancelling early does
+/// not. Three holds of 59 s are one and a half holds of 120 s, less three seconds.
 #[tokio::test]
-async fn a_hold_that_is_cancelled_counts_for_the_time_that_it_took() {
+async fn cancelled_hold_counts_by_its_duration() {
     for (age_s, waits) in [(59.0, false), (61.0, true)] {
         let database = Database::create().await;
         let (db, client) = (db(&database, 1), database.client().await);
@@ -258,9 +258,9 @@ async fn a_hold_that_is_cancelled_counts_for_the_time_that_it_took() {
     }
 }
 
-/// To extend a hold and let it go is to have had several.
+/// An extended hold that ends unpaid counts as several holds.
 #[tokio::test]
-async fn a_hold_that_is_extended_counts_for_the_time_that_it_took() {
+async fn extended_hold_counts_by_its_duration() {
     for (extended, waits) in [(false, false), (true, true)] {
         let database = Database::create().await;
         let (db, client) = (db(&database, 1), database.client().await);
@@ -270,7 +270,7 @@ async fn a_hold_that_is_extended_counts_for_the_time_that_it_took() {
         if extended {
             bookings::extend(&db, id, Some(&ada), Hold::try_from(600).unwrap(), CEILING).await.unwrap();
         }
-        // Cancelled after four minutes, or swept long after its two.
+        // Cancelled after four minutes, or swept long after its two minutes ended.
         age(&client, id, if extended { 240.0 } else { 300.0 }).await;
         if extended {
             bookings::cancel(&db, id, Some(&ada)).await.unwrap();
@@ -282,9 +282,9 @@ async fn a_hold_that_is_extended_counts_for_the_time_that_it_took() {
     }
 }
 
-/// A partner books for many.
+/// A partner books for many buyers.
 #[tokio::test]
-async fn a_partner_counts_for_several() {
+async fn partner_allowance_multiplies_limits() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await.id();
@@ -295,9 +295,9 @@ async fn a_partner_counts_for_several() {
     assert!(matches!(book(1).await, Err(Error::PendingLimit { held: 12, max: 12 })));
 }
 
-/// A repeated request is told of its booking, whatever limits say by now.
+/// A repeated request returns its booking, even if the holder has reached a limit meanwhile.
 #[tokio::test]
-async fn a_replay_is_not_refused_by_limits() {
+async fn replay_ignores_limits() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await.id();
@@ -308,9 +308,9 @@ async fn a_replay_is_not_refused_by_limits() {
     assert!(matches!(bookings::book(&db, &wish("other")).await, Err(Error::PendingLimit { .. })));
 }
 
-/// Two users may choose the same key: neither sees the other's booking by it.
+/// Two users can choose the same idempotency key. Neither sees the other's booking.
 #[tokio::test]
-async fn a_key_of_another_subject_replays_nothing() {
+async fn idempotency_key_of_another_subject_does_not_replay() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await.id();
@@ -323,13 +323,13 @@ async fn a_key_of_another_subject_replays_nothing() {
         (bookings::book(&db, &wish("ada")).await.unwrap(), bookings::book(&db, &wish("grace")).await.unwrap());
     assert!(!one.replayed && !two.replayed && one.booking.id() != two.booking.id());
     assert!(bookings::book(&db, &wish("ada")).await.unwrap().replayed);
-    // Nor does an anonymous one who spells it as the column does.
+    // Nor does an anonymous caller with the same key.
     let anonymous = bookings::book(&db, &keyed(show, 2, "order-1")).await.unwrap();
     assert!(!anonymous.replayed);
 }
 
 #[tokio::test]
-async fn a_subjects_booking_is_seen_and_changed_by_that_subject_only() {
+async fn only_its_subject_can_see_or_change_a_booking() {
     let database = Database::create().await;
     let db = db(&database, 1);
     let show = show(&db, 100, 4).await.id();
@@ -347,7 +347,7 @@ async fn a_subjects_booking_is_seen_and_changed_by_that_subject_only() {
 }
 
 #[tokio::test]
-async fn a_booking_without_a_subject_is_its_bearers() {
+async fn booking_without_a_subject_is_accessible_by_its_id() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 100, 4).await.id();
@@ -357,11 +357,11 @@ async fn a_booking_without_a_subject_is_its_bearers() {
         bookings::get(&db, id, Viewer::Bearer(Some(&subject("ada")))).await.unwrap();
         bookings::cancel(&db, id, None).await.unwrap();
     }
-    // From before there were holders.
+    // A booking from before holders existed.
     let old = hold(&db, &ada(), show, 2).await.unwrap();
     client.execute("UPDATE bookings SET holder = NULL WHERE id = $1", &[&old.uuid()]).await.unwrap();
     bookings::get(&db, old, Viewer::Bearer(None)).await.unwrap();
-    // Whose it was is not known any more: nobody's but an operator's to see.
+    // The holder was removed from this booking: only an operator can see it.
     client.execute("UPDATE bookings SET anonymised_at = now() WHERE id = $1", &[&old.uuid()]).await.unwrap();
     assert!(matches!(bookings::get(&db, old, Viewer::Bearer(None)).await, Err(Error::BookingNotFound)));
     assert!(matches!(bookings::cancel(&db, old, None).await, Err(Error::BookingNotFound)));

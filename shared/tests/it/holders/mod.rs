@@ -1,4 +1,5 @@
-//! What one holder may have.
+//! Limits of a holder, and the counts behind them.
 
+mod busy;
 mod counts;
 mod limits;

@@ -1,4 +1,4 @@
-//! A pool that somebody keeps locked holds up nobody: there are others.
+//! Operations skip a locked pool and use another one.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use boxoffice_testkit::{invariants::assert_invariants, postgres::Database};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
-/// Somebody's transaction that has the lock of the show's pool 0 until it is ended.
+/// Opens a transaction that locks the show's pool 0 until it is committed.
 async fn lock(database: &Database, show: ShowId) -> Client {
     let keeper = database.admin_client().await;
     let sql = format!("BEGIN; SELECT FROM seat_pools WHERE show_id = {show} AND pool_no = 0 FOR UPDATE");
@@ -26,7 +26,7 @@ async fn lock(database: &Database, show: ShowId) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bookings_go_on_to_other_pools() {
+async fn bookings_skip_a_locked_pool() {
     let database = Database::create().await;
     let client = database.client().await;
     let counters = instances(&database.url(), 8).await;
@@ -44,14 +44,14 @@ async fn bookings_go_on_to_other_pools() {
         clerks.join_all().await;
         let now_free = free(&client, show).await;
         assert_eq!(now_free.iter().sum::<i32>(), 1_600 - 8 * 25 * 2);
-        assert_eq!(i64::from(now_free[0]), 1_600 / pools, "it is still locked");
+        assert_eq!(i64::from(now_free[0]), 1_600 / pools, "pool 0 should still be locked");
         assert_invariants(&client).await;
         keeper.batch_execute("COMMIT").await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn seats_that_come_back_go_to_other_pools() {
+async fn released_seats_skip_a_locked_pool() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 1_600, 16).await.id();
@@ -69,15 +69,15 @@ async fn seats_that_come_back_go_to_other_pools() {
         let batch = BTreeSet::from([*id]);
         assert_eq!(bookings::expire(&db, &batch).await.unwrap()[id], ExpireOutcome::Expired);
     }
-    assert_eq!(free(&client, show).await[0], before, "it is still locked");
+    assert_eq!(free(&client, show).await[0], before, "pool 0 should still be locked");
     assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_600);
     assert_invariants(&client).await;
     keeper.batch_execute("COMMIT").await.unwrap();
 }
 
-/// A late payment takes seats again, and a refund gives some back: neither waits for the pool that somebody keeps.
+/// A late payment takes seats again and a refund releases them. Neither waits for the locked pool.
 #[tokio::test]
-async fn payments_go_on_to_other_pools() {
+async fn payments_skip_a_locked_pool() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = priced_show(&db, 1_600, 4).await.id();
@@ -98,15 +98,16 @@ async fn payments_go_on_to_other_pools() {
             event(&format!("evt_back_{number}"), &format!("pi_{number}"), None, PaymentChange::Refunded(Refund::Full));
         assert_eq!(payments::record(&db, &refund, &NO_LIMITS).await.unwrap(), Recorded::Refunded);
     }
-    assert_eq!(free(&client, show).await[0], before, "it is still locked");
+    assert_eq!(free(&client, show).await[0], before, "pool 0 should still be locked");
     assert_eq!(free(&client, show).await.iter().sum::<i32>(), 1_600);
     assert_invariants(&client).await;
     keeper.batch_execute("COMMIT").await.unwrap();
 }
 
-/// "Sold out" is said of the sum, locked or not. What is there and cannot be had just now is busy.
+/// "Sold out" counts the seats of all pools, locked or not. If there are enough seats but they are locked, the show is
+/// busy.
 #[tokio::test]
-async fn seats_that_are_locked_are_not_sold_out() {
+async fn locked_seats_are_busy_and_not_sold_out() {
     let database = Database::create().await;
     let (db, client) = (db(&database, 1), database.client().await);
     let show = show(&db, 5, 2).await.id();

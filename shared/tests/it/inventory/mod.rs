@@ -1,4 +1,4 @@
-//! Seats and their pools.
+//! Seats and pools.
 
 mod locked_pools;
 mod pools;

@@ -1,4 +1,4 @@
-//! What a booking does when the pool that it chose is not as it was.
+//! A booking whose chosen pool changes while it waits for the pool's lock.
 
 use crate::common::{broken, count, db, free, request, set_free, show, wait};
 use boxoffice_shared::{
@@ -18,19 +18,19 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-/// A show, and somebody whose open transaction has the lock of its pool 0.
+/// A show, and an open transaction that has its pool 0 locked.
 struct Scene {
     database: Database,
     db: Db,
     show: ShowId,
-    /// Whoever has the lock. A superuser: no timeout ends the transaction.
+    /// Has the lock. A superuser, so that no timeout ends its transaction.
     holder: Client,
     holder_pid: i32,
     watcher: Client,
 }
 
 impl Scene {
-    /// Pools with these free seats, and no others.
+    /// Creates a show with exactly these free seats in its pools.
     async fn with(pools: &[i32]) -> Self {
         let database = Database::create().await;
         let db = db(&database, 4);
@@ -48,7 +48,7 @@ impl Scene {
         Self { database, db, show, holder, holder_pid, watcher }
     }
 
-    /// Books this many seats; does `then` when the booking waits for the lock, and lets the lock go.
+    /// Books this many seats. Once the booking waits for the lock, runs `then` and releases the lock.
     async fn book(&self, seats: i64, then: impl AsyncFnOnce()) -> Result<bookings::Booked, Error> {
         let order = request(self.show, seats);
         let (answer, ()) = tokio::join!(bookings::book(&self.db, &order), async {
@@ -59,7 +59,7 @@ impl Scene {
         answer
     }
 
-    /// What another booking would have done, in the holder's transaction.
+    /// Does in the lock holder's transaction what another booking would have done.
     async fn sell_pool_0(&self, seats: i32) {
         self.holder
             .execute(
@@ -80,11 +80,11 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_booking_whose_pool_ran_dry_looks_again_and_finds_another_pool() {
+async fn booking_whose_pool_ran_out_finds_another_pool() {
     let scene = Scene::with(&[3, 0]).await;
     let booked = scene
         .book(3, async || {
-            // Three seats come back to pool 1, and those of pool 0 go.
+            // The three seats of pool 0 are sold, and three seats return to pool 1.
             scene.sell_pool_0(3).await;
             set_free(&scene.holder, scene.show, 1, 3).await;
             scene.holder.execute("UPDATE shows SET total_seats = 6", &[]).await.unwrap();
@@ -97,9 +97,9 @@ async fn a_booking_whose_pool_ran_dry_looks_again_and_finds_another_pool() {
 }
 
 #[tokio::test]
-async fn a_booking_whose_pool_ran_dry_is_sold_what_lies_in_several() {
+async fn booking_whose_pool_ran_out_takes_seats_from_several_pools() {
     let scene = Scene::with(&[4, 1, 1]).await;
-    // One is left in each pool: three in all.
+    // One seat is left in each of the three pools.
     let booked = scene.book(3, async || scene.sell_pool_0(3).await).await.unwrap();
     assert_eq!(booked.booking.seats(), 3);
     assert_eq!(scene.free().await, [0, 0, 0]);
@@ -107,10 +107,10 @@ async fn a_booking_whose_pool_ran_dry_is_sold_what_lies_in_several() {
 }
 
 #[tokio::test]
-async fn a_booking_whose_pool_ran_dry_is_refused_with_what_the_show_has_now() {
+async fn booking_whose_pool_ran_out_is_refused_with_the_current_seat_count() {
     let scene = Scene::with(&[4, 1, 0]).await;
     let answer = scene.book(3, async || scene.sell_pool_0(3).await).await;
-    // Five when it began to wait; two when it was decided.
+    // Five seats were free when the booking began to wait, and two when it was decided.
     assert!(matches!(answer, Err(Error::SoldOut { available: 2 })), "{answer:?}");
     assert_eq!(scene.free().await, [1, 1, 0]);
     assert_eq!(count(&scene.watcher, "PENDING").await, 1);
@@ -118,16 +118,16 @@ async fn a_booking_whose_pool_ran_dry_is_refused_with_what_the_show_has_now() {
 }
 
 #[tokio::test]
-async fn a_booking_whose_pool_kept_enough_seats_takes_them_from_it() {
+async fn booking_whose_pool_still_has_enough_seats_uses_that_pool() {
     let scene = Scene::with(&[7]).await;
     scene.book(3, async || scene.sell_pool_0(4).await).await.unwrap();
     assert_eq!(scene.free().await, [0]);
     assert_invariants(&scene.watcher).await;
 }
 
-/// Unlucky at every look: in the end it locks all pools, and nobody can be quicker.
+/// A booking that loses every race for a pool locks all pools in the end, and then cannot lose.
 #[tokio::test]
-async fn a_booking_that_comes_too_late_at_every_look_is_sold_its_seats_all_the_same() {
+async fn booking_that_loses_every_search_locks_all_pools_and_succeeds() {
     let Scene { database, db, show, mut holder, mut holder_pid, watcher } = Scene::with(&[3, 0]).await;
     let order = request(show, 3);
     let asked =
@@ -140,7 +140,7 @@ async fn a_booking_that_comes_too_late_at_every_look_is_sold_its_seats_all_the_s
             if watcher.query_one(asked, &[]).await.unwrap().get::<_, i64>(0) == 1 {
                 break;
             }
-            // The seats move to the other pool, which somebody else has locked before they can be seen there.
+            // The seats move to the other pool, which a new transaction locks before they become visible.
             let (from, to) = (looks % 2, (looks + 1) % 2);
             set_free(&watcher, show, to, 3).await;
             let next = database.admin_client().await;
@@ -153,7 +153,7 @@ async fn a_booking_that_comes_too_late_at_every_look_is_sold_its_seats_all_the_s
             (holder, holder_pid) = (next, next_pid);
             looks += 1;
         }
-        // Four searches; before them the connection's own pool, if it was that pool's turn.
+        // Four searches, preceded by a try at the connection's own pool if the seats were there.
         assert!((4..=5).contains(&looks), "{looks}");
         holder.batch_execute("COMMIT").await.unwrap();
     };
@@ -163,8 +163,8 @@ async fn a_booking_that_comes_too_late_at_every_look_is_sold_its_seats_all_the_s
     assert_invariants(&watcher).await;
 }
 
-/// Two bookings by this statement in transactions that overlap: the second is run when the first is done and not yet
-/// committed. How many the second made.
+/// Runs the statement in two overlapping transactions: the second starts when the first has run but not committed.
+/// Returns how many bookings the second made.
 async fn overlapped(scene: &Scene, sql: &str, seats: i32, types: &[Type]) -> Result<usize, SqlState> {
     let (show, hold, key, start) = (scene.show.get(), 120.0, None::<&str>, 0.0);
     let ids = [BookingId::generate(scene.show).uuid(), BookingId::generate(scene.show).uuid()];
@@ -186,7 +186,7 @@ async fn overlapped(scene: &Scene, sql: &str, seats: i32, types: &[Type]) -> Res
         ];
         values.into_iter().zip(types.iter().cloned()).collect::<Vec<_>>()
     };
-    // They are the operation's own, and a booking that is made has an id.
+    // A row with an id is a booking that was made.
     let made = |rows: &[Row]| rows.iter().filter(|row| row.get::<_, Option<Uuid>>("id").is_some()).count();
     let rows = scene.holder.query_typed(sql, &parameters(0)).await.unwrap();
     assert_eq!(made(&rows), 1);
@@ -199,7 +199,7 @@ async fn overlapped(scene: &Scene, sql: &str, seats: i32, types: &[Type]) -> Res
     answer.map(|rows| made(&rows)).map_err(|error| error.code().unwrap().clone())
 }
 
-/// The types of the parameters of `book/any_pool.sql`; those of `book/all_pools.sql` are all but the last.
+/// The parameter types of `book/any_pool.sql`. `book/all_pools.sql` has all but the last.
 #[rustfmt::skip]
 const TYPES: [Type; 12] = [
     Type::INT8, Type::UUID, Type::TEXT, Type::INT4, Type::FLOAT8, Type::TEXT,
@@ -207,17 +207,17 @@ const TYPES: [Type; 12] = [
 ];
 
 #[tokio::test]
-async fn two_overlapping_bookings_get_what_one_pool_has_once() {
+async fn overlapping_bookings_cannot_take_the_same_seats() {
     let scene = Scene::with(&[3]).await;
     assert_eq!(overlapped(&scene, broken::BOOK, 2, &TYPES).await, Ok(0));
     assert_eq!(scene.free().await, [1]);
     assert_invariants(&scene.watcher).await;
 }
 
-/// The statement for one pool tests `free >= seats` a second time, on the row that it has locked. Without that the
-/// schema's CHECK is what is left, and without that too the show is oversold.
+/// The statement for one pool checks `free >= seats` again on the locked row. Without this, only the schema's CHECK
+/// prevents an oversold show. Without both, the show is oversold.
 #[tokio::test]
-async fn the_second_look_at_a_locked_pool_is_needed() {
+async fn recheck_of_the_locked_pool_is_needed() {
     let sql = broken::altered(broken::BOOK, "AND free >= $4 AND pool_no = (", "AND pool_no = (");
     let scene = Scene::with(&[3]).await;
     assert_eq!(overlapped(&scene, &sql, 2, &TYPES).await, Err(SqlState::CHECK_VIOLATION));
@@ -225,24 +225,24 @@ async fn the_second_look_at_a_locked_pool_is_needed() {
     let scene = Scene::with(&[3]).await;
     drop_check(&scene).await;
     assert_eq!(overlapped(&scene, &sql, 2, &TYPES).await, Ok(1));
-    assert_ne!(violations(&scene.watcher).await, [""; 0], "the alarm should be raised");
+    assert_ne!(violations(&scene.watcher).await, [""; 0], "the invariants should report the oversold show");
 }
 
-/// The statement for several pools relies on the lock of them all that is taken before it.
+/// The statement for several pools relies on the lock of all pools that is taken before it.
 #[tokio::test]
-async fn the_lock_of_all_pools_is_needed() {
+async fn lock_of_all_pools_is_needed() {
     let scene = Scene::with(&[1, 1, 1, 1]).await;
     assert_eq!(overlapped(&scene, broken::BOOK_ACROSS, 3, &TYPES[..11]).await, Err(SqlState::CHECK_VIOLATION));
     assert_invariants(&scene.watcher).await;
     let scene = Scene::with(&[1, 1, 1, 1]).await;
     drop_check(&scene).await;
     assert_eq!(overlapped(&scene, broken::BOOK_ACROSS, 3, &TYPES[..11]).await, Ok(1));
-    assert_ne!(violations(&scene.watcher).await, [""; 0], "the alarm should be raised");
+    assert_ne!(violations(&scene.watcher).await, [""; 0], "the invariants should report the oversold show");
 }
 
-/// Takes the schema's own guard away.
+/// Drops the schema's CHECK of the free seats.
 async fn drop_check(scene: &Scene) {
-    // One by one: in one message the BEGIN would take the ALTER TABLE, and its lock, into its transaction.
+    // In separate messages: in a single one, the transaction of BEGIN would include the ALTER TABLE and keep its lock.
     for sql in ["COMMIT", "ALTER TABLE seat_pools DROP CONSTRAINT seat_pools_free_not_negative", "BEGIN"] {
         scene.holder.batch_execute(sql).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! The booking domain as one would write it without a database: a few maps, one call at a time, a clock that only jumps.
+//! The booking domain without a database: a few maps, one call at a time, and a clock that moves only on request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use boxoffice_shared::{
     shows::ShowId,
 };
 
-/// What a call says, as far as it can be foreseen.
+/// The predictable part of a call's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Booking { id: BookingId, status: BookingStatus, again: bool },
@@ -22,7 +22,7 @@ pub(crate) enum Answer {
     Confirmed,
 }
 
-/// What becomes of a booking in a batch of messages. `NotDue` in seconds.
+/// The outcome for a booking in a batch of messages. `NotDue` has the remaining time in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
     Expired,
@@ -34,23 +34,23 @@ pub(crate) enum Expiry {
 struct Booking {
     wish: BookRequest,
     status: BookingStatus,
-    /// Seconds that the hold has left; it is over at 0.
+    /// Seconds until the hold ends: it is over at 0 or less.
     left: i32,
 }
 
 #[derive(Default)]
 pub(crate) struct Model {
     forgets_released_seats: bool,
-    /// The seats in all, and whether it has started.
+    /// Each show's total seats, and whether it has started.
     shows: BTreeMap<ShowId, (i64, bool)>,
     bookings: BTreeMap<BookingId, Booking>,
 }
 
-/// Of `common::show`.
+/// The maximum of seats per booking in `common::show`.
 const MAX_SEATS: i32 = 100;
 
 impl Model {
-    /// Wrong on purpose: it does not release the seats of a cancelled hold.
+    /// A deliberately wrong model: it does not release the seats of a cancelled hold.
     pub(crate) fn forgetful() -> Self {
         Self { forgets_released_seats: true, ..Self::default() }
     }
@@ -119,7 +119,7 @@ impl Model {
             BookingStatus::Confirmed => Answer::Booking { id, status: booking.status, again: true },
             BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Answer::Expired,
             BookingStatus::Failed(FailureReason::Cancelled) => Answer::Cancelled,
-            // Only a payment's refund makes it so, and nobody pays in this model.
+            // Only a refund leads here, and the model has no payments.
             BookingStatus::Failed(FailureReason::Refunded) => unreachable!(),
         }
     }
@@ -144,7 +144,7 @@ impl Model {
         self.bookings.values_mut().map(|booking| u64::from(booking.expire() == Expiry::Expired)).sum()
     }
 
-    /// The same id, or the same key at the same show.
+    /// Finds an earlier booking with the same id, or with the same key at the same show.
     fn earlier(&self, wish: &BookRequest) -> Option<&Booking> {
         let key = wish.idempotency_key.as_ref().map(|key| key.as_str());
         let same_key = |booking: &&Booking| {
