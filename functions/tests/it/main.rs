@@ -5,8 +5,10 @@
 
 mod admin;
 mod authorize;
+mod aws;
 mod book;
 mod common;
+mod confirm;
 mod http;
 mod platform;
 mod security_md;

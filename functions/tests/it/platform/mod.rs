@@ -1,6 +1,5 @@
-//! Start, login and logs of every binary.
+//! Start and logs of every binary.
 
 mod log_lines;
-mod login;
 mod logs;
 mod start;

@@ -1,9 +1,5 @@
-//! Webhooks of payment providers.
+//! What the payment providers sign and send.
 
-mod answers;
 mod events;
-mod outages;
 mod signatures;
 mod stripe_amounts;
-mod stripe_payments;
-mod stripe_scope;

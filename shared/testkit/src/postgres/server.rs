@@ -26,6 +26,8 @@ const WAIT_S: &str = "60";
 /// stopped, a client that tries its port again and again must not be given that very port.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 const PORT_ATTEMPTS: usize = 20;
+/// A server takes some 150 MB and 8 MB a database; several run side by side.
+const MEMORY_KIB: u64 = 2 << 20;
 /// The environment variable that names the directory of a server that runs already: `with-postgres` sets it.
 pub const SHARED_SERVER: &str = "BOXOFFICE_TEST_SERVER";
 /// $1 is the directory, and the rest is how to call `pg_ctl`. The second rm is for an initdb that was still writing.
@@ -60,8 +62,14 @@ impl Server {
     /// Starts a server of its own; about two seconds. Blocks the thread.
     pub fn start(options: &Options) -> Self {
         let tools = Tools::find();
+        let mut place = tempfile::Builder::new();
+        place.prefix("boxoffice-pg-");
+        let dir = match memory().filter(|_| !options.durable) {
+            Some(memory) => place.tempdir_in(memory),
+            None => place.tempdir(),
+        };
         // The watcher alone removes it: it must not go away under a running server.
-        let dir = tempfile::Builder::new().prefix("boxoffice-pg-").tempdir().expect("a temporary directory").keep();
+        let dir = dir.expect("a temporary directory").keep();
         tools.give(&dir);
         let watcher = watch(&tools, &dir);
         run(tools.command("initdb").args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=trust"]).args([
@@ -272,6 +280,17 @@ fn signal(pid: i32, name: &str) -> Result<(), std::io::Error> {
     let script = format!("kill -{name} {pid}");
     let status = Command::new("sh").args(["-c", &script]).status()?;
     if status.success() { Ok(()) } else { Err(std::io::Error::other(script)) }
+}
+
+/// Where files lie in memory, if there is room: a database is some 300 files, and to make and remove those costs a disk's file
+/// system more than Postgres does for all else.
+fn memory() -> Option<&'static Path> {
+    let dir = Path::new("/dev/shm");
+    let output = Command::new("df").arg("-Pk").arg(dir).output().ok()?;
+    // The second line: file system, blocks, used, available.
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let free_kib: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    (output.status.success() && free_kib >= MEMORY_KIB).then_some(dir)
 }
 
 fn watch(tools: &Tools, dir: &Path) -> Watcher {
