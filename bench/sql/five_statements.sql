@@ -1,4 +1,5 @@
--- The Express original: five round trips, the show's one row locked from the second to the last. Parameters as in book.sql.
+-- The original in Express: five round trips, with the show's only row locked from the second to the last. Parameters:
+-- own_pool.sql (shared).
 BEGIN;
 SELECT free AS free FROM seat_pools WHERE show_id = $1 AND pool_no = 0 FOR UPDATE \gset
 \if :free >= :seats

@@ -1,6 +1,8 @@
--- The least that a booking changes, in one statement: one seat_pools row and one new booking. Parameters as in book.sql.
+-- The minimum that a booking changes, in one statement: one seat_pools row and one new booking. Parameters:
+-- own_pool.sql (shared).
 --
--- On one show it is "one statement on one row"; with a show for each connection it is the limit: nobody waits for anybody.
+-- On one show this is "one statement, one row". With a show per connection it is the limit: no connection waits for
+-- another.
 WITH taken AS (
     UPDATE seat_pools
     SET free = free - $4

@@ -1,5 +1,5 @@
--- Optimistic locking: read the row and its version, then change it if the version is still that one. One attempt; if it
--- changes nothing the client tries again, which is pgbench's next transaction. Parameters as in book.sql.
+-- Optimistic locking: read the row and its version, then change it if the version is unchanged. One attempt: if it
+-- changes nothing, the client retries, which is pgbench's next transaction. Parameters: own_pool.sql (shared).
 SELECT free AS free, version AS version FROM seat_pools WHERE show_id = $1 AND pool_no = 0 \gset
 \if :free >= :seats
 WITH taken AS (

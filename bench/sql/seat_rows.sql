@@ -1,5 +1,5 @@
--- A row for each seat, taken with SKIP LOCKED: nobody waits, and each picks the first seats that nobody else is taking.
--- Parameters as in book.sql.
+-- A row per seat, taken with SKIP LOCKED: no booking waits, and each picks the first seats that no other is taking.
+-- Parameters: own_pool.sql (shared).
 WITH picked AS MATERIALIZED (
     SELECT seat_no FROM seats
     WHERE show_id = $1 AND booking_id IS NULL

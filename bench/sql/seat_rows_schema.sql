@@ -1,4 +1,4 @@
--- A row for each seat. The view takes the place of the pools, so that the same check of the invariants reads it.
+-- A row per seat. The view replaces the pools, so that the same check of the invariants can read it.
 CREATE TABLE seats (
     show_id    bigint  NOT NULL,
     seat_no    integer NOT NULL,

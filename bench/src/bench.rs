@@ -1,4 +1,4 @@
-//! What every scenario has at hand.
+//! The context of a benchmark run, which every scenario uses.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use crate::options::Options;
 use crate::report::{Machine, Report};
 use crate::scenario::{self, Name};
 
-/// More than the 200 of the largest run, with those that watch.
+/// More than the 200 of the largest run plus the observers.
 const MAX_CONNECTIONS: u16 = 450;
 
-/// A run of the benchmark: its server and what it was asked for.
+/// A run of the benchmark: its options and its server.
 pub(crate) struct Bench {
     pub(crate) options: Options,
     pub(crate) server: Server,
@@ -30,7 +30,7 @@ impl Bench {
         Self { options, server, started }
     }
 
-    /// Runs the scenarios that were asked for, one after another.
+    /// Runs the requested scenarios one after another.
     pub(crate) async fn run(self) -> Report {
         let postmaster = self.postmaster().await;
         let mut report = Report::new(self.machine().await, self.options.quick);
@@ -43,10 +43,10 @@ impl Bench {
         report
     }
 
-    /// One line of progress, with the time since the start.
+    /// Prints a line of progress with the time since the start.
     pub(crate) fn say(&self, text: &str) {
         println!("{:5.0} s  {text}", self.started.elapsed().as_secs_f64());
-        // Whoever watches through a pipe is to see it now.
+        // Show it at once to a reader behind a pipe.
         let _ = std::io::stdout().flush();
     }
 
@@ -55,26 +55,26 @@ impl Bench {
         self.server.create_database().await
     }
 
-    /// `full`, or with `--quick` the other.
+    /// `full`, or `quick` with `--quick`.
     pub(crate) fn pick<T>(&self, full: T, quick: T) -> T {
         if self.options.quick { quick } else { full }
     }
 
-    /// The pgbench of the server's installation, or else the one in `PATH`.
+    /// The pgbench of the server's installation, or the one in `PATH`.
     pub(crate) fn pgbench(&self) -> PathBuf {
         Some(self.server.program("pgbench")).filter(|path| path.is_file()).unwrap_or_else(|| "pgbench".into())
     }
 
-    /// A Lambda's binary, as `make up` builds it.
+    /// The path of a Lambda's binary, as `make up` builds it.
     ///
     /// # Errors
-    /// It is not there; how to make it.
+    /// It does not exist. The message says how to build it.
     pub(crate) fn binary(&self, name: &str) -> Result<PathBuf, String> {
         let path = self.options.binaries.join(name).join("bootstrap");
         if path.is_file() {
             return Ok(path);
         }
-        Err(format!("no binary at {}: `make bench` builds it, BOXOFFICE_BIN_DIR says where they are", path.display()))
+        Err(format!("no binary at {}: build it with `make bench`, or set BOXOFFICE_BIN_DIR", path.display()))
     }
 
     async fn postmaster(&self) -> u32 {
@@ -90,12 +90,12 @@ impl Bench {
     }
 }
 
-/// As in production, with room for the connections.
+/// As in production, with enough connections.
 pub(crate) fn server_options() -> ServerOptions {
     ServerOptions::durable().max_connections(MAX_CONNECTIONS).setting("shared_buffers", "256MB")
 }
 
-/// Nothing, or what is broken.
+/// Checks the invariants.
 pub(crate) async fn check(database: &Database) -> Result<(), String> {
     match violations(&database.client().await).await.first() {
         None => Ok(()),

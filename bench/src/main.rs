@@ -1,9 +1,9 @@
-//! The benchmark: `make bench`. It measures on a private Postgres with durable commits, says what it does, and writes
-//! `bench/report/report.html` with `report.json` beside it.
+//! The benchmark: `make bench`. It measures on a private Postgres with durable commits, prints its progress, and writes
+//! `bench/report/report.html` and `report.json`.
 //!
-//! Machines are noisy: what is to be compared runs in one run of it, in short rounds one after another, and what
-//! counts is the ratio. After each run the invariants are checked; one that broke them has no figure.
-// A benchmark that cannot measure has one good answer: to end, loudly, where it happened. And printing is its work.
+//! Machines are noisy. So figures to be compared come from one run, in short rounds that alternate, and the ratio is
+//! what counts. The invariants are checked after each run; a run that broke them has no figure.
+// A benchmark that cannot measure has one good option: stop loudly, where it happened. And it prints its results.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod bench;

@@ -6,26 +6,26 @@ use crate::scenario::Name;
 
 const USAGE: &str = "\
 usage: boxoffice-bench [--quick] [--only NAME]... [--report DIRECTORY]
-  --quick    very short runs: shows that the benchmark works; its figures say little
-  --only     only this scenario: statements, network, lambdas, tail, expiry, lean, webhooks, pools, crowding
-  --report   where the report is written; default: bench/report
-BOXOFFICE_BIN_DIR has the Lambda binaries, <name>/bootstrap each; default: target/lambda";
+  --quick    very short runs, to check that the benchmark works; the figures mean little
+  --only     run only this scenario: statements, network, lambdas, tail, expiry, lean, webhooks, pools, crowding
+  --report   the report's directory; default: bench/report
+BOXOFFICE_BIN_DIR is the directory of the Lambda binaries, <name>/bootstrap each; default: target/lambda";
 
-/// What to do.
+/// The command line's options.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) quick: bool,
-    /// Empty: all that run unasked.
+    /// Empty: all that run by default.
     pub(crate) only: Vec<Name>,
     pub(crate) report: PathBuf,
     pub(crate) binaries: PathBuf,
 }
 
 impl Options {
-    /// From the arguments, without the program's name.
+    /// Reads the arguments, without the program's name.
     ///
     /// # Errors
-    /// What to tell the user.
+    /// A message for the user.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let binaries = std::env::var_os("BOXOFFICE_BIN_DIR").map(PathBuf::from);

@@ -3,22 +3,22 @@
 use boxoffice_shared::inventory::{Pools, TotalSeats};
 use tokio_postgres::Client;
 
-/// The most that a show can have: no run sells it out.
+/// The maximum of a show: no run sells it out.
 pub(crate) const SEATS: i32 = 1_000_000;
 
-/// How many pools a show of this size has unless it is told otherwise.
+/// The default number of pools of a show of this size.
 pub(crate) fn default_pools(seats: i32) -> i32 {
     let seats = TotalSeats::try_from(i64::from(seats)).expect("a show's size");
     let writers = Pools::try_from(i64::from(Pools::MAX)).expect("the most pools");
     Pools::for_show(seats, writers).get()
 }
 
-/// Shows of [`SEATS`] with so many pools each, an hour from now: the id of the first; the others follow it.
+/// Creates shows of [`SEATS`] with `pools` pools each, an hour from now. Returns the first id; the others follow it.
 pub(crate) async fn create(client: &Client, shows: i32, pools: i32) -> i64 {
     create_sized(client, shows, SEATS, pools).await
 }
 
-/// As [`create`], with so many seats.
+/// As [`create`], with `seats` seats.
 pub(crate) async fn create_sized(client: &Client, shows: i32, seats: i32, pools: i32) -> i64 {
     let sql = "
         WITH created AS (
@@ -33,7 +33,7 @@ pub(crate) async fn create_sized(client: &Client, shows: i32, seats: i32, pools:
     client.query_one(sql, &[&shows, &seats, &pools]).await.expect("shows should be made").get(0)
 }
 
-/// A show that was sold in 20,000 bookings: a plan that is made for a table without rows is no plan for a real one.
+/// Creates a past show that was sold in 20,000 bookings: a plan for an empty table differs from one for a real table.
 pub(crate) async fn create_past(client: &Client) {
     let sql = "
         WITH created AS (
@@ -48,10 +48,10 @@ pub(crate) async fn create_past(client: &Client) {
             now() - interval '1 day', now() - interval '2 days'
         FROM created, generate_series(1, 20000)";
     client.batch_execute(sql).await.expect("a past show should be made");
-    client.batch_execute("VACUUM ANALYZE").await.expect("a superuser may");
+    client.batch_execute("VACUUM ANALYZE").await.expect("a superuser may run VACUUM");
 }
 
-/// One show of so many seats, for the schema that has a row for each seat.
+/// Creates a show for the schema that has a row per seat.
 pub(crate) async fn create_seat_rows(client: &Client, seats: i32) -> i64 {
     let sql = "
         WITH created AS (
@@ -65,11 +65,11 @@ pub(crate) async fn create_seat_rows(client: &Client, seats: i32) -> i64 {
     client.query_one(sql, &[&seats]).await.expect("a show should be made").get(0)
 }
 
-/// Holds of a show of [`create_held`]: more than can be paid for in one run.
+/// The number of holds of [`create_held`]: more than one run can pay for.
 const HOLDS: usize = 50_000;
 
-/// A show of 256 pools with holds of two seats at 50.00 EUR that nobody has paid for yet, shared out among so many
-/// clients: its id. The hold number `n`, from 1, of a client has the id that [`hold_id`] makes.
+/// Creates a show of 256 pools with unpaid holds of two seats at 50.00 EUR, divided among `clients`. Returns the show's
+/// id. A client's holds are numbered from 1; [`hold_id`] gives their ids.
 pub(crate) async fn create_held(client: &Client, clients: usize) -> i64 {
     let each = HOLDS / clients;
     let show = create(client, 1, default_pools(SEATS)).await;
@@ -92,7 +92,7 @@ pub(crate) fn hold_id(show: i64, client: usize, n: usize) -> String {
     format!("{show}-{client:08x}-0000-0000-{:04x}-{:012x}", n >> 48, n & 0xffff_ffff_ffff)
 }
 
-/// What is counted, and by which rows.
+/// The rows that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rows {
     Bookings,
@@ -101,7 +101,7 @@ pub(crate) enum Rows {
 }
 
 impl Rows {
-    /// How many came into being in a time, in microseconds of the epoch.
+    /// The number of rows created in an interval, in microseconds since 1970.
     pub(crate) async fn between(self, client: &Client, from_us: u64, to_us: u64) -> i64 {
         let sql = match self {
             Self::Bookings => {

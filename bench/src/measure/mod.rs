@@ -1,4 +1,4 @@
-//! How things are measured.
+//! Measuring.
 
 pub(crate) mod cpu;
 pub(crate) mod pgbench;

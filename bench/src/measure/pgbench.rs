@@ -1,4 +1,4 @@
-//! Runs pgbench and reads what it says.
+//! Runs pgbench and reads its log.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,17 +8,17 @@ use tokio::process::{Child, Command};
 
 use super::script::VARIABLES;
 
-/// A run takes seconds; one that nobody stops ends after this.
+/// A run takes seconds. A run that is not stopped ends after this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The role's timeouts would end clients of the alternatives that wait long; the same for all subjects.
+/// The same for all subjects: the role's own timeouts would abort alternatives whose clients wait long.
 const PGOPTIONS: &str = "-c lock_timeout=60s -c statement_timeout=60s";
 
-/// One run to be made.
+/// A run to be started.
 pub(crate) struct Pgbench<'a> {
     /// The program.
     pub(crate) program: PathBuf,
-    /// A loopback port: the server's, or that of a proxy before it.
+    /// A loopback port: the server's, or a proxy's in front of it.
     pub(crate) port: u16,
     pub(crate) database: &'a str,
     pub(crate) script: &'a str,
@@ -26,35 +26,34 @@ pub(crate) struct Pgbench<'a> {
     pub(crate) length: Length,
 }
 
-/// When it ends.
+/// When a run ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Length {
-    /// When its connections are ended by the server. A length of its own would be over before a busy machine has read
-    /// its clocks.
+    /// When the server ends its connections. A fixed duration could be over before a busy machine has read its clocks.
     UntilStopped,
-    /// After so many transactions of each connection.
+    /// After this many transactions per connection.
     Transactions(u64),
 }
 
-/// One that runs.
+/// A running pgbench.
 pub(crate) struct Running {
     child: Child,
     dir: tempfile::TempDir,
 }
 
-/// A transaction that ended.
+/// A completed transaction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transaction {
-    /// When, in microseconds of the epoch.
+    /// Its end, in microseconds since 1970.
     pub(crate) ended_us: u64,
     pub(crate) took_us: u64,
 }
 
 impl Pgbench<'_> {
-    /// Starts it.
+    /// Starts pgbench.
     ///
     /// # Errors
-    /// There is no pgbench.
+    /// pgbench is not installed.
     pub(crate) fn start(&self) -> Result<Running, String> {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let script = dir.path().join("script.sql");
@@ -84,16 +83,16 @@ impl Running {
         self.child.id().expect("nobody has waited for it")
     }
 
-    /// Waits for its end.
+    /// Waits for the run to end.
     ///
     /// # Errors
-    /// A client failed; what pgbench says.
+    /// A client failed: pgbench's message.
     pub(crate) async fn finish(self) -> Result<Vec<Transaction>, String> {
         let output = tokio::time::timeout(2 * PATIENCE, self.child.wait_with_output())
             .await
-            .map_err(|_| "pgbench does not end".to_owned())?
+            .map_err(|_| "pgbench did not end".to_owned())?
             .map_err(|error| format!("pgbench: {error}"))?;
-        // Connections that are ended on purpose are FATAL to it, and an exit status of its own.
+        // Connections that are ended on purpose are FATAL to pgbench and change its exit status.
         let errors = String::from_utf8_lossy(&output.stderr);
         if let Some(first) = errors.lines().find(|line| line.contains("ERROR:")) {
             return Err(first.to_owned());
@@ -102,7 +101,7 @@ impl Running {
     }
 }
 
-/// A line is `client transaction took_us script ended_s ended_us`.
+/// Reads lines of the form `client transaction took_us script ended_s ended_us`.
 fn read_log(dir: &Path) -> Vec<Transaction> {
     let files = std::fs::read_dir(dir).expect("our directory").flatten();
     let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("pgbench_log"));

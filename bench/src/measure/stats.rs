@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Of times that calls took, in milliseconds.
+/// Percentiles of call durations, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Latency {
     pub(crate) p50_ms: f64,
@@ -12,7 +12,7 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// From times in microseconds, in any order.
+    /// Computes them from durations in microseconds, in any order.
     pub(crate) fn of(mut micros: Vec<u64>) -> Self {
         micros.sort_unstable();
         let at = |share: f64| {
@@ -23,7 +23,7 @@ impl Latency {
     }
 }
 
-/// The middle one; of an even number, the mean of the two in the middle; of none, nothing.
+/// The median; of an even number of values, the mean of the middle two; of none, `None`.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_unstable_by(f64::total_cmp);
@@ -40,14 +40,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_of_few_values() {
+    fn median_of_few_values() {
         assert_eq!(median([]), None);
         assert_eq!(median([3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median([4.0, 1.0]), Some(2.5));
     }
 
     #[test]
-    fn the_percentiles_of_a_hundred() {
+    fn percentiles_of_a_hundred_values() {
         let latency = Latency::of((1..=100).rev().map(|n| n * 1000).collect());
         assert_eq!((latency.p50_ms, latency.p95_ms, latency.p99_ms, latency.max_ms), (51.0, 96.0, 100.0, 100.0));
         assert_eq!(Latency::of(Vec::new()).max_ms, 0.0);

@@ -1,4 +1,4 @@
-//! A TCP proxy that counts round trips, and knows when they were.
+//! A TCP proxy that counts round trips and records when they happen.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-/// Forwards connections to a loopback port and counts how often a client speaks after the server did: whatever is
-/// sent together is one round trip, whatever it is made of.
+/// Forwards connections to a loopback port and counts how often a client sends after the server did: everything that is
+/// sent together is one round trip.
 pub(crate) struct Turns {
     port: u16,
     seen: Arc<Seen>,
@@ -25,7 +25,7 @@ struct Seen {
 }
 
 impl Turns {
-    /// In front of `port`.
+    /// Starts a proxy to `port`.
     pub(crate) async fn start(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let own_port = listener.local_addr().expect("a bound socket").port();
@@ -45,7 +45,7 @@ impl Turns {
         self.port
     }
 
-    /// Round trips so far, those that open a connection too.
+    /// The number of round trips so far, including those that open a connection.
     pub(crate) fn count(&self) -> u64 {
         self.seen.turns.load(Ordering::Relaxed)
     }
@@ -55,7 +55,7 @@ impl Turns {
         *self.seen.accepted.lock().expect("nobody panics")
     }
 
-    /// When the server last said something.
+    /// When the server last sent something.
     pub(crate) fn replied(&self) -> Option<Instant> {
         *self.seen.replied.lock().expect("nobody panics")
     }

@@ -1,4 +1,4 @@
-//! What backends wait for, sampled while a run goes on.
+//! Samples what backends wait for during a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,36 +13,36 @@ const EVERY: Duration = Duration::from_millis(50);
 const SQL: &str = "SELECT coalesce(wait_event_type, ''), coalesce(wait_event, ''), count(*) FROM pg_stat_activity
      WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1, 2";
 
-/// Of the backends that were at work on a statement, what share was doing what, 0 to 1.
+/// How the backends that worked on a statement were divided, as shares from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Waits {
-    /// Running, or ready to and without a processor.
+    /// Running, or ready to run and waiting for a processor.
     pub(crate) on_cpu: f64,
-    /// Waiting for a row that another transaction has locked.
+    /// Waiting for a row lock of another transaction.
     pub(crate) row_lock: f64,
-    /// Waiting for the log to be on disk: writing it, or for another backend that does.
+    /// Waiting for the WAL to reach the disk, by its own write or another backend's.
     pub(crate) commit: f64,
-    /// Anything else.
+    /// Waiting for anything else.
     pub(crate) other: f64,
 }
 
-/// Samples until it is asked for the result.
+/// Samples until it is stopped.
 pub(crate) struct Sampler {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Waits>,
 }
 
 impl Sampler {
-    /// Starts on a connection of its own.
+    /// Starts sampling on its own connection.
     pub(crate) fn start(client: Client) -> Self {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(sample(client, stopped));
         Self { stop, task }
     }
 
-    /// Stops, and gives the shares.
+    /// Stops sampling and returns the shares.
     pub(crate) async fn finish(self) -> Waits {
-        // It ends by this alone.
+        // The task ends only by this message.
         let _ = self.stop.send(());
         self.task.await.expect("the sampler should not fail")
     }

@@ -1,4 +1,4 @@
-//! The part of a run that counts.
+//! The measured part of a run.
 
 use std::time::{Duration, Instant};
 
@@ -10,17 +10,18 @@ use super::cpu;
 use super::pgbench::Running;
 use super::waits::{Sampler, Waits};
 
-/// For 200 connections on a slow machine.
+/// Enough for 200 connections on a slow machine.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 const STOP: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND usename = 'boxoffice'";
 
-/// When a run counts, from the moment when all connections are open.
+/// Which part of a run is measured, counted from the moment when all connections are open.
 ///
-/// The first is not counted: a connection plans a statement five times for its values before it keeps one plan. A
-/// Lambda's connection does that once in its life, and in a short run by 200 connections it would be all there is.
+/// The warm-up is not measured: for its first five runs of a statement a connection plans it for each set of values,
+/// and then keeps one plan. A Lambda's connection does that once in its life; in a short run with 200 connections it
+/// would dominate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     warm_up: Duration,
@@ -38,22 +39,22 @@ impl Window {
     }
 }
 
-/// What was seen while it counted.
+/// What was observed during the window.
 pub(crate) struct Observed {
-    /// By the machine's clock, microseconds of the epoch.
+    /// The window's start, in microseconds since 1970, by the machine's clock.
     pub(crate) from_us: u64,
     pub(crate) to_us: u64,
     pub(crate) server: Duration,
     pub(crate) client: Duration,
-    /// Share of the machine's processors in use, 0 to 1.
+    /// The share of the machine's processors in use, 0 to 1.
     pub(crate) busy: f64,
     pub(crate) waits: Waits,
 }
 
-/// Waits for the connections and the warm-up, then watches, and then ends the run.
+/// Waits for the connections and the warm-up, observes the window, and ends the run.
 ///
 /// # Errors
-/// The connections do not come.
+/// The connections were not opened in time.
 pub(crate) async fn observe(
     database: &Database,
     running: &Running,
@@ -69,7 +70,7 @@ pub(crate) async fn observe(
     sleep(window.length).await;
     let end = Clocks::read(postmaster, running.pid());
     let waits = sampler.finish().await;
-    admin.batch_execute(STOP).await.expect("a superuser may");
+    admin.batch_execute(STOP).await.expect("a superuser may end connections");
     open?;
     let (busy, all) = (end.machine.0 - start.machine.0, end.machine.1 - start.machine.1);
     Ok(Observed {

@@ -1,4 +1,4 @@
-//! Plots, as SVG.
+//! Charts in SVG.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ const WIDTH: f64 = 860.0;
 const LABEL: f64 = 300.0;
 const BAR_HEIGHT: f64 = 20.0;
 
-/// A name and its figure; nothing when that is broken.
+/// A label and a figure; `None` if the run is broken.
 pub(crate) type Bar = (String, Option<f64>);
 
 /// Groups of horizontal bars.
@@ -41,7 +41,7 @@ impl Bars {
         let mut y = 0.0;
         for (label, bars) in &self.groups {
             y += 24.0;
-            // A string takes what is written to it.
+            // Writing to a string cannot fail.
             let _ = write!(svg, r#"<text x="0" y="{y}" class="group">{}, {}</text>"#, escaped(label), self.unit);
             y += 8.0;
             for (index, (name, figure)) in bars.iter().enumerate() {
@@ -99,7 +99,7 @@ impl Lines {
         for step in 0..=4 {
             let share = f64::from(step) / 4.0;
             let (x, y) = (left + share * width, top + height - share * height);
-            // A string takes what is written to it.
+            // Writing to a string cannot fail.
             let _ = write!(
                 svg,
                 r#"<path d="M{left} {y}h{width}" class="grid"/><text x="{}" y="{}" text-anchor="end">{}</text>

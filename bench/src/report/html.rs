@@ -1,4 +1,4 @@
-//! The report as one HTML page that needs nothing else.
+//! The report as one self-contained HTML page.
 
 use std::fmt::Write as _;
 
@@ -15,13 +15,13 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}caption{text-align:
 svg{max-width:100%;height:auto;font-size:12px}svg text{fill:#1c2430}svg .group{font-weight:600;font-size:13px}
 .grid{stroke:#dde2e8}</style>"#;
 
-/// The page.
+/// Renders the page.
 pub(super) fn page(report: &Report) -> String {
     let mut page = format!("{HEAD}<h1>Boxoffice: benchmark</h1><p>{}", escaped(&report.machine.to_string()));
-    // A string takes what is written to it, here and below.
+    // Writing to a string cannot fail, here and below.
     let _ = write!(page, "; it took {:.0} s.</p>", report.took_s);
     if report.quick {
-        page.push_str("<p class=no>A quick run: it shows that the benchmark works; its figures say little.</p>");
+        page.push_str("<p class=no>A quick run: it shows that the benchmark works; its figures mean little.</p>");
     }
     page.push_str("<h2>Targets</h2><div class=scroll><table><tr><th>What<th class=n>Figure<th>Target<th></tr>");
     for target in &report.targets {
@@ -68,7 +68,7 @@ fn cell_of(cell: &Cell) -> String {
     format!("<td{class}>{}", escaped(&cell.shown()))
 }
 
-/// Text for HTML and SVG, in attributes too.
+/// Escapes text for HTML and SVG, also in attributes.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,10 +1,10 @@
-//! Where a report was made.
+//! The machine on which a report was made.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// The machine, as far as figures depend on it.
+/// The properties of the machine that affect figures.
 #[derive(Serialize)]
 pub(crate) struct Machine {
     processor: String,
@@ -15,7 +15,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one, with the server's version.
+    /// Describes this machine, with the server's version.
     pub(crate) fn here(postgres: String) -> Self {
         let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

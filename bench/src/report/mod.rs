@@ -1,4 +1,4 @@
-//! What was found: tables, plots and targets, as text, JSON and HTML.
+//! The results: tables, charts and targets, as text, JSON and HTML.
 
 mod chart;
 mod html;
@@ -17,18 +17,18 @@ pub(crate) use machine::Machine;
 pub(crate) use table::{Cell, Table};
 pub(crate) use target::Target;
 
-/// Everything that a run found.
+/// The results of a run.
 #[derive(Serialize)]
 pub(crate) struct Report {
     machine: Machine,
-    /// With `--quick` the figures say little.
+    /// Whether the run was `--quick`: then the figures mean little.
     quick: bool,
     took_s: f64,
     targets: Vec<Target>,
     sections: Vec<Section>,
 }
 
-/// One scenario's findings.
+/// The results of a scenario.
 #[derive(Serialize)]
 pub(crate) struct Section {
     id: &'static str,
@@ -82,7 +82,7 @@ impl Report {
     pub(crate) fn summary(&self) -> String {
         let mut text = format!("\n{}\n", self.machine);
         for section in &self.sections {
-            // A string takes what is written to it.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "\n{}", section.title);
             for note in &section.notes {
                 let _ = writeln!(text, "  {note}");
@@ -96,12 +96,12 @@ impl Report {
             let _ = writeln!(text, "  {target}");
         }
         if self.quick {
-            text.push_str("\n--quick: this shows that the benchmark works; its figures say little.\n");
+            text.push_str("\n--quick: this shows that the benchmark works; its figures mean little.\n");
         }
         text
     }
 
-    /// Writes `report.html` and `report.json` into `directory`, and makes it.
+    /// Writes `report.html` and `report.json` into `directory`, which it creates if needed.
     pub(crate) fn write(&self, directory: &Path) -> std::io::Result<()> {
         std::fs::create_dir_all(directory)?;
         std::fs::write(directory.join("report.json"), serde_json::to_string_pretty(self)? + "\n")?;

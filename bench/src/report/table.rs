@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 
-/// A table; its columns say their units.
+/// A table. Its columns name their units.
 #[derive(Serialize)]
 pub(crate) struct Table {
     pub(super) title: String,
@@ -12,14 +12,14 @@ pub(crate) struct Table {
     pub(super) rows: Vec<Vec<Cell>>,
 }
 
-/// One figure or text.
+/// A figure or a text.
 #[derive(Clone)]
 pub(crate) enum Cell {
     Text(String),
     Number { value: f64, digits: usize, unit: &'static str },
 }
 
-/// In JSON it is the number itself.
+/// JSON gets the plain number.
 impl Serialize for Cell {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -34,7 +34,7 @@ impl Cell {
         Self::Text(text.to_owned())
     }
 
-    /// A figure with so many digits after the point; nothing is a dash.
+    /// A figure with this many decimal places; `None` is a dash.
     pub(crate) fn number(value: Option<f64>, digits: usize) -> Self {
         Self::of(value, digits, "")
     }
@@ -63,7 +63,7 @@ impl Cell {
     }
 }
 
-/// With a comma for thousands.
+/// Formats a number with a comma between thousands.
 pub(super) fn grouped(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     let (whole, rest) = text.split_once('.').map_or((text.as_str(), String::new()), |(w, r)| (w, format!(".{r}")));
@@ -89,7 +89,7 @@ impl Table {
 
     pub(super) fn to_text(&self) -> String {
         let shown: Vec<Vec<String>> = self.rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
-        // What is too long for its column, such as why a run is broken, may stand out at the end of its line.
+        // A row with fewer cells, such as one that says why a run is broken, does not widen the columns.
         let width = |index: usize| {
             let cells = shown.iter().filter(|row| row.len() == self.columns.len()).filter_map(|row| row.get(index));
             cells.chain([&self.columns[index]]).map(|text| text.chars().count()).max().unwrap_or(0)
@@ -100,7 +100,7 @@ impl Table {
             text.push_str("  ");
             for (index, cell) in row.iter().enumerate() {
                 let width = widths[index];
-                // A string takes what is written to it.
+                // Writing to a string cannot fail.
                 let _ = if index == 0 { write!(text, "{cell:width$}") } else { write!(text, "  {cell:>width$}") };
             }
             text.push('\n');

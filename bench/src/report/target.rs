@@ -1,4 +1,4 @@
-//! What was to be reached.
+//! Targets.
 
 use std::fmt;
 
@@ -6,38 +6,38 @@ use serde::Serialize;
 
 use super::table::grouped;
 
-/// A figure with its bound.
+/// A figure and its bound.
 #[derive(Serialize)]
 pub(crate) struct Target {
     pub(super) what: String,
     pub(super) bound: f64,
-    /// The bound is the least that will do, or the most.
+    /// Whether the bound is a minimum. Otherwise it is a maximum.
     at_least: bool,
-    /// Nothing if a run that it needs is broken or was not made.
+    /// `None` if a run that it needs is broken or was not made.
     pub(super) figure: Option<f64>,
     pub(super) reached: Option<bool>,
     pub(super) unit: &'static str,
 }
 
 impl Target {
-    /// A ratio that should be no less than `bound`.
+    /// A ratio that should be at least `bound`.
     pub(crate) fn at_least(what: &str, bound: f64, figure: Option<f64>) -> Self {
         let reached = figure.map(|figure| figure >= bound);
         Self { what: what.to_owned(), bound, at_least: true, figure, reached, unit: "times" }
     }
 
-    /// What should be no more than `bound`.
+    /// A figure that should be at most `bound`.
     pub(crate) fn at_most(what: &str, bound: f64, unit: &'static str, figure: Option<f64>) -> Self {
         let reached = figure.map(|figure| figure <= bound);
         Self { what: what.to_owned(), bound, at_least: false, figure, reached, unit }
     }
 
-    /// A share from 0 to 1 that should be no less than `bound`.
+    /// A share from 0 to 1 that should be at least `bound`.
     pub(crate) fn share_at_least(what: &str, bound: f64, figure: Option<f64>) -> Self {
         Self { unit: "of all", ..Self::at_least(what, bound, figure) }
     }
 
-    /// A share from 0 to 1 that should be no more than `bound`.
+    /// A share from 0 to 1 that should be at most `bound`.
     pub(crate) fn share_at_most(what: &str, bound: f64, figure: Option<f64>) -> Self {
         Self::at_most(what, bound, "of all", figure)
     }

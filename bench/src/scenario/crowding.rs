@@ -1,4 +1,5 @@
-//! Somebody who is in everybody's way: a holder that books all the time, one whose lock is kept, a pool that is kept locked.
+//! Bookings while somebody gets in the way: a holder that books all the time, a holder lock that is kept, a pool that
+//! stays locked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,11 +19,11 @@ use crate::shows;
 use super::buyers::{Crowd, connect, request, show_id};
 
 const CALLERS: u16 = 32;
-/// Of so many bookings one is the busy holder's.
+/// One booking in this many is the busy holder's.
 const ONE_OF: u64 = 5;
 const POOLS: i32 = 16;
 
-/// Who is in the way.
+/// What gets in the way of the other bookings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Nobody,
@@ -39,7 +40,7 @@ impl Way {
         (Self::KeptPool, "a transaction keeps 1 of 16 pools locked"),
     ];
 
-    /// What somebody keeps locked meanwhile.
+    /// The statement that takes the lock that is kept meanwhile, if any.
     fn kept(self, show: i64) -> Option<String> {
         match self {
             Self::Nobody | Self::BusyHolder => None,
@@ -49,12 +50,13 @@ impl Way {
     }
 }
 
-/// Each in turn, several times.
+/// Measures each case in turn, several times.
 pub(super) async fn run(bench: &Bench, report: &mut Report) {
-    let mut section = Section::new("crowding", "Somebody in everybody's way");
+    let mut section = Section::new("crowding", "Bookings while somebody gets in the way");
     section.note(&format!(
-        "The domain's booking, from this process over one pool of {CALLERS} connections, by {CALLERS} callers of a hot show of \
-         {POOLS} pools. What counts are the bookings of the others, as rows, beside those when nobody is in the way."
+        "The domain's booking, called from this process over one pool of {CALLERS} connections, by {CALLERS} callers \
+         of a hot show with {POOLS} pools. The figures are the bookings of everybody else, counted as rows, compared \
+         with the undisturbed case."
     ));
     let database = bench.database().await;
     let admin = database.admin_client().await;
@@ -65,7 +67,8 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) {
             rates[index].push(bookings_of_others(bench, &database, &admin, way).await);
         }
     }
-    let mut table = Table::new("Bookings a second of the others", &["in the way", "bookings/s", "of undisturbed"]);
+    let mut table =
+        Table::new("Bookings per second of everybody else", &["in the way", "bookings/s", "of undisturbed"]);
     let undisturbed = median(rates[0].iter().copied());
     for ((_, name), rates) in Way::ALL.into_iter().zip(&rates) {
         let rate = median(rates.iter().copied());
@@ -103,7 +106,7 @@ async fn bookings_of_others(bench: &Bench, database: &Database, admin: &Client, 
         }
     });
     tokio::time::sleep(length).await;
-    // What was made by now: the stragglers of a lock that is kept come later.
+    // Count only the bookings made by now: those that wait for the kept lock finish later.
     let sql = "SELECT count(*) FROM bookings WHERE show_id = $1 AND holder <> 'key:busy'";
     let made: i64 = admin.query_one(sql, &[&show]).await.expect("a count").get(0);
     keeper.batch_execute("ROLLBACK").await.expect("its end");
@@ -111,7 +114,8 @@ async fn bookings_of_others(bench: &Bench, database: &Database, admin: &Client, 
     made as f64 / length.as_secs_f64()
 }
 
-/// A booking of the holder that books all the time: a partner's, whose limits nobody reaches here, with the places of one holder.
+/// A booking of the busy holder: a partner with limits that it never reaches, and with the concurrency of a single
+/// holder.
 fn busy(show: i64) -> BookRequest {
     let limits = HolderLimits {
         max_pending_seats: 1_000_000,

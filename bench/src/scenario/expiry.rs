@@ -1,4 +1,4 @@
-//! Seats that are given back: by the sweep while the show keeps selling, and by those who cancel.
+//! Released seats: by the sweep while the show keeps selling, and by cancellations.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,13 +17,13 @@ use crate::shows;
 
 use super::buyers::{Crowd, connect, micros, rate, request, show_id};
 
-/// Buyers beside the one sweep.
+/// The buyers that run besides the sweep.
 const BUYERS: u16 = 16;
 const CANCELLERS: u16 = 50;
 
-/// Both.
+/// Measures both.
 pub(super) async fn run(bench: &Bench, report: &mut Report) {
-    let mut section = Section::new("expiry", "Seats given back");
+    let mut section = Section::new("expiry", "Released seats");
     let database = bench.database().await;
     let admin = database.admin_client().await;
     shows::create_past(&admin).await;
@@ -60,19 +60,19 @@ async fn swept(bench: &Bench, database: &Database, admin: &Client) -> Table {
         return table;
     }
     let seconds = (to - from).as_secs_f64();
-    // The pools' and the index's dead rows are part of it; the first moments of the callers are not.
+    // This includes the dead rows of the pools and the index, but not the callers' first moments.
     let before = rate(&calls, alone / 3, alone);
     let during = rate(&calls, from, to);
     bench.say(&format!("  {made} holds swept in {seconds:.1} s; {during:.0} bookings/s meanwhile, {before:.0} before"));
     let batch = Latency::of(batches);
     for (name, figure, digits) in [
         ("seconds", seconds, 1),
-        ("holds expired a second", made as f64 / seconds, 0),
+        ("holds expired per second", made as f64 / seconds, 0),
         ("a batch of 1,000, p50 ms", batch.p50_ms, 0),
         ("a batch of 1,000, max ms", batch.max_ms, 0),
-        ("bookings a second before", before, 0),
-        ("bookings a second during", during, 0),
-        ("bookings a second after", rate(&calls, to, to + alone), 0),
+        ("bookings per second before", before, 0),
+        ("bookings per second during", during, 0),
+        ("bookings per second after", rate(&calls, to, to + alone), 0),
         ("slowest booking, ms", Latency::of(micros(&calls)).max_ms, 0),
     ] {
         table.row(vec![Cell::text(name), Cell::number(Some(figure), digits)]);
@@ -80,7 +80,7 @@ async fn swept(bench: &Bench, database: &Database, admin: &Client) -> Table {
     table
 }
 
-/// Sweeps until nothing is due: how many, and how long each batch took in microseconds.
+/// Sweeps until nothing is due. Returns the number of expired holds and the duration of each batch in microseconds.
 async fn sweep_all(db: &Db) -> (u64, Vec<u64>) {
     let (mut expired, mut micros) = (0, Vec::new());
     loop {
@@ -94,7 +94,7 @@ async fn sweep_all(db: &Db) -> (u64, Vec<u64>) {
     }
 }
 
-/// At least so many holds of one seat each that are due, the same number from each pool.
+/// Creates at least `holds` due holds of one seat each, the same number from each pool.
 async fn make_due(admin: &Client, show: i64, holds: i32) -> u64 {
     let pools = shows::default_pools(shows::SEATS);
     let each = (holds + pools - 1) / pools;
@@ -107,11 +107,11 @@ async fn make_due(admin: &Client, show: i64, holds: i32) -> u64 {
             now() - interval '1 minute' + n * interval '1 millisecond'
         FROM taken, generate_series(1, $2) AS n";
     let made = admin.execute(sql, &[&show, &each]).await.expect("due holds should be made");
-    admin.batch_execute("VACUUM ANALYZE").await.expect("a superuser may");
+    admin.batch_execute("VACUUM ANALYZE").await.expect("a superuser may run VACUUM");
     made
 }
 
-/// Books for a while, then gives all of it back.
+/// Books for a while, then cancels all bookings.
 async fn cancelled(bench: &Bench, database: &Database, admin: &Client) -> Table {
     let show = shows::create(admin, 1, shows::default_pools(shows::SEATS)).await;
     let db = connect(database, CANCELLERS);
@@ -140,7 +140,7 @@ async fn cancelled(bench: &Bench, database: &Database, admin: &Client) -> Table 
     })
     .finish()
     .await;
-    let columns = ["", "a second", "p50 ms", "p95 ms", "p99 ms", "max ms"];
+    let columns = ["", "per second", "p50 ms", "p95 ms", "p99 ms", "max ms"];
     let mut table = Table::new(&format!("One show, {CANCELLERS} callers"), &columns);
     let whole = if cancels.len() == bookings.len() { Ok(()) } else { Err("broken: not all were cancelled".to_owned()) };
     if let Err(why) = check(database).await.and(whole) {

@@ -1,4 +1,4 @@
-//! Instances of a Lambda and a load for them.
+//! Instances of a Lambda, and the load on them.
 
 use std::net::Ipv6Addr;
 use std::path::Path;
@@ -19,45 +19,45 @@ use crate::measure::stats::Latency;
 use crate::measure::waits::{Sampler, Waits};
 use crate::shows::Rows;
 
-/// At once, so that starting does not take longer than the bound on it.
+/// How many instances start at once. More would take longer to start than the time limit allows.
 const STARTING: usize = 8;
 const WARM_UP: Duration = Duration::from_millis(700);
-/// The start of the response to a booking that was made.
+/// The start of the response to a successful booking.
 const CREATED: &[u8] = br#"{"statusCode":201"#;
-/// The secret of the webhooks' endpoint.
+/// The signing secret of the webhook endpoint.
 pub(super) const STRIPE_SECRET: &str = "whsec_boxoffice_bench";
 
-/// Instances that run and are ready.
+/// Running instances that are ready.
 pub(super) struct Fleet {
     instances: Vec<Arc<Instance>>,
 }
 
-/// What a fleet is asked for.
+/// The load on a fleet.
 #[derive(Clone)]
 pub(super) struct Work {
     /// The event number `n`, from 0, of a client.
     pub(super) event: Arc<dyn Fn(usize, usize) -> Bytes + Send + Sync>,
-    /// The start of a good answer.
+    /// The start of a successful response.
     pub(super) answer: &'static [u8],
-    /// What it makes.
+    /// The rows that it creates.
     pub(super) rows: Rows,
 }
 
 impl Work {
-    /// Bookings of the `shows` shows from `first` on in turn, by so many clients.
+    /// Bookings of `shows` shows from `first` on, in turn, by this many clients.
     fn bookings(first: i64, shows: i64, clients: usize) -> Self {
         let orders: Vec<Order> = (first..first + shows).map(Order::of).collect();
-        // Each starts elsewhere, so that many shows are many at once.
+        // Each client starts at another show, so that all shows are booked at once.
         let event = move |client: usize, n: usize| orders[(client * orders.len() / clients + n) % orders.len()].next();
         Self { event: Arc::new(event), answer: CREATED, rows: Rows::Bookings }
     }
 }
 
-/// What a load gave, per booking; of webhooks, per payment.
+/// The results of a load; CPU figures are per booking or, for webhooks, per payment.
 pub(super) struct Load {
     pub(super) bookings_per_s: f64,
     pub(super) latency: Latency,
-    /// Answers that were no good ones.
+    /// Responses that were not successful.
     pub(super) refused: u64,
     pub(super) book_cpu_us: f64,
     pub(super) server_cpu_us: f64,
@@ -67,7 +67,7 @@ pub(super) struct Load {
 }
 
 impl Fleet {
-    /// Starts them, and waits until all are ready.
+    /// Starts the instances and waits until all are ready.
     pub(super) async fn start(
         binary: &Path,
         count: usize,
@@ -94,14 +94,14 @@ impl Fleet {
                 instance
                     .ready()
                     .await
-                    .map_err(|error| format!("broken: {} does not start: {error}", binary.display()))?;
+                    .map_err(|error| format!("broken: {} did not start: {error}", binary.display()))?;
                 instances.push(Arc::new(instance));
             }
         }
         Ok(Self { instances })
     }
 
-    /// Bookings by the first `count` instances, of the `shows` shows from `first` on in turn.
+    /// Books through the first `count` instances, `shows` shows from `first` on in turn.
     pub(super) async fn load(
         &self,
         database: &Database,
@@ -114,7 +114,7 @@ impl Fleet {
         self.load_with(database, postmaster, count, Work::bookings(first, shows, count), length).await
     }
 
-    /// This work by the first `count` instances.
+    /// Runs this load on the first `count` instances.
     pub(super) async fn load_with(
         &self,
         database: &Database,
@@ -161,7 +161,7 @@ impl Fleet {
         })
     }
 
-    /// So many bookings by the first instance, one after another.
+    /// Makes `count` bookings through the first instance, one after another.
     pub(super) async fn calls(&self, show: i64, count: usize) -> Result<Latency, String> {
         let order = Order::of(show);
         let mut micros = Vec::with_capacity(count);
@@ -203,7 +203,8 @@ async fn buy(instance: Arc<Instance>, work: Work, client: usize, shared: Arc<Sha
     Ok(micros)
 }
 
-/// Bookings of a show as API Gateway sends them, each from an address of its own: those of one holder would take turns.
+/// Booking events as API Gateway sends them, each from a different address: the bookings of one holder would run one
+/// after another.
 pub(super) struct Order {
     before: String,
     after: String,
@@ -221,7 +222,7 @@ impl Order {
         Self { before: before.to_owned(), after: after.to_owned() }
     }
 
-    /// The next buyer's.
+    /// The event of the next buyer.
     pub(super) fn next(&self) -> Bytes {
         let address = Ipv6Addr::from_bits(rand::random());
         format!("{}{address}{}", self.before, self.after).into()

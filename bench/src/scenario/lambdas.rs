@@ -1,5 +1,5 @@
-//! The real `book` binary under a Lambda runtime: API Gateway events in, responses out, the hold message on its way to
-//! a queue. Each instance has one request at a time, and the next as soon as it has answered.
+//! The real `book` binary under a Lambda runtime, from API Gateway events to responses, with the hold messages sent to
+//! a queue. Each instance serves one request at a time, and the next as soon as it has responded.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::fleet::{Fleet, Load};
 use super::statements::OURS;
 use super::subject::Subject;
 
-/// What SQS takes to answer, about.
+/// The approximate response time of SQS.
 const QUEUE: Duration = Duration::from_millis(10);
 const MANY: i32 = 1000;
 const COLUMNS: [&str; 13] = [
@@ -38,7 +38,7 @@ const COLUMNS: [&str; 13] = [
     "waits for commit",
 ];
 
-/// At 1, 16, 50 and 200 instances.
+/// Measures 1, 16, 50 and 200 instances.
 pub(super) async fn run(bench: &Bench, postmaster: u32, report: &mut Report) {
     let mut section = Section::new("lambdas", "The real book binary, queue included");
     match measured(bench, postmaster, report, &mut section).await {
@@ -59,14 +59,14 @@ async fn measured(bench: &Bench, postmaster: u32, report: &mut Report, section: 
     bench.say(&format!("  starting {most} instances"));
     let fleet = Fleet::start(&binary, most, &database.url(), &queue).await?;
     section.note(&format!(
-        "Each instance serves one request at a time, as Lambda does. The queue answers after {} ms. CPU is per booking: of \
-         the book processes, of Postgres, and of the generator, which is Lambda, API Gateway and SQS here. Everything shares \
-         this machine's processors.",
+        "Each instance serves one request at a time, as in Lambda. The queue responds after {} ms. CPU figures are \
+         per booking: of the book processes, of Postgres, and of the generator, which stands for Lambda, API Gateway \
+         and SQS. All of them share this machine's processors.",
         QUEUE.as_millis()
     ));
     let length = Duration::from_millis(bench.pick(1500, 300));
     let mut table = Table::new("By instances", &COLUMNS);
-    let mut bars = Bars::new("Bookings a second through book", "bookings/s");
+    let mut bars = Bars::new("Bookings per second through book", "bookings/s");
     for instances in sizes {
         let hot = shows::create(&admin, 1, shows::default_pools(shows::SEATS)).await;
         let many = shows::create(&admin, MANY, 1).await;
@@ -90,7 +90,7 @@ async fn measured(bench: &Bench, postmaster: u32, report: &mut Report, section: 
     let load = fleet.load(&database, postmaster, instances, hot, 1, length).await;
     let load = checked(&database, load).await;
     bench.say(&format!("  {instances} instances, 1 ms to the database: {}", said(&load)));
-    table.row(row(&format!("{instances} instances, one hot show, 1 ms a round trip"), &load));
+    table.row(row(&format!("{instances} instances, one hot show, 1 ms per round trip"), &load));
     drop(fleet);
     section.bars(bars);
     section.table(table);
@@ -98,7 +98,8 @@ async fn measured(bench: &Bench, postmaster: u32, report: &mut Report, section: 
     Ok(())
 }
 
-/// One instance, one booking after another: round trips, messages, and whether the database and the queue overlap.
+/// One instance, one booking after another: round trips, messages, and whether the calls of the database and the queue
+/// overlap.
 async fn alone(
     bench: &Bench,
     report: &mut Report,
@@ -121,12 +122,12 @@ async fn alone(
     let far = Fleet::start(binary, 1, &database.url_at(proxy.port(), "disable"), queue).await?;
     far.calls(show, 5).await?;
     let overlap = far.calls(show, calls).await?;
-    let what = "a booking with the database 10 ms away and a queue that takes 10 ms, median";
+    let what = "a booking with the database 10 ms away and a queue that responds in 10 ms, median";
     report.target(Target::at_most(what, 15.0, "ms", Some(overlap.p50_ms)));
 
     let mut table = Table::new("One instance, one booking after another", &["", "figure"]);
-    table.row(vec![Cell::text("round trips to Postgres a booking"), Cell::number(Some(trips), 2)]);
-    table.row(vec![Cell::text("messages a booking"), Cell::number(Some(messages), 2)]);
+    table.row(vec![Cell::text("round trips to Postgres per booking"), Cell::number(Some(trips), 2)]);
+    table.row(vec![Cell::text("messages per booking"), Cell::number(Some(messages), 2)]);
     table.row(vec![Cell::text(&format!("{what}, ms")), Cell::number(Some(overlap.p50_ms), 1)]);
     Ok(table)
 }
@@ -163,7 +164,7 @@ fn row(name: &str, load: &Result<Load, String>) -> Vec<Cell> {
     ]
 }
 
-/// The binaries and the statements alone in turn: bookings a second of the first by the second's, median.
+/// The binary and the bare statement in turn. The target is the median ratio of their bookings per second.
 async fn beside_statements(
     bench: &Bench,
     postmaster: u32,
@@ -184,7 +185,7 @@ async fn beside_statements(
         }
     }
     let mut table = Table::new(
-        &format!("{count} instances beside {count} connections of pgbench, in turn"),
+        &format!("{count} instances compared with {count} connections of pgbench, in turn"),
         &["", "bookings/s", "machine busy", "waits for a row"],
     );
     let alone = statements.broken.clone().or(broken);

@@ -1,4 +1,4 @@
-//! What an instance of each Lambda costs, beside a function that does nothing, built by the same profile.
+//! The cost of an instance of each Lambda, compared with an empty function built with the same profile.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,7 +22,7 @@ const NAMES: [&str; 9] =
     [EMPTY, "list-shows", "book", "bookings", "confirm", "admin", "expire-holds", "sweep-holds", "confirm-payments"];
 const MB: f64 = 1_000_000.0;
 
-/// One start's figures, or the medians of several.
+/// The figures of one start, or the medians of several.
 struct Start {
     ready_ms: f64,
     answered_ms: f64,
@@ -30,7 +30,7 @@ struct Start {
     call_cpu_us: f64,
 }
 
-/// All Lambdas in turn, again and again.
+/// Starts all Lambdas in turn, repeatedly.
 pub(super) async fn run(bench: &Bench, report: &mut Report) {
     let mut section = Section::new("lean", "What an instance costs");
     if let Err(why) = measured(bench, report, &mut section).await {
@@ -41,7 +41,7 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) {
 
 async fn measured(bench: &Bench, report: &mut Report, section: &mut Section) -> Result<(), String> {
     let binaries = NAMES.iter().map(|name| bench.binary(name)).collect::<Result<Vec<_>, _>>()?;
-    // TLS with a password, as in production: to connect is a part of the start. And without, to see what that costs.
+    // With TLS and a password as in production, since connecting is part of the start; and without, to see their cost.
     let server = Server::start(&server_options().tls().password());
     let place = Place::new(&server, Some(server.ca_file())).await;
     let plain = Place::new(&bench.server, None).await;
@@ -50,7 +50,7 @@ async fn measured(bench: &Bench, report: &mut Report, section: &mut Section) -> 
     let mut plains: Vec<Vec<Start>> = NAMES.iter().map(|_| Vec::new()).collect();
     for round in 0..starts {
         for (index, name) in NAMES.iter().enumerate() {
-            // The sweep looks at the invariants of every show besides: three are enough.
+            // The sweep also checks the invariants of every show, so three calls are enough.
             let calls = if *name == "sweep-holds" { 3 } else { bench.pick(200, 10) };
             found[index].push(place.start(name, &binaries[index], calls).await?);
             plains[index].push(plain.start(name, &binaries[index], 1).await?);
@@ -60,10 +60,10 @@ async fn measured(bench: &Bench, report: &mut Report, section: &mut Section) -> 
         }
     }
     section.note(&format!(
-        "Medians of {starts} starts each, in turn. The database asks for TLS and a password (SCRAM), and its authority is \
-         checked. `{EMPTY}` is lambda_runtime with a handler that answers with its event. An event waits when the process \
-         starts: the first answer is the cold start that a user would see, without AWS's own part. Memory is the most that was \
-         resident; CPU is of one of the calls when warm.",
+        "Medians of {starts} starts each, in turn. The database requires TLS and a password (SCRAM), and the \
+         functions verify its certificate. `{EMPTY}` is lambda_runtime with a handler that returns its event. An \
+         event is waiting when the process starts, so the first response is the cold start that a user would see, \
+         without AWS's own part. Memory is the peak resident size; CPU is per warm call.",
     ));
     let medians: Vec<Start> = found.iter().map(|starts| middle(starts)).collect();
     section.bars(bars(&medians));
@@ -85,7 +85,7 @@ async fn measured(bench: &Bench, report: &mut Report, section: &mut Section) -> 
     Ok(())
 }
 
-/// Where instances run.
+/// The environment of the instances: a database, a queue and a show.
 struct Place {
     database: Database,
     env: Vec<(&'static str, String)>,
@@ -103,12 +103,12 @@ impl Place {
         let ssl_mode = if ca_file.is_some() { "require" } else { "disable" };
         let env = vec![
             ("DATABASE_URL", database.url_at(database.port(), ssl_mode)),
-            // An empty variable is an unset one.
+            // An empty variable counts as unset.
             ("DATABASE_CA_FILE", ca_file.map(|path| path.display().to_string()).unwrap_or_default()),
             ("HOLD_QUEUE_URL", queue.queue_url()),
             ("PAYMENTS_QUEUE_URL", queue.queue_url()),
             ("AWS_ENDPOINT_URL", queue.endpoint()),
-            // One buyer books again and again here.
+            // Here the same buyer books repeatedly.
             ("MAX_PENDING_SEATS_PER_HOLDER", "1000000".to_owned()),
             ("MAX_SEATS_PER_HOLDER", "1000000".to_owned()),
             // As the template sets it.
@@ -117,10 +117,10 @@ impl Place {
         Self { database, env, show, _queue: queue }
     }
 
-    /// The environment of one that connects to the database by another port.
+    /// The environment of an instance that connects to the database through another port.
     fn env_through(&self, port: u16) -> Vec<(&'static str, String)> {
         let mut env = self.env.clone();
-        // The last of a name counts.
+        // The last value of a name counts.
         env.push(("DATABASE_URL", self.database.url_at(port, "require")));
         env
     }
@@ -152,7 +152,7 @@ impl Place {
     fn event(&self, name: &str) -> Value {
         let show = self.show.to_string();
         let headers = [("Content-Type", "application/json")];
-        // A booking that is not there: a read by its key, and nothing changed.
+        // A booking that does not exist: it is looked up by its key, and nothing changes.
         let unknown = format!("{show}-019a5b7e-8f00-7abc-8def-0123456789ab");
         match name {
             "list-shows" => api_event("GET", "/shows", &[], &[], &[], None),
@@ -176,14 +176,14 @@ impl Place {
                 )
             }
             "expire-holds" => sqs_event(&[("1", &json!({ "booking_id": unknown }).to_string())]),
-            // An empty batch: what a payment costs is the database's.
+            // An empty batch, since the cost of a payment is the database's.
             "confirm-payments" => sqs_event(&[]),
             _ => schedule_event(),
         }
     }
 }
 
-/// Whether the answer is the one that was to come: figures of a function that failed would be good ones.
+/// Checks the response, since a function that fails may look fast.
 fn check(name: &str, answer: &[u8]) -> Result<(), String> {
     let answer: Value = serde_json::from_slice(answer).map_err(|error| format!("broken: {name}: {error}"))?;
     let right = match name {
@@ -212,12 +212,12 @@ fn size_mb(path: &Path) -> f64 {
 }
 
 fn bars(medians: &[Start]) -> Bars {
-    let mut bars = Bars::new("From the start of the process", "ms");
+    let mut bars = Bars::new("Time since the start of the process", "ms");
     let group = |figure: fn(&Start) -> f64| -> Vec<(String, Option<f64>)> {
         NAMES.iter().zip(medians).map(|(name, start)| ((*name).to_owned(), Some(figure(start)))).collect()
     };
     bars.group("to ready", &group(|start| start.ready_ms));
-    bars.group("to the first answer", &group(|start| start.answered_ms));
+    bars.group("to the first response", &group(|start| start.answered_ms));
     bars
 }
 
@@ -225,12 +225,12 @@ fn table(medians: &[Start], plains: &[Start], binaries: &[PathBuf]) -> Table {
     let columns = [
         "",
         "ready ms",
-        "first answer ms",
-        "of the empty one's",
-        "first answer ms, no TLS nor password",
+        "first response ms",
+        "of the empty function's",
+        "first response ms, no TLS or password",
         "size MB",
         "peak memory MB",
-        "CPU a warm call µs",
+        "CPU per warm call µs",
     ];
     let mut table = Table::new("A Lambda instance", &columns);
     for (((name, start), plain), binary) in NAMES.iter().zip(medians).zip(plains).zip(binaries) {
@@ -253,7 +253,7 @@ fn targets(report: &mut Report, medians: &[Start], plains: &[Start], binaries: &
         let index = NAMES.iter().position(|known| *known == name).expect("it is one of them");
         for (starts, how) in [(medians, "over TLS with a password"), (plains, "without TLS or password")] {
             let ratio = starts[index].answered_ms / starts[0].answered_ms;
-            let what = format!("{name}: start to first answer / the empty handler's, database {how}");
+            let what = format!("{name}: start to first response / the empty handler's, database {how}");
             report.target(Target::at_most(&what, most, "times", Some(ratio)));
         }
     }

@@ -1,4 +1,4 @@
-//! What is measured: one scenario a file.
+//! The scenarios, one per file.
 
 mod buyers;
 mod crowding;
@@ -35,28 +35,28 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    /// Those that run when none is asked for.
+    /// The scenarios that run by default.
     pub(crate) const UNASKED: &[Self] =
         &[Self::Statements, Self::Network, Self::Lambdas, Self::Tail, Self::Expiry, Self::Lean, Self::Webhooks];
     const ALL: &[(Self, &str, &str)] = &[
-        (Self::Statements, "statements", "the statements alone, by pgbench, beside what people build instead"),
+        (Self::Statements, "statements", "the booking statement alone, by pgbench, compared with common alternatives"),
         (Self::Network, "network", "the same with 1 ms added to each round trip"),
-        (Self::Lambdas, "lambdas", "the real book binary under a Lambda runtime, queue included"),
+        (Self::Lambdas, "lambdas", "the real book binary under a Lambda runtime, with its queue"),
         (Self::Tail, "tail", "the last seats, a sold-out show, pages of shows"),
-        (Self::Expiry, "expiry", "holds that end and bookings that are cancelled while a show sells"),
-        (Self::Lean, "lean", "what an instance of each Lambda costs"),
-        (Self::Webhooks, "webhooks", "signed webhooks through the real confirm binary, beside bookings"),
+        (Self::Expiry, "expiry", "holds that expire and bookings that are cancelled while a show sells"),
+        (Self::Lean, "lean", "the cost of an instance of each Lambda"),
+        (Self::Webhooks, "webhooks", "signed webhooks through the real confirm binary, compared with bookings"),
         (Self::Pools, "pools", "the booking statement by number of pools"),
-        (Self::Crowding, "crowding", "a busy holder, and locks that somebody keeps, beside everybody's bookings"),
+        (Self::Crowding, "crowding", "everybody's bookings while one holder is busy or a lock is kept"),
     ];
 
-    /// What it does, in one line.
+    /// A description in one line.
     pub(crate) fn about(self) -> &'static str {
         self.entry().2
     }
 
     fn entry(self) -> &'static (Self, &'static str, &'static str) {
-        Self::ALL.iter().find(|entry| entry.0 == self).expect("all are there")
+        Self::ALL.iter().find(|entry| entry.0 == self).expect("ALL has every scenario")
     }
 }
 
@@ -75,7 +75,7 @@ impl FromStr for Name {
     }
 }
 
-/// Runs one. What it finds is added to the report.
+/// Runs a scenario and adds its results to the report.
 pub(crate) async fn run(name: Name, bench: &Bench, postmaster: u32, report: &mut Report) {
     match name {
         Name::Statements => statements::run(bench, postmaster, report).await,

@@ -1,4 +1,4 @@
-//! The statements with a network between: 1 ms more for each round trip.
+//! The statements over a slower network: 1 ms more per round trip.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,18 +12,19 @@ use crate::report::{Report, Section, Target};
 use super::statements::{FIVE, LIMIT, OURS, find, make, rounds_of, table};
 
 const ROUND_TRIP: Duration = Duration::from_millis(1);
-/// To see how long a round trip truly takes.
+/// The number of round trips that are measured.
 const PINGS: usize = 200;
 
-/// Ours, the limit and five statements, at 50 and 200 connections.
+/// Measures ours, the limit and five statements, at 50 and 200 connections.
 pub(super) async fn run(bench: &Bench, postmaster: u32, report: &mut Report) {
     let mut section = Section::new("network", "The statements alone, with 1 ms added to each round trip");
     let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], bench.server.port())), ROUND_TRIP).await;
     let direct = ping(bench, bench.server.port()).await;
     let through = ping(bench, proxy.port()).await;
     section.note(&format!(
-        "A TCP proxy on this machine delays both ways, and takes processor time that the server then lacks. Round trip of \
-         an empty statement, with nothing else to do: {:.2} ms direct, {:.2} ms through the proxy (medians of {PINGS}).",
+        "A TCP proxy on this machine delays both directions; the server lacks the processor time that the proxy \
+         takes. Round trip of an empty statement on an idle server: {:.2} ms direct, {:.2} ms through the proxy \
+         (medians of {PINGS}).",
         direct.p50_ms, through.p50_ms
     ));
     let mut subjects = make(bench, &[LIMIT, OURS, FIVE]).await;
@@ -31,7 +32,7 @@ pub(super) async fn run(bench: &Bench, postmaster: u32, report: &mut Report) {
         rounds_of(bench, postmaster, &mut subjects, *connections, *rounds, proxy.port()).await;
         section.table(table(&format!("{connections} connections, 1 ms"), &subjects));
         let ratio = find(&subjects, &OURS).ratio_to(find(&subjects, &FIVE));
-        let what = format!("hot show / five statements, 1 ms a round trip, {connections} connections");
+        let what = format!("hot show / five statements, 1 ms per round trip, {connections} connections");
         report.target(Target::at_least(&what, 20.0, ratio));
     }
     report.add(section);

@@ -1,4 +1,4 @@
-//! The same booking as a Lua script in Redis, where redis-server is installed.
+//! The same booking as a Lua script in Redis, if redis-server is installed.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const SEATS_A_BOOKING: u64 = 2;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How it keeps what it was told.
+/// How Redis persists its data.
 #[derive(Clone, Copy)]
 pub(super) struct Durability {
     pub(super) name: &'static str,
@@ -23,29 +23,29 @@ pub(super) struct Durability {
     bookings: u64,
 }
 
-/// What `appendonly yes` offers; neither is there when it is left out, which is the default.
+/// The modes of `appendonly yes`. The default is `no`, which has neither.
 pub(super) const DURABILITIES: [Durability; 2] = [
     Durability {
-        name: "Redis Lua, fsync each second: a crash loses a second",
+        name: "Redis Lua, fsync every second: a crash loses a second",
         appendfsync: "everysec",
         bookings: 60_000,
     },
-    Durability { name: "Redis Lua, fsync before each answer", appendfsync: "always", bookings: 20_000 },
+    Durability { name: "Redis Lua, fsync before each response", appendfsync: "always", bookings: 20_000 },
 ];
 
-/// One run's figures.
+/// The figures of a run.
 pub(super) struct Run {
     pub(super) bookings_per_s: f64,
     pub(super) latency: Latency,
 }
 
-/// Whether there is a redis-server to measure.
+/// Whether redis-server is installed.
 pub(super) async fn is_installed() -> bool {
     let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     version.await.is_ok_and(|status| status.success())
 }
 
-/// A server of its own, one show, and redis-benchmark with so many connections.
+/// Runs redis-benchmark with this many connections on a new server with one show.
 pub(super) async fn run(durability: Durability, connections: usize, quick: bool) -> Result<Run, String> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let server = Server::start(durability, dir.path()).await?;
@@ -56,19 +56,19 @@ pub(super) async fn run(durability: Durability, connections: usize, quick: bool)
     let booked: u64 = number(&server.cli(&["HLEN", "bookings"]).await?)? as u64;
     let free: u64 = number(&server.cli(&["GET", "free"]).await?)? as u64;
     if free + booked * SEATS_A_BOOKING != SEATS {
-        return Err(format!("broken: {free} free + {booked} bookings are not its seats"));
+        return Err(format!("broken: {free} free + {booked} bookings do not add up to the show's seats"));
     }
     // "test","rps","avg","min","p50","p95","p99","max"
     let line = output.lines().last().unwrap_or_default();
     let fields: Vec<f64> = line.split("\",\"").flat_map(|field| field.trim_matches('"').parse()).collect();
     let [rps, _, _, p50_ms, p95_ms, p99_ms, max_ms] = fields[..] else {
-        return Err(format!("redis-benchmark said {output:?}"));
+        return Err(format!("unexpected output of redis-benchmark: {output:?}"));
     };
     let bookings_per_s = rps * booked as f64 / count as f64;
     Ok(Run { bookings_per_s, latency: Latency { p50_ms, p95_ms, p99_ms, max_ms } })
 }
 
-/// A private server, killed when it is dropped.
+/// A private server, killed on drop.
 struct Server {
     port: u16,
     _process: Child,
@@ -90,7 +90,7 @@ impl Server {
         let since = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             if since.elapsed() > START_TIMEOUT {
-                return Err("redis-server does not start".into());
+                return Err("redis-server did not start".into());
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -115,16 +115,16 @@ impl Server {
 
 async fn output(mut command: Command) -> Result<String, String> {
     let running = command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
-    let output = timeout(RUN_TIMEOUT, running).await.map_err(|_| format!("{command:?} does not end"))?;
+    let output = timeout(RUN_TIMEOUT, running).await.map_err(|_| format!("{command:?} did not end"))?;
     let output = output.map_err(|error| format!("{command:?}: {error}"))?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn number(text: &str) -> Result<f64, String> {
-    text.trim().parse().map_err(|_| format!("redis said {text:?}"))
+    text.trim().parse().map_err(|_| format!("unexpected output of redis: {text:?}"))
 }
 
-/// Free a moment ago: another program may take it, and then the run says that the server does not start.
+/// A port that is free now. If another program takes it first, the run fails because the server does not start.
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
     listener.local_addr().expect("a bound socket").port()

@@ -1,4 +1,4 @@
-//! Where the time from a process's start to its first answer goes, seen from outside.
+//! Where the time from a process's start to its first response goes, observed from outside.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,17 +13,17 @@ use crate::report::{Cell, Table};
 
 const COLUMNS: [&str; 7] = [
     "",
-    "starts to connect ms",
+    "begins to connect ms",
     "connected and prepared ms",
     "ready ms",
-    "first answer ms",
-    "own CPU till ready ms",
-    "round trips till ready",
+    "first response ms",
+    "own CPU until ready ms",
+    "round trips until ready",
 ];
-/// An answer that never comes is the instance's own timeout; this is for a log line to be read.
+/// Time for the last log line to be read. A missing response runs into the instance's own timeout.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// A function to be started with this environment.
+/// A function to be started, with its environment.
 pub(super) struct Started<'a> {
     pub(super) name: &'a str,
     pub(super) binary: &'a PathBuf,
@@ -31,9 +31,9 @@ pub(super) struct Started<'a> {
     pub(super) event: Bytes,
 }
 
-/// Starts each several times, one after another. `turns` is between them and their database.
+/// Starts each function several times, one after another. `turns` is the proxy between them and their database.
 pub(super) async fn profile(functions: &[Started<'_>], turns: &Turns, starts: usize) -> Result<Table, String> {
-    let mut table = Table::new("Where the time goes: medians, each from the start of the process on", &COLUMNS);
+    let mut table = Table::new("Where the time goes: medians, counted from the start of the process", &COLUMNS);
     for function in functions {
         let mut starts_ms: Vec<[f64; 6]> = Vec::new();
         for _ in 0..starts {

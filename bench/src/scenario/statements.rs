@@ -1,4 +1,4 @@
-//! The statements alone: ours beside the limit and beside what people build instead.
+//! The booking statement alone: ours compared with the limit and with common alternatives.
 
 use crate::bench::Bench;
 use crate::report::{Bars, Cell, Report, Section, Table, Target};
@@ -6,7 +6,7 @@ use crate::report::{Bars, Cell, Report, Section, Table, Target};
 use super::redis;
 use super::subject::{Layout, Plan, Subject};
 
-/// The very text that the Lambda runs.
+/// The same text that the Lambda runs.
 const BOOK: &str = include_str!("../../../shared/src/bookings/book/own_pool.sql");
 const ONE_STATEMENT: &str = include_str!("../../sql/one_statement.sql");
 
@@ -41,37 +41,37 @@ const OPTIMISTIC: Plan = Plan {
     every_round: false,
 };
 const SEAT_ROWS: Plan = Plan {
-    name: "a row a seat, SKIP LOCKED",
+    name: "a row per seat, SKIP LOCKED",
     sql: include_str!("../../sql/seat_rows.sql"),
     schema: Some(include_str!("../../sql/seat_rows_schema.sql")),
     layout: Layout::SeatRows,
     every_round: false,
 };
 
-/// Ours and the limit are compared most closely: they stand next to each other in each round.
+/// Ours and the limit need the closest comparison, so they are adjacent in each round.
 const PLANS: [Plan; 6] = [LIMIT, OURS, FIVE, ONE_ROW, OPTIMISTIC, SEAT_ROWS];
 
-/// The first of them: those that the targets are about.
+/// How many of them, from the first, have targets.
 const WITH_TARGETS: usize = 3;
 
-/// At 1, 16, 50 and 200 connections.
+/// Measures 1, 16, 50 and 200 connections.
 pub(super) async fn run(bench: &Bench, postmaster: u32, report: &mut Report) {
     let mut section = Section::new("statements", "The statements alone, one hot show");
     section.note(
-        "Each figure is the median of the rounds. Each round runs every subject once, one after another, by \
-         `pgbench -M prepared` with the same connections; bookings are counted as rows that exist afterwards. Durability \
-         is the same for all: fsync=on, synchronous_commit=on. 2 seats a booking.",
+        "Each figure is the median of the rounds. Each round runs every subject once, one after another, by `pgbench \
+         -M prepared` with the same connections; bookings are counted as rows that exist afterwards. Durability is \
+         the same for all: fsync=on, synchronous_commit=on. 2 seats per booking.",
     );
-    let mut bars = Bars::new("Bookings a second on one hot show", "bookings/s");
+    let mut bars = Bars::new("Bookings per second on one hot show", "bookings/s");
     let has_redis = redis::is_installed().await;
     section.note(if has_redis {
-        "Redis holds everything in memory, runs one script at a time, and is measured by redis-benchmark, in one run."
+        "Redis keeps everything in memory and runs one script at a time. It is measured by redis-benchmark, in one run."
     } else {
-        "Redis is not measured: there is no redis-server here (on Debian: apt-get install redis-server)."
+        "Redis is not measured: redis-server is not installed (on Debian: apt-get install redis-server)."
     });
     let mut subjects = make(bench, &PLANS).await;
     for connections in bench.pick(&[1, 16, 50, 200][..], &[16][..]) {
-        // Where the targets are, there are more rounds, and all are there.
+        // Sizes with targets get more rounds and all subjects.
         let is_target = *connections >= 50;
         let rounds = bench.pick(if is_target { 3 } else { 1 }, 1);
         let count = if is_target || bench.options.quick { PLANS.len() } else { WITH_TARGETS };
@@ -93,12 +93,12 @@ pub(super) async fn run(bench: &Bench, postmaster: u32, report: &mut Report) {
     report.add(section);
 }
 
-/// How many pools it takes.
+/// Measures how many pools it takes.
 pub(super) async fn run_pools(bench: &Bench, postmaster: u32, report: &mut Report) {
     let mut section = Section::new("pools", "The booking statement by number of pools");
     let pools = |name, pools| Plan { name, layout: Layout::Hot { pools }, ..OURS };
     let plans = [LIMIT, pools("1 pool", 1), pools("16 pools", 16), pools("64 pools", 64), pools("256 pools", 256)];
-    let mut bars = Bars::new("Bookings a second on one hot show", "bookings/s");
+    let mut bars = Bars::new("Bookings per second on one hot show", "bookings/s");
     let mut subjects = make(bench, &plans).await;
     for connections in [50, 200] {
         rounds_of(bench, postmaster, &mut subjects, connections, bench.pick(2, 1), bench.server.port()).await;
@@ -109,7 +109,7 @@ pub(super) async fn run_pools(bench: &Bench, postmaster: u32, report: &mut Repor
     report.add(section);
 }
 
-/// Each plan with its database.
+/// Creates a subject with its database for each plan.
 pub(super) async fn make(bench: &Bench, plans: &[Plan]) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for plan in plans {
@@ -118,7 +118,7 @@ pub(super) async fn make(bench: &Bench, plans: &[Plan]) -> Vec<Subject> {
     subjects
 }
 
-/// Every subject in every round, in turn.
+/// Measures every subject in every round, in turn.
 pub(super) async fn rounds_of(
     bench: &Bench,
     postmaster: u32,
@@ -132,7 +132,7 @@ pub(super) async fn rounds_of(
         for subject in subjects.iter_mut().filter(|subject| round == 0 || subject.plan.every_round) {
             subject.measure(bench, postmaster, port, connections).await;
         }
-        // There and back again: what comes first in one round comes last in the next.
+        // Alternate the direction: the first subject of one round is the last of the next.
         subjects.reverse();
         bench.say(&format!("  {connections} connections, round {} of {rounds}", round + 1));
     }
@@ -183,7 +183,7 @@ pub(super) fn table(title: &str, subjects: &[Subject]) -> Table {
         "p95 ms",
         "p99 ms",
         "max ms",
-        "transactions a booking",
+        "transactions per booking",
         "server CPU µs",
         "client CPU µs",
         "machine busy",
@@ -232,9 +232,9 @@ fn targets(report: &mut Report, connections: usize, subjects: &[Subject]) {
     report.target(Target::at_least(&at("hot show / five statements"), least, ours.ratio_to(find(subjects, &FIVE))));
 }
 
-/// Round trips a booking, nobody else there.
+/// Counts the round trips per booking on an idle server.
 async fn trips(bench: &Bench, subjects: &[Subject]) -> Table {
-    let mut table = Table::new("Round trips a booking, one connection", &["", "round trips"]);
+    let mut table = Table::new("Round trips per booking, one connection", &["", "round trips"]);
     for subject in subjects {
         let trips = subject.round_trips(bench).await;
         let cell = trips.map_or_else(|why| Cell::text(&why), |trips| Cell::number(Some(trips), 2));

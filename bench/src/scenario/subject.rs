@@ -1,4 +1,4 @@
-//! A statement with a database of its own, and one run of it.
+//! A statement under test, with its own database and its runs.
 
 use std::time::Duration;
 
@@ -15,28 +15,28 @@ use crate::measure::waits::Waits;
 use crate::measure::window::{Window, observe};
 use crate::shows::{self, Rows};
 
-/// Shows of the subject that has no contention; shared out among the connections.
+/// The number of shows of the subject without contention, divided among its connections.
 const MANY: i32 = 1000;
-/// Enough for the fastest round on seat rows.
+/// Enough for the fastest round with seat rows.
 const SEAT_ROWS: i32 = 100_000;
 
-/// How a subject keeps its seats.
+/// How a subject stores its seats.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Layout {
-    /// One show for all, with as many pools as a show of its size has.
+    /// One show for all, with the default number of pools.
     HotByDefault,
-    /// One show for all, with so many pools.
+    /// One show for all, with this many pools.
     Hot { pools: i32 },
-    /// Shows of one pool, and no two connections book the same one.
+    /// Many shows of one pool; no two connections book the same show.
     ShowEach,
-    /// One show for all, a row for each seat.
+    /// One show for all, with a row per seat.
     SeatRows,
-    /// One show for all, with as many pools as a show of its size has, and holds that are to be paid for.
+    /// One show for all, with the default number of pools, and holds to be paid for.
     Held,
 }
 
 impl Layout {
-    /// By what its figure is counted.
+    /// The rows that its figure counts.
     fn rows(self) -> Rows {
         match self {
             Self::Held => Rows::Payments,
@@ -44,7 +44,7 @@ impl Layout {
         }
     }
 
-    /// What stands for the statement's parameters.
+    /// The replacements for the statement's parameters.
     fn parameters(self) -> &'static [&'static str] {
         match self.rows() {
             Rows::Payments => script::RECORD_PAYMENT,
@@ -53,45 +53,45 @@ impl Layout {
     }
 }
 
-/// What is to be measured.
+/// What to measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) name: &'static str,
     pub(crate) sql: &'static str,
-    /// What the schema needs besides ours.
+    /// Additions to our schema.
     pub(crate) schema: Option<&'static str>,
     pub(crate) layout: Layout,
-    /// A target needs it: it runs in every round, the others in the first alone.
+    /// Whether it runs in every round because a target needs it. The others run only in the first.
     pub(crate) every_round: bool,
 }
 
-/// A plan with its database, and what its runs gave.
+/// A plan with its database and its runs.
 pub(crate) struct Subject {
     pub(crate) plan: Plan,
     database: Database,
     admin: Client,
     pub(crate) runs: Vec<Run>,
-    /// Why it has no figure.
+    /// Why it has no figure, if it is broken.
     pub(crate) broken: Option<String>,
 }
 
-/// One run's figures.
+/// The figures of a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Run {
     pub(crate) bookings_per_s: f64,
-    /// Transactions a booking: more than one where attempts fail.
+    /// Transactions per booking: more than one if attempts fail.
     pub(crate) attempts: f64,
     #[serde(skip)]
     pub(crate) micros: Vec<u64>,
     pub(crate) server_cpu_us: f64,
     pub(crate) client_cpu_us: f64,
-    /// Share of the machine's processors in use, 0 to 1.
+    /// The share of the machine's processors in use, 0 to 1.
     pub(crate) busy: f64,
     pub(crate) waits: Waits,
 }
 
 impl Subject {
-    /// Makes its database.
+    /// Creates its database.
     pub(crate) async fn new(bench: &Bench, plan: Plan) -> Self {
         let database = bench.database().await;
         let admin = database.admin_client().await;
@@ -102,7 +102,7 @@ impl Subject {
         Self { plan, database, admin, runs: Vec::new(), broken: None }
     }
 
-    /// One run through `port`. A subject that is broken stays so.
+    /// Makes a run through `port`. A broken subject stays broken.
     pub(crate) async fn measure(&mut self, bench: &Bench, postmaster: u32, port: u16, connections: usize) {
         if self.broken.is_some() {
             return;
@@ -113,7 +113,7 @@ impl Subject {
         }
     }
 
-    /// Forgets the runs, for others that are not to be compared with them.
+    /// Discards the runs, before runs that must not be compared with them.
     pub(crate) fn clear(&mut self) {
         self.runs.clear();
     }
@@ -145,7 +145,7 @@ impl Subject {
         })
     }
 
-    /// Round trips a booking, by one connection through a proxy that counts them.
+    /// Counts the round trips per booking, on one connection through a counting proxy.
     pub(crate) async fn round_trips(&self, bench: &Bench) -> Result<f64, String> {
         let turns = Turns::start(self.database.port()).await;
         let (few, many) = (100, 300);
@@ -156,11 +156,11 @@ impl Subject {
             self.start(bench, turns.port(), 1, Length::Transactions(transactions), &show)?.finish().await?;
             *count = turns.count() - before;
         }
-        // What opens and prepares is the same in both.
+        // Connecting and preparing take the same number in both.
         Ok((counts[1] as f64 - counts[0] as f64) / (many - few) as f64)
     }
 
-    /// A fresh show, or shows: an expression for pgbench.
+    /// Creates a show or shows. Returns a pgbench expression for the show's id.
     async fn make_show(&self, connections: usize) -> String {
         let show = match self.plan.layout {
             Layout::HotByDefault => shows::create(&self.admin, 1, shows::default_pools(shows::SEATS)).await.to_string(),
@@ -173,8 +173,8 @@ impl Subject {
                 format!("{first} + :client_id + {connections} * random(0, {})", each - 1)
             }
         };
-        // As autovacuum would have done by the time a real show is sold.
-        self.admin.batch_execute("ANALYZE").await.expect("a superuser may");
+        // Autovacuum would have done this by the time a real show is sold.
+        self.admin.batch_execute("ANALYZE").await.expect("a superuser may run ANALYZE");
         show
     }
 
@@ -191,26 +191,27 @@ impl Subject {
         Pgbench { program: bench.pgbench(), port, database, script: &script, connections, length }.start()
     }
 
-    /// The median of the runs.
+    /// The median bookings per second over the runs.
     pub(crate) fn bookings_per_s(&self) -> Option<f64> {
         self.median(|run| run.bookings_per_s)
     }
 
-    /// The median of a figure over the runs; nothing when it is broken.
+    /// The median of a figure over the runs; `None` if the subject is broken.
     pub(crate) fn median(&self, figure: impl Fn(&Run) -> f64) -> Option<f64> {
         if self.broken.is_some() { None } else { median(self.runs.iter().map(figure)) }
     }
 
-    /// The median over rounds of its figure by another's of the same round: what drifts between rounds falls out.
+    /// The median over rounds of its figure divided by the other's in the same round, which cancels any drift between
+    /// rounds.
     pub(crate) fn ratio_to(&self, other: &Self) -> Option<f64> {
         if self.broken.is_some() || other.broken.is_some() {
             return None;
         }
-        // Of a subject that ran in the first round alone, that one is compared.
+        // If one of them ran only in the first round, only that round is compared.
         median(self.runs.iter().zip(&other.runs).map(|(own, other)| own.bookings_per_s / other.bookings_per_s))
     }
 
-    /// Of all transactions of all runs.
+    /// Over all transactions of all runs.
     pub(crate) fn latency(&self) -> Latency {
         Latency::of(self.runs.iter().flat_map(|run| run.micros.iter().copied()).collect())
     }

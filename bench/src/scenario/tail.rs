@@ -1,4 +1,4 @@
-//! The last seats of a show, a show without any, and pages of shows with many pools.
+//! The last seats of a show, a sold-out show, and pages of shows with many pools.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,15 +18,15 @@ use crate::shows;
 use super::buyers::{Call, Crowd, connect, micros, rate, request, show_id};
 
 const CALLERS: u16 = 50;
-/// With 3 seats a booking and 156 seats a pool, each pool keeps one or two: the last 1 % lies scattered.
+/// With 3 seats per booking and 156 seats per pool, each pool keeps one or two seats: the last 1 % is scattered.
 const SEATS_A_BOOKING: i32 = 3;
 
-/// All three.
+/// Measures all three.
 pub(super) async fn run(bench: &Bench, report: &mut Report) {
     let mut section = Section::new("tail", "The last seats, no seats, and pages");
     section.note(&format!(
-        "The domain's operations as the Lambdas call them, from this process over one pool of {CALLERS} connections: slower \
-         than pgbench, so compare within this section."
+        "The domain's operations as the Lambdas call them, from this process over one pool of {CALLERS} connections. \
+         That is slower than pgbench, so compare only within this section."
     ));
     let database = bench.database().await;
     let admin = database.admin_client().await;
@@ -38,7 +38,7 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) {
     report.add(section);
 }
 
-/// From the first seat to the last. Gives the show, which is sold out then.
+/// Sells a show from the first seat to the last. Returns the show, which is then sold out.
 async fn sell_out(bench: &Bench, section: &mut Section, database: &Database, admin: &Client, db: &Db) -> i64 {
     let seats = bench.pick(40_000, 3_000);
     let pools = shows::default_pools(seats);
@@ -51,7 +51,7 @@ async fn sell_out(bench: &Bench, section: &mut Section, database: &Database, adm
     });
     let calls = crowd.finish().await;
     let mut table = Table::new(
-        &format!("{seats} seats in {pools} pools, {SEATS_A_BOOKING} a booking, {CALLERS} buyers"),
+        &format!("{seats} seats in {pools} pools, {SEATS_A_BOOKING} per booking, {CALLERS} buyers"),
         &["sold", "bookings/s", "of the rest", "p50 ms", "p95 ms", "p99 ms", "max ms"],
     );
     if let Err(why) = check(database).await.and(all_sold(&calls, seats)) {
@@ -66,10 +66,10 @@ async fn sell_out(bench: &Bench, section: &mut Section, database: &Database, adm
     }
     bench.say(&format!("  95 % to 100 %: {:.2} of the rest", pace(part(&calls, 0.95, 1.0)) / pace(rest)));
     section.table(table);
-    let mut lines = Lines::new("Bookings a second while a show sells out", "% sold", "bookings/s");
+    let mut lines = Lines::new("Bookings per second while a show sells out", "% sold", "bookings/s");
     let step = |n: i32| f64::from(n) / 50.0;
     let points = (0..50).map(|n| (step(n + 1) * 100.0, pace(self::part(&calls, step(n), step(n + 1)))));
-    lines.series("3 seats a booking", points.collect());
+    lines.series("3 seats per booking", points.collect());
     section.lines(lines);
     show
 }
@@ -78,7 +78,7 @@ fn booked(result: Result<bookings::Booked, Error>) -> bool {
     match result {
         Ok(_) => true,
         Err(Error::SoldOut { .. }) => false,
-        // Its lock was not had in time: a client would ask again. It shows as a pause.
+        // A lock timeout: a client would retry. It shows as a pause.
         Err(Error::Busy(_)) => true,
         Err(error) => panic!("a booking failed: {error}: {:?}", std::error::Error::source(&error)),
     }
@@ -89,13 +89,13 @@ fn all_sold(calls: &[Call], seats: i32) -> Result<(), String> {
     if seats - sold < SEATS_A_BOOKING { Ok(()) } else { Err(format!("broken: {sold} of {seats} seats were sold")) }
 }
 
-/// The calls between two shares of all.
+/// The calls between two shares of all calls.
 fn part(calls: &[Call], from: f64, to: f64) -> &[Call] {
     let at = |share: f64| (calls.len() as f64 * share) as usize;
     &calls[at(from)..at(to)]
 }
 
-/// Calls a second, from the first that ended to the last.
+/// Calls per second, from the end of the first to the end of the last.
 fn pace(calls: &[Call]) -> f64 {
     let (Some(first), Some(last)) = (calls.first(), calls.last()) else { return 0.0 };
     (calls.len() - 1) as f64 / (last.ended - first.ended).as_secs_f64().max(f64::MIN_POSITIVE)
@@ -113,7 +113,7 @@ fn line(name: &str, pace: f64, rest: f64, latency: Latency) -> Vec<Cell> {
     ]
 }
 
-/// Refusals of a sold-out show beside reads of it, in turn.
+/// Measures refusals of a sold-out show and reads of it, in turn.
 async fn sold_out(bench: &Bench, section: &mut Section, db: &Db, show: i64) {
     let length = Duration::from_millis(bench.pick(1000, 300));
     let (mut refusals, mut reads) = (Vec::new(), Vec::new());
@@ -138,7 +138,7 @@ async fn sold_out(bench: &Bench, section: &mut Section, db: &Db, show: i64) {
     bench.say(&format!("  refusals of a sold-out show: {:.2} of reads", ratio.unwrap_or(f64::NAN)));
     let mut table = Table::new(
         &format!("A sold-out show, {CALLERS} callers"),
-        &["", "answers/s", "of the reads", "p50 ms", "p99 ms"],
+        &["", "responses/s", "of the reads", "p50 ms", "p99 ms"],
     );
     for (name, rates, calls, ratio) in
         [("POST bookings: 409", refusals, refusal_calls, ratio), ("GET show", reads, read_calls, Some(1.0))]
@@ -171,7 +171,7 @@ where
     crowd.stop().await
 }
 
-/// A page of 50 shows, one caller.
+/// Measures a page of 50 shows, with one caller.
 async fn pages(bench: &Bench) -> Table {
     let calls = bench.pick(200, 20);
     let mut table = Table::new("A page of 50 shows, one caller", &["", "p50 ms", "p95 ms", "p99 ms", "max ms"]);
@@ -179,7 +179,7 @@ async fn pages(bench: &Bench) -> Table {
         let database = bench.database().await;
         let admin = database.admin_client().await;
         shows::create(&admin, 60, pools).await;
-        admin.batch_execute("VACUUM ANALYZE").await.expect("a superuser may");
+        admin.batch_execute("VACUUM ANALYZE").await.expect("a superuser may run VACUUM");
         let db = Arc::new(connect(&database, 1));
         let mut took = Vec::with_capacity(calls);
         for _ in 0..calls + 5 {
@@ -188,7 +188,7 @@ async fn pages(bench: &Bench) -> Table {
             assert_eq!(page.items.len(), 50, "a full page");
             took.push(since.elapsed().as_micros() as u64);
         }
-        // The first ones prepare.
+        // The first calls include preparing.
         let latency = Latency::of(took.split_off(5));
         table.row(vec![
             Cell::text(&format!("{pools} pools each")),

@@ -1,5 +1,6 @@
-//! Payments beside bookings: signed webhooks through the real `confirm` binary, each for a booking of its own of one hot
-//! show; and `record_payment` alone, by pgbench. Beside each the same of `book`, in turn in one run.
+//! Payments compared with bookings: signed webhooks through the real `confirm` binary, each for its own booking of one
+//! hot show; and the statement `payments/record.sql` alone, by pgbench. Both are compared with `book`, in turn in one
+//! run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,26 +22,26 @@ use super::fleet::{Fleet, Load, STRIPE_SECRET, Work};
 use super::statements::OURS;
 use super::subject::{Layout, Plan, Subject};
 
-/// The very text that the Lambda runs.
+/// The same text that the Lambda runs.
 const RECORD_PAYMENT: Plan = Plan {
-    name: "record_payment, one hot show",
+    name: "payments/record.sql, one hot show",
     sql: include_str!("../../../shared/src/payments/record.sql"),
     schema: None,
     layout: Layout::Held,
     every_round: true,
 };
-/// What SQS takes to answer, about. Only `book` sends anything.
+/// The approximate response time of SQS. Only `book` sends messages.
 const QUEUE: Duration = Duration::from_millis(10);
-/// The start of the answer to a webhook whose event was taken.
+/// The start of the response to a webhook whose event was accepted.
 const TAKEN: &[u8] = br#"{"statusCode":200"#;
 
-/// At 50 instances, and 50 connections.
+/// Measures 50 instances and 50 connections.
 pub(super) async fn run(bench: &Bench, postmaster: u32, report: &mut Report) {
-    let mut section = Section::new("webhooks", "Webhooks a second beside bookings a second");
+    let mut section = Section::new("webhooks", "Webhooks per second compared with bookings per second");
     section.note(
-        "Each webhook is signed, of a payment of its own, and confirms a booking of its own of one hot show. Counted as rows: \
-         events in the inbox that confirmed, bookings that were made. Each round runs all four, one after another; figures \
-         are medians of the rounds, and so are the ratios. Everything shares this machine's processors.",
+        "Each webhook is signed, reports its own payment, and confirms its own booking of one hot show. Figures count \
+         rows: events that confirmed a booking, and bookings. Each round runs all four subjects, one after another; \
+         figures and ratios are medians of the rounds. All of them share this machine's processors.",
     );
     match measured(bench, postmaster, &mut section).await {
         Ok(()) => {}
@@ -79,7 +80,7 @@ async fn measured(bench: &Bench, postmaster: u32, section: &mut Section) -> Resu
     let alone = paying.ratio_to(&booking);
     for (what, ratio) in [("through the Lambdas", through), ("statements alone", alone)] {
         let ratio = ratio.map_or("no figure".into(), |ratio| format!("{ratio:.2}"));
-        bench.say(&format!("  webhooks a second / bookings a second, {what}: {ratio}"));
+        bench.say(&format!("  webhooks per second / bookings per second, {what}: {ratio}"));
     }
     section.bars(bars(&booked, &paid, &booking, &paying));
     section.table(lambdas(count, &booked, &paid, through));
@@ -91,17 +92,17 @@ async fn checked(database: &Database, load: Result<Load, String>) -> Result<Load
     let load = load?;
     check(database).await?;
     if load.refused > 0 {
-        return Err(format!("broken: {} answers were no success", load.refused));
+        return Err(format!("broken: {} responses were not successful", load.refused));
     }
     Ok(load)
 }
 
-/// Stripe's word that each of the show's holds is paid for, one after another.
+/// Stripe webhooks that pay for the show's holds, one after another.
 fn webhooks(show: i64) -> Work {
     Work { event: Arc::new(move |client, n| webhook(show, client, n + 1)), answer: TAKEN, rows: Rows::Payments }
 }
 
-/// As API Gateway sends it, signed now.
+/// A webhook as API Gateway sends it, signed now.
 fn webhook(show: i64, client: usize, n: usize) -> Bytes {
     let payment = format!("pi_{show}_{client}_{n}");
     let now = jiff::Timestamp::now().as_second();
@@ -113,7 +114,7 @@ fn webhook(show: i64, client: usize, n: usize) -> Bytes {
         }},
     })
     .to_string();
-    let mut hmac = Hmac::<Sha256>::new_from_slice(STRIPE_SECRET.as_bytes()).expect("any key will do");
+    let mut hmac = Hmac::<Sha256>::new_from_slice(STRIPE_SECRET.as_bytes()).expect("HMAC takes a key of any length");
     hmac.update(format!("{now}.{body}").as_bytes());
     let signature = format!("t={now},v1={}", hex::encode(hmac.finalize().into_bytes()));
     let headers = [("Stripe-Signature", signature.as_str()), ("Content-Type", "application/json")];
@@ -121,7 +122,7 @@ fn webhook(show: i64, client: usize, n: usize) -> Bytes {
 }
 
 fn bars(booked: &[Load], paid: &[Load], booking: &Subject, paying: &Subject) -> Bars {
-    let mut bars = Bars::new("Bookings and webhooks a second", "rows/s");
+    let mut bars = Bars::new("Bookings and webhooks per second", "rows/s");
     let rate = |loads: &[Load]| median(loads.iter().map(|load| load.bookings_per_s));
     bars.group("through the Lambdas", &[("bookings".to_owned(), rate(booked)), ("webhooks".to_owned(), rate(paid))]);
     let figures = [("bookings", booking.bookings_per_s()), ("webhooks", paying.bookings_per_s())];
@@ -162,7 +163,7 @@ fn lambdas(count: usize, booked: &[Load], paid: &[Load], ratio: Option<f64>) -> 
 fn statements(count: usize, booking: &Subject, paying: &Subject, ratio: Option<f64>) -> Table {
     let columns = ["", "rows/s", "of bookings", "p50 ms", "p99 ms", "server CPU µs", "machine busy", "waits for a row"];
     let mut table = Table::new(&format!("The statements alone, {count} connections of pgbench"), &columns);
-    for (name, subject, ratio) in [("book.sql", booking, Some(1.0)), ("record_payment.sql", paying, ratio)] {
+    for (name, subject, ratio) in [("book/own_pool.sql", booking, Some(1.0)), ("payments/record.sql", paying, ratio)] {
         let latency = subject.latency();
         table.row(vec![
             Cell::text(name),

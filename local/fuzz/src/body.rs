@@ -1,4 +1,4 @@
-//! JSON bodies, read as the handlers read them.
+//! JSON bodies, parsed as the handlers parse them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use boxoffice_functions::http::{Fields, Problem, Request};
@@ -11,10 +11,10 @@ use boxoffice_shared::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// What is told of a body at most: 20 faults, each with a sentence and a name that was cut, escaped for JSON.
+/// The longest problem document, in bytes: 20 faults, each with a sentence and a shortened name, escaped for JSON.
 pub(crate) const MAX_DOCUMENT: usize = 20 * 1024;
 
-/// The input: a body, which is read as a booking and as a new show.
+/// Input: a body, parsed as a booking and as a new show.
 pub fn bodies(data: &[u8]) {
     if let Some((user_name, seats)) = accepted(data, booking, &["user_name", "seats"]) {
         let written = written(data);
@@ -28,7 +28,7 @@ pub fn bodies(data: &[u8]) {
         assert_eq!(written["name"], name.as_str());
         let text = written["start_time"].as_str().expect("a text");
         assert!(text.bytes().all(|b| b.is_ascii_digit() || b"-:.+TtZz".contains(&b)), "{text:?}");
-        // jiff reads more than RFC 3339, and no more than nine digits of a fraction.
+        // jiff accepts more than RFC 3339, but at most nine digits of a fraction.
         if text.split_once('.').is_none_or(|(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count() <= 9) {
             assert_eq!(text.to_uppercase().parse().ok(), Some(start_time), "{text:?}");
         }
@@ -38,7 +38,8 @@ pub fn bodies(data: &[u8]) {
     }
 }
 
-/// What is read of the body, if it is accepted. Then it is an object of these members, and with one more it is not.
+/// Returns the parsed body if it is accepted. Asserts that it is then an object with only these members, and that one
+/// more member is refused.
 fn accepted<T>(data: &[u8], read: impl Fn(&[u8]) -> Result<T, Problem>, members: &[&str]) -> Option<T> {
     match read(data) {
         Ok(input) => {
@@ -53,13 +54,13 @@ fn accepted<T>(data: &[u8], read: impl Fn(&[u8]) -> Result<T, Problem>, members:
         Err(problem) => {
             let document = problem.document().to_string();
             assert!(problem.status().is_client_error(), "{document}");
-            assert!(document.len() <= MAX_DOCUMENT, "{} bytes are answered", document.len());
+            assert!(document.len() <= MAX_DOCUMENT, "the problem document has {} bytes", document.len());
             None
         }
     }
 }
 
-/// The object with one more member in front.
+/// Adds a member to the front of the object.
 fn with(name: &str, data: &[u8]) -> Vec<u8> {
     let open = data.iter().position(|byte| *byte == b'{').expect("an object");
     let mut body = format!("{{{name:?}:null,").into_bytes();
@@ -67,7 +68,7 @@ fn with(name: &str, data: &[u8]) -> Vec<u8> {
     body
 }
 
-/// The pointers of the faults.
+/// The JSON pointers of the faults.
 fn faults<T>(data: &[u8], read: impl Fn(&[u8]) -> Result<T, Problem>) -> Option<Vec<String>> {
     let document = read(data).err()?.document();
     let errors = document["errors"].as_array()?;
@@ -99,7 +100,7 @@ fn request(data: &[u8]) -> Request {
     Request::read(&event.to_string()).expect("a request")
 }
 
-/// The body as serde_json has it.
+/// The body as serde_json parses it.
 fn written(data: &[u8]) -> Value {
     serde_json::from_slice(data).expect("JSON")
 }

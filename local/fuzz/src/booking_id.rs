@@ -1,11 +1,11 @@
-//! A booking's id.
+//! Booking ids.
 
 use boxoffice_shared::bookings::BookingId;
 use uuid::Uuid;
 
 use crate::number;
 
-/// The input: an id's text. Its bytes are also taken as the show and the uuid of an id that must be good.
+/// Input: an id's text. Its bytes are also used as the show id and UUID of a valid id.
 pub fn booking_id(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         match text.parse::<BookingId>() {
@@ -19,7 +19,7 @@ pub fn booking_id(data: &[u8]) {
     let uuid = Uuid::from_bytes(bytes);
     let text = format!("{show_id}-{uuid}");
     check(&text, text.parse().expect("an id"));
-    // Everything else that names a uuid is another spelling.
+    // Every other text that means this UUID is another spelling.
     let (upper, text_of) =
         (uuid.to_string().to_uppercase(), |uuid: &dyn std::fmt::Display| format!("{show_id}-{uuid}"));
     let mut spellings =
@@ -37,6 +37,6 @@ fn check(text: &str, id: BookingId) {
     assert_eq!(id.to_string(), text);
     assert_eq!(format!("{}-{}", id.show_id().get(), id.uuid()), text);
     assert!(id.show_id().get() > 0, "{text:?}");
-    let json = serde_json::to_string(&id).expect("an id can be written");
-    assert_eq!(serde_json::from_str::<BookingId>(&json).expect("and read"), id);
+    let json = serde_json::to_string(&id).expect("an id should serialise");
+    assert_eq!(serde_json::from_str::<BookingId>(&json).expect("an id should deserialise"), id);
 }

@@ -1,4 +1,4 @@
-//! The bodies of webhooks, once their signature was good.
+//! Webhook bodies after their signature was verified.
 
 use boxoffice_functions::webhooks::{parse_standard, parse_stripe};
 use boxoffice_shared::payments::{EventType, Payload, PaymentChange, PaymentEvent, Provider};
@@ -6,22 +6,26 @@ use jiff::Timestamp;
 
 use crate::signature::now;
 
-/// The input: the body, which is read as both providers'.
+/// Input: a body, parsed as either provider's.
 pub fn payment_events(data: &[u8]) {
     let stripe = check(Provider::Stripe, parse_stripe(data, now()));
-    assert_eq!(parse_stripe(data, now()), stripe, "a repetition is another event");
+    assert_eq!(parse_stripe(data, now()), stripe, "the same body parsed differently");
     let standard = check(Provider::Standard, parse_standard("msg_1", data, now()));
     assert_eq!(standard.event_id.as_str(), "msg_1");
-    // The id is a header: any text, of which one that cannot be kept must still be told from another.
+    // The id is a header with any text. Ids that cannot be stored must still be distinct.
     let id = String::from_utf8_lossy(data);
     let (event, other) = (parse_standard(&id, b"", now()), parse_standard(&format!("{id}x"), b"", now()));
-    assert_ne!(check(Provider::Standard, event).event_id, other.event_id, "two events are one");
+    assert_ne!(check(Provider::Standard, event).event_id, other.event_id, "two events have one id");
 }
 
 fn check(provider: Provider, event: PaymentEvent) -> PaymentEvent {
     assert_eq!(event.provider, provider);
-    let text = serde_json::to_string(&event).expect("an event can be written");
-    assert_eq!(serde_json::from_str::<PaymentEvent>(&text).expect("and read"), event, "the queue changes it");
+    let text = serde_json::to_string(&event).expect("an event should serialise");
+    assert_eq!(
+        serde_json::from_str::<PaymentEvent>(&text).expect("it should deserialise"),
+        event,
+        "the queue changes it"
+    );
     assert!(
         event.event_type.as_str().len() <= EventType::MAX_BYTES && event.payload.as_str().len() <= Payload::MAX_BYTES
     );

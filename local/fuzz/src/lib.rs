@@ -1,16 +1,15 @@
-//! What must hold of everything that parses what strangers send, for any bytes at all. One function a fuzz target;
-//! libFuzzer calls them by the binaries in `src/bin`, and the test here with the seeds. A property that does not hold is
-//! a panic.
+//! Properties that every parser of untrusted input must keep for any bytes. Each fuzz target is one function: libFuzzer
+//! calls it through a binary in `src/bin`, and the test below calls it with the seeds. A violated property is a panic.
 //!
 //! | target | what it parses | what must hold |
 //! |---|---|---|
-//! | [`stripe_signature`], [`standard_signature`] | headers of webhooks | what verifies carries the HMAC that we compute ourselves; what our key signed verifies |
-//! | [`payment_events`] | bodies of webhooks | an event survives the queue, is bounded, and names a payment if it moves money |
-//! | [`cursors`], [`booking_id`] | texts of ours that come back | one value, one spelling |
-//! | [`events`] | whole requests, as the gateway hands them over | each is answered, without a panic and without a 5xx |
-//! | [`bodies`] | JSON of clients | what is accepted is what was written, no member doubled or unknown; what is told of a refusal is bounded |
+//! | [`stripe_signature`], [`standard_signature`] | webhook headers | a signature that verifies has the HMAC that we compute ourselves; a signature made with our key verifies |
+//! | [`payment_events`] | webhook bodies | an event survives the queue, is bounded, and names a payment if it moves money |
+//! | [`cursors`], [`booking_id`] | our own texts that clients send back | each value has one spelling |
+//! | [`events`] | whole requests, as the gateway passes them on | each gets a response, without a panic and without a 5xx |
+//! | [`bodies`] | clients' JSON | the accepted values are those in the body, without duplicate or unknown members; problem documents are bounded |
 //!
-//! `local/fuzz.sh` builds and runs them. Inputs of several parts are lines, so that a seed can be read.
+//! `local/fuzz.sh` builds and runs them. Inputs of several parts are lines, so that seeds are readable.
 
 mod body;
 mod booking_id;
@@ -29,13 +28,13 @@ pub use request::events;
 pub use standard::standard_signature;
 pub use stripe::stripe_signature;
 
-/// The first line, as text, and what comes after it. What is no text is no header: the HTTP layer refuses it.
+/// Splits off the first line as text. Bytes that are not text cannot be a header: the HTTP layer refuses them.
 fn line(data: &[u8]) -> Option<(&str, &[u8])> {
     let end = data.iter().position(|byte| *byte == b'\n')?;
     Some((std::str::from_utf8(&data[..end]).ok()?, &data[end + 1..]))
 }
 
-/// Of the input's first bytes a number, for values that bytes seldom spell.
+/// A number made of the input's first bytes, for values that random bytes seldom spell.
 fn number(data: &[u8]) -> u64 {
     data.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -1,5 +1,5 @@
-//! Whole requests, as API Gateway hands them to a function, read as the binaries read them: by the same code, from the
-//! event's bytes to the input of the operation.
+//! Whole requests as API Gateway passes them to a function. The same code as in the binaries parses them, from the
+//! event's bytes to the operation's input.
 
 use std::{
     pin::pin,
@@ -17,8 +17,8 @@ use boxoffice_functions::{
 use boxoffice_shared::{bookings::Hold, error::Cause, holders::HolderLimits, inventory::Pools};
 use serde_json::{Map, Value, json};
 
-/// The input: lines of the method, the route, the path, the query, then headers until an empty line, then the body. It is
-/// also taken as an event's text.
+/// Input: lines of the method, the route, the path and the query, then headers until an empty line, then the body. The
+/// whole input is also used as an event's text.
 pub fn events(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     answered(&text);
@@ -45,17 +45,17 @@ pub fn events(data: &[u8]) {
     answered(&event.to_string());
     event["isBase64Encoded"] = json!(true);
     answered(&event.to_string());
-    // The bytes as they are, not what is left of them as text.
+    // The raw bytes, which the text may have lost.
     let at = data.len() - data.len().min(body.len());
     event["body"] = json!(STANDARD.encode(&data[at..]));
     answered(&event.to_string());
 }
 
-/// Whatever it is, it is answered, and a client is told that it is at fault, or nothing was.
+/// Any event gets a response: success, or an error that is the client's.
 fn answered(event: &str) {
     match now(respond(&Readers, Request::read(event))) {
         Ok(reply) => {
-            let reply = serde_json::to_value(reply).expect("an answer can be written");
+            let reply = serde_json::to_value(reply).expect("a reply should serialise");
             assert_eq!(reply["statusCode"], 200, "{reply}");
         }
         Err(problem) => {
@@ -65,7 +65,7 @@ fn answered(event: &str) {
     }
 }
 
-/// Reads what each operation takes, and does nothing with it.
+/// Parses the input of each operation, and does nothing with it.
 #[derive(Clone, Copy)]
 struct Readers;
 
@@ -99,7 +99,7 @@ impl Handler for Readers {
     }
 }
 
-/// Nothing here waits for anything.
+/// Runs a future that never waits.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

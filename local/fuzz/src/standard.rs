@@ -11,10 +11,10 @@ use crate::{
     signature::{NOW, hmac, is_in_time, now},
 };
 
-/// That of the published vector.
+/// The secret of the published vector.
 const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// The input: the id's, the timestamp's and the signature's line, then the body.
+/// Input: lines of the id, the timestamp and the signature, then the body.
 pub fn standard_signature(data: &[u8]) {
     let Some((id, rest)) = line(data) else { return };
     let Some((timestamp, rest)) = line(rest) else { return };
@@ -22,7 +22,7 @@ pub fn standard_signature(data: &[u8]) {
     let keys = standard::keys(&format!("whsec_{SECRET}")).expect("a list of one secret");
     let verify = |headers: Headers<'_>, body: &[u8]| standard::verify(headers, body, &keys, now());
 
-    // What verifies has an id and a time that is near, and the signature of all three.
+    // Verified headers have an id, a recent time, and a signature of the id, the time and the body.
     let headers = Headers { id, timestamp, signature };
     if let Ok(signed_at) = verify(headers, body) {
         assert!(!id.is_empty() && is_in_time(timestamp, signed_at), "{headers:?}");
@@ -34,13 +34,13 @@ pub fn standard_signature(data: &[u8]) {
         assert_eq!(verify(headers, &[body, b" "].concat()), Err(Refused::NoMatch), "{headers:?}");
     }
 
-    // What our key signed verifies, whatever stands behind it, if it has an id.
+    // A signature made with our key verifies, whatever follows it, if there is an id.
     let signed = format!("{} {signature}", sign(id, &NOW.to_string(), body));
     let verdict = verify(Headers { id, timestamp: &NOW.to_string(), signature: &signed }, body);
     assert_eq!(verdict, if id.is_empty() { Err(Refused::Malformed) } else { Ok(now()) }, "{id:?} {signed:?}");
 }
 
-/// Without padding: senders write both.
+/// Signs without padding; senders write both forms.
 fn sign(id: &str, timestamp: &str, body: &[u8]) -> String {
     let key = STANDARD_NO_PAD.decode(SECRET).expect("it is base64");
     let parts: [&[u8]; 5] = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];

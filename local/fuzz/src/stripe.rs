@@ -9,12 +9,12 @@ use crate::{
 
 const SECRET: &str = "whsec_fuzz";
 
-/// The input: the header's line, then the body.
+/// Input: a line of the header, then the body.
 pub fn stripe_signature(data: &[u8]) {
     let Some((header, body)) = line(data) else { return };
     let keys = stripe::keys(SECRET).expect("a list of one secret");
 
-    // What verifies says one time, which is near, and has the signature of that time and this body.
+    // A verified header has one time, which is recent, and a signature of that time and this body.
     if let Ok(signed_at) = stripe::verify(header, body, &keys, now()) {
         let times: Vec<_> = header.split(',').filter_map(|element| element.strip_prefix("t=")).collect();
         assert!(matches!(times[..], [text] if is_in_time(text, signed_at)), "{header:?}");
@@ -23,7 +23,7 @@ pub fn stripe_signature(data: &[u8]) {
         assert_eq!(stripe::verify(header, &changed, &keys, now()), Err(Refused::NoMatch), "{header:?}");
     }
 
-    // What our key signed verifies, whatever stands behind it; a second time does not.
+    // A signature made with our key verifies, whatever follows it. A second timestamp is refused.
     let others: Vec<_> = header.split(',').filter(|element| !element.starts_with("t=")).collect();
     let signed = format!("t={NOW},{},{}", signature(&NOW.to_string(), body), others.join(","));
     assert_eq!(stripe::verify(&signed, body, &keys, now()), Ok(now()), "{signed:?}");

@@ -1,4 +1,4 @@
-//! Decide what becomes of a booking whose payment was lost in a dispute.
+//! Decides about a booking whose payment was lost in a dispute.
 
 use tokio_postgres::types::Type;
 
@@ -11,29 +11,30 @@ use crate::{
 static DECIDE_DISPUTE: Statement =
     Statement { sql: include_str!("decide_dispute.sql"), types: &[Type::TEXT, Type::TEXT, Type::TEXT] };
 
-/// A payment whose lost dispute is decided.
+/// A payment about whose lost dispute an operator decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecidedDispute {
     /// The payment.
     pub payment: Payment,
-    /// This call made the decision. Else an earlier one did.
+    /// Whether this call made the decision. Otherwise an earlier call did.
     pub changed: bool,
 }
 
-/// Decides what becomes of the booking of a payment that the buyer's bank took back for good.
+/// Decides about the booking of a payment that the buyer's bank took back for good.
 ///
 /// | decision | the booking | the payment |
 /// |---|---|---|
 /// | keep | stays confirmed | is confirmed again |
-/// | cancel | fails as refunded, and its seats are given back; unless a second payment of it is held as `already_paid`: that takes its place, and the booking stays | is refunded; if only a part was disputed, the rest is due |
+/// | cancel | fails as refunded and its seats are released, unless a second payment of it is held as `already_paid`: then that payment replaces this one and the booking stays | is refunded; if only a part was disputed, the rest is due |
 ///
-/// Repeating it is the same answer. A decision stands: one who kept a booking refunds the payment, or cancels it in another way.
+/// Repeating the call gives the same answer. A decision is final: to give up a booking that was kept, refund the
+/// payment or cancel the booking in another way.
 ///
 /// Locks the payments of the booking, the payment, its booking, then one pool. One round trip.
 ///
 /// # Errors
-/// [`Error::PaymentNotFound`]; [`Error::DisputeNotLost`] if no dispute about a confirmed payment was lost, or the other decision
-/// was made.
+/// [`Error::PaymentNotFound`]; [`Error::DisputeNotLost`] if no dispute about a confirmed payment was lost, or if the
+/// other decision was made.
 pub async fn decide_dispute(
     db: &Db,
     provider: Provider,

@@ -1,6 +1,6 @@
-//! What a payment provider tells us: one verified event, parsed.
+//! A payment provider's event, verified and parsed.
 //!
-//! It can be written as JSON and read again, as a message of the payments queue.
+//! It converts to JSON and back, as a message of the payments queue.
 
 use std::fmt;
 
@@ -9,14 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use tokio_postgres::Row;
 
-use crate::{
-    Error, Invalid,
-    bookings::BookingId,
-    money::Money,
-    platform::{db::row, path_id},
-};
+use super::{DisputeId, EventId, PaymentId, RefundId};
+use crate::{Error, Invalid, bookings::BookingId, money::Money, platform::db::row};
 
-/// Who took the money, or rather which scheme its webhooks follow.
+/// A payment provider, named by the scheme of its webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
@@ -27,12 +23,12 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The provider in a row.
+    /// The provider in a row's `provider` column.
     pub(crate) fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self::try_from(row::get::<&str>(row, "provider")?).map_err(row::unknown)?)
     }
 
-    /// The provider as it stands in columns, paths and metrics.
+    /// The provider's name in columns, paths and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
@@ -59,96 +55,8 @@ impl fmt::Display for Provider {
     }
 }
 
-/// Makes an id that a provider gave out: 1 to 255 visible ASCII characters.
-macro_rules! provider_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The id as the provider wrote it.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-
-            /// The id as it stands in a path: itself if it has only `[A-Za-z0-9_-]`, else `b64.` and its base64url.
-            pub fn path_id(&self) -> String {
-                path_id::write(&self.0)
-            }
-
-            /// The ids that a segment of a path may mean, the likeliest first: one if it is a [`path_id`](Self::path_id),
-            /// else what it says percent-decoded once, and what it says as it is.
-            pub fn of_path(segment: &str) -> Vec<Self> {
-                path_id::read(segment).into_iter().filter_map(|id| Self::try_from(id).ok()).collect()
-            }
-        }
-
-        impl TryFrom<&str> for $name {
-            type Error = Invalid;
-
-            fn try_from(text: &str) -> Result<Self, Invalid> {
-                if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(Invalid::new("must be 1 to 255 visible ASCII characters"))
-                }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Invalid;
-
-            fn try_from(text: String) -> Result<Self, Invalid> {
-                text.as_str().try_into()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-
-provider_id! {
-    /// One event of a provider. A repeated delivery has the same id.
-    EventId
-}
-
-impl EventId {
-    /// The id of an event that has none that can be kept: made of its content's SHA-256, so that a repetition has it too.
-    pub fn from_digest(digest: [u8; 32]) -> Self {
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("sha256-{hex}"))
-    }
-}
-
-provider_id! {
-    /// One payment at a provider. All its events name it: what is paid, failed and refunded is the payment, not the
-    /// event. For Stripe: the payment intent.
-    PaymentId
-}
-
-provider_id! {
-    /// One refund of a payment at a provider.
-    RefundId
-}
-
-provider_id! {
-    /// One dispute about a payment at a provider.
-    DisputeId
-}
-
-/// Makes a text that is kept for people to read: cut at a number of bytes, whatever Postgres cannot store replaced.
+/// Defines a text that is kept for people to read: cut at a number of bytes, with characters that Postgres cannot store
+/// replaced.
 macro_rules! kept_text {
     ($(#[$doc:meta])* $name:ident, $max_bytes:expr) => {
         $(#[$doc])*
@@ -157,7 +65,7 @@ macro_rules! kept_text {
         pub struct $name(String);
 
         impl $name {
-            /// The greatest length, in bytes.
+            /// The maximum length, in bytes.
             pub const MAX_BYTES: usize = $max_bytes;
 
             /// The text.
@@ -169,7 +77,7 @@ macro_rules! kept_text {
         impl From<&[u8]> for $name {
             fn from(bytes: &[u8]) -> Self {
                 let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(Self::MAX_BYTES)]).replace('\0', "\u{fffd}");
-                // A replacement may be longer than what it replaces.
+                // A replacement character may be longer than what it replaces.
                 text.truncate(text.floor_char_boundary(Self::MAX_BYTES));
                 Self(text)
             }
@@ -196,13 +104,13 @@ macro_rules! kept_text {
 }
 
 kept_text! {
-    /// What the provider calls this kind of event: `payment_intent.succeeded`.
+    /// The provider's name for this kind of event: `payment_intent.succeeded`.
     EventType, 255
 }
 
 kept_text! {
-    /// The body of the event as it was received, up to 64 KiB of it. It may have personal data: it belongs in no log, and its
-    /// `Debug` shows only how long it is.
+    /// The first 64 KiB of the event's body as received. It may contain personal data: never log it. Its `Debug` shows
+    /// only its length.
     Payload, 64 * 1024
 }
 
@@ -218,90 +126,90 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// One verified event of a provider.
+/// A provider's event whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentEvent {
-    /// Whose it is.
+    /// The provider that sent it.
     pub provider: Provider,
-    /// Its id, by which a repetition is recognised.
+    /// Its id, which identifies repeated deliveries.
     pub event_id: EventId,
-    /// What the provider calls it.
+    /// The provider's name for this kind of event.
     pub event_type: EventType,
-    /// The payment that it is about. Without one it is kept and changes nothing.
+    /// The payment that it is about. An event without one is stored and changes nothing.
     pub payment_id: Option<PaymentId>,
-    /// The booking that it names, if it names one that can be an id.
+    /// The booking that it names, if that is a well-formed id.
     pub booking_id: Option<BookingId>,
     /// When it happened, by the provider's clock.
     pub occurred_at: Timestamp,
-    /// What it says of the payment.
+    /// What it reports about the payment.
     pub change: PaymentChange,
     /// Its body.
     pub payload: Payload,
 }
 
-/// What an event says of its payment.
+/// What an event reports about its payment.
 ///
-/// It is written into messages of the payments queue, which an older version may have sent: a variant may be added, and none
-/// may be renamed or taken away.
+/// Messages in the payments queue contain it, and an older version may have sent them: variants may be added, but never
+/// renamed or removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentChange {
-    /// This much money arrived, in the currency in which the booking is priced.
+    /// This amount arrived, in the currency of the booking's price.
     Succeeded(Money),
-    /// Money arrived that is not all for the booking, or is in another currency than the booking's price.
+    /// The amount that arrived is not all for the booking, or its currency is not that of the booking's price.
     SucceededFor {
-        /// All that arrived, and so all that can go back.
+        /// The amount that arrived, which limits what can be refunded.
         received: Money,
-        /// What it pays of a booking, one or two readings of it, in one currency: with the tax that was told, and without. It
-        /// pays for a booking whose price is one of them.
+        /// The part that pays for a booking, in one currency: one or two candidates, with and without the tax that was
+        /// reported. It pays for a booking whose price is one of them.
         prices: Vec<Money>,
     },
-    /// An attempt failed; the buyer may try again.
+    /// An attempt failed. The buyer may try again.
     Failed,
-    /// The payment was given up, by the buyer or the provider.
+    /// The buyer or the provider gave the payment up.
     Cancelled,
-    /// So much money went, or is on its way, back to the buyer in all, whatever refunds it is made of.
+    /// The total that was refunded, or is on its way back to the buyer, over all refunds.
     Refunded(Refund),
-    /// What is known of one refund, which has an id of its own.
+    /// The state of one refund, which has an id of its own.
     Refund {
-        /// Its id: whatever is told of one refund, by events of whatever types, is told of one row.
+        /// Its id: all events about one refund, of any type, update one row.
         id: RefundId,
-        /// How much it gives back.
+        /// The amount that it refunds.
         amount: Money,
-        /// Where it is.
+        /// Its state.
         state: RefundState,
     },
-    /// A refund failed, and the event does not say which: all that was told of until then is still with us.
+    /// A refund failed, and the event does not say which: all refunds reported before it count as failed.
     RefundFailed,
     /// The buyer's bank takes the money back, or asks why it should not.
     Disputed {
         /// The dispute's id.
         id: DisputeId,
-        /// How much is disputed; all of it where the event does not say.
+        /// The disputed amount; the whole payment if the event does not say.
         amount: Option<Money>,
-        /// Where it is.
+        /// Its state.
         state: DisputeState,
     },
-    /// Nothing that matters here: acknowledged and kept.
+    /// Nothing that matters here: stored without effect.
     Other,
-    /// The signature was good and the body not understood: kept, and somebody should look.
+    /// The signature is valid but the body was not understood: stored, and an operator should look at it.
     Unreadable,
 }
 
-/// How much of a payment was given back in all, so far as the event knows. Only money that was received can go back: what was
-/// authorised and never captured is in none of these.
+/// How much of a payment was refunded in total, as far as the event knows. Only money that was received can be
+/// refunded: money that was authorised and never captured is not counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refund {
     /// All of it.
     Full,
-    /// This much. It is all of it if the payment was just as much.
+    /// This much. It is all of it if the payment was of the same amount.
     Amount(Money),
-    /// This much, and the provider says that it is not all of it (Stripe's `refunded: false`).
+    /// This much, and the provider says that this is not all of it (Stripe's `refunded: false`).
     Part(Money),
 }
 
-/// Makes an enum whose word in columns is the one in messages.
+/// Defines an enum that has the same words in columns and in messages.
 macro_rules! stages {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -311,7 +219,7 @@ macro_rules! stages {
         }
 
         impl $name {
-            /// The word of the column and of answers.
+            /// The word used in the column and in responses.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
@@ -322,33 +230,33 @@ macro_rules! stages {
 }
 
 stages! {
-    /// Where one refund is. The order is that in which one follows the other: of two events the one that is further on counts,
-    /// whichever comes first.
+    /// The state of a refund, in the order of progress: of two events the one with the later state counts, whichever
+    /// arrives first.
     RefundState {
         /// On its way.
         Pending = "pending",
-        /// The money went back.
+        /// The money went back to the buyer.
         Succeeded = "succeeded",
-        /// It did not, or it came back: the money is with us. A new attempt is a new refund.
+        /// The money did not go back, or it came back: we hold it. A new attempt is a new refund.
         Failed = "failed",
     }
 }
 
 stages! {
-    /// Where a dispute is. The first three are open, the others decided: a decision counts, whatever else is told of before or
-    /// after it.
+    /// The state of a dispute. The first three are open, the others final: a final state counts over any other,
+    /// whichever event arrives first.
     DisputeState {
-        /// It was opened: as a chargeback, or as a question that may become one.
+        /// It was opened, as a chargeback or as an inquiry that may become one.
         Opened = "opened",
-        /// Its money was taken from us until it is decided.
+        /// The money was withdrawn from us until the dispute is decided.
         FundsWithdrawn = "funds_withdrawn",
-        /// Its money was given to us again; a decision follows.
+        /// The money was returned to us; a decision follows.
         FundsReinstated = "funds_reinstated",
-        /// It ended without a chargeback: a question that was answered.
+        /// An inquiry was answered and ended without a chargeback.
         Closed = "closed",
-        /// We have the money.
+        /// We keep the money.
         Won = "won",
-        /// The buyer has it.
+        /// The buyer keeps the money.
         Lost = "lost",
     }
 }
@@ -358,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_survives_the_queue() {
+    fn an_event_survives_a_round_trip_through_the_queue() {
         let money = Money::new(5_000, "eur").unwrap();
         for change in [
             PaymentChange::Succeeded(money.clone()),
@@ -395,9 +303,9 @@ mod tests {
         }
     }
 
-    /// A queue has messages for 14 days: these are as the version before refunds were rows of their own wrote them.
+    /// A queue keeps messages for 14 days. These were written before refunds had their own rows.
     #[test]
-    fn what_an_older_version_wrote_is_read() {
+    fn messages_of_an_older_version_can_be_read() {
         let money = Money::new(5_000, "EUR").unwrap();
         for (text, change) in [
             (r#"{"succeeded":{"minor":5000,"currency":"EUR"}}"#, PaymentChange::Succeeded(money.clone())),
@@ -421,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_cut_and_can_be_stored() {
+    fn a_payload_is_cut_and_made_storable() {
         assert_eq!(Payload::from(&b"a\0b\xff"[..]).as_str(), "a\u{fffd}b\u{fffd}");
         assert!(Payload::from("ü".repeat(64 * 1024).as_str()).as_str().len() <= Payload::MAX_BYTES);
         assert!(Payload::from("\0".repeat(64 * 1024).as_str()).as_str().len() <= Payload::MAX_BYTES);

@@ -1,4 +1,4 @@
-//! Events of payment providers, as the inbox has them.
+//! Events of payment providers, as the inbox stores them.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -14,7 +14,7 @@ use crate::{
     shows::ShowId,
 };
 
-/// An event as its row was at one moment, without its payload: that may have personal data.
+/// A snapshot of a stored event, without its payload, which may contain personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeptEvent {
     pub(crate) provider: Provider,
@@ -34,7 +34,7 @@ pub struct KeptEvent {
 }
 
 impl KeptEvent {
-    /// The event in a row with the columns of `payment_events` but its payload, and `is_cut`.
+    /// Reads an event from a row with the columns of `payment_events` except its payload, and `is_cut`.
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
         let booking_id = row::get::<Option<i64>>(row, "show_id")?.zip(row::get(row, "booking_id")?);
         let payment_id = row::get::<Option<&str>>(row, "payment_id")?;
@@ -53,22 +53,22 @@ impl KeptEvent {
         })
     }
 
-    /// Its id.
+    /// The provider's id of the event.
     pub fn event_id(&self) -> &EventId {
         &self.event_id
     }
 
-    /// Whether it was not understood when it came, and nobody has replayed it since.
+    /// Whether it was not understood on arrival and has not been replayed since.
     pub fn is_unreadable(&self) -> bool {
         self.change == "unreadable"
     }
 
-    /// When it happened, by the provider's clock; or when it was signed, if that was not to be read.
+    /// When it happened, by the provider's clock; or when it was signed, if that time could not be read.
     pub fn occurred_at(&self) -> Timestamp {
         self.occurred_at
     }
 
-    /// Whether its body was so long that a part of it may not have been kept.
+    /// Whether its body was so long that a part of it may be missing.
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }
@@ -83,7 +83,7 @@ fn id_members<S: Serializer>(id: &EventId, serializer: S) -> Result<S::Ok, S::Er
     Members { event_id: id, path_id: id.path_id() }.serialize(serializer)
 }
 
-/// Where a page of events ended.
+/// The position in the list of events where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventCursor {
     pub(crate) received_at: Timestamp,
@@ -92,7 +92,7 @@ pub struct EventCursor {
 }
 
 impl EventCursor {
-    /// After what is in this row.
+    /// The position just after this row.
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             received_at: row::get(row, "received_at")?,
@@ -101,7 +101,7 @@ impl EventCursor {
         })
     }
 
-    /// Before every event: 1970.
+    /// The position before every event: 1970.
     pub(crate) fn start() -> Self {
         Self { received_at: Timestamp::UNIX_EPOCH, provider: String::new(), event_id: String::new() }
     }

@@ -1,4 +1,4 @@
-//! Read a page of payments.
+//! Lists payments.
 
 use tokio_postgres::types::Type;
 
@@ -14,25 +14,27 @@ static LIST_PAYMENTS: Statement = Statement {
     types: &[Type::TEXT, Type::TIMESTAMPTZ, Type::TEXT, Type::TEXT, Type::INT8],
 };
 
-/// `$1` to `$4` of the lists that have a statement of their own.
+/// The types of `$1` to `$4` of the states that have a statement of their own.
 const AFTER: [Type; 4] = [Type::TIMESTAMPTZ, Type::TEXT, Type::TEXT, Type::INT8];
 
 static LIST_DUE: Statement = Statement { sql: include_str!("list_due.sql"), types: &AFTER };
 
 static LIST_DISPUTED: Statement = Statement { sql: include_str!("list_disputed.sql"), types: &AFTER };
 
-/// A page of the payments that are in this state, by the time at which we first heard of them, after `after`.
+/// Reads a page of the payments in a state, oldest first, after `after`. The order is by when we first heard of a
+/// payment.
 ///
-/// Of [`PaymentState::RefundDue`] it is the list of the money that is still to be sent back: so a confirmed payment is in it
-/// too, if a refund of a part of it failed. It says `confirmed` none the less, and is in that list as well.
+/// [`PaymentState::RefundDue`] lists all money that is still to be refunded. So it also lists a confirmed payment of
+/// which a partial refund failed; that payment still shows `confirmed`, and is in that list too.
 ///
-/// Keyset pages: payments that come or go between two pages make no other one appear twice or not at all. Locks nothing;
-/// one round trip.
+/// Keyset pages: payments that come or go between two pages do not make another one appear twice or not at all. Takes
+/// no locks; one round trip.
 ///
-/// A row that cannot be read is left out, logged and counted; the page then has fewer, and the next one goes on after it.
+/// A row that cannot be read is skipped, logged and counted: the page is then shorter, and the next page continues
+/// after the row.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn list(
     db: &Db,
     state: PaymentState,

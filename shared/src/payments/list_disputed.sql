@@ -1,9 +1,9 @@
--- A page of the payments that are disputed, the oldest first.
+-- Reads a page of the disputed payments, oldest first.
 --
 -- $1 created_at timestamptz, $2 provider text and $3 payment_id text: the page begins after them; $4 limit bigint
 --
 -- Locks: none.
--- Outcomes: at most $4 payments, each with what payment_report says.
+-- Outcomes: at most $4 payments, each with the columns of payment_report.
 SELECT payments.provider, payments.payment_id, payments.show_id, payments.booking_id, payments.amount_minor,
     payments.currency, payments.reason, payments.created_at, payments.updated_at, report.shown_state,
     report.refunded_minor, report.refund_due_minor, report.refunds, report.disputes

@@ -1,4 +1,4 @@
-//! Read a page of the events that were not understood.
+//! Lists the events that were not understood.
 
 use tokio_postgres::types::Type;
 
@@ -14,16 +14,17 @@ static LIST_UNREADABLE: Statement = Statement {
     types: &[Type::TIMESTAMPTZ, Type::TEXT, Type::TEXT, Type::INT8],
 };
 
-/// A page of the events whose signature was good and whose body was not understood, by the time at which they came,
-/// after `after`.
+/// Reads a page of the events that have a valid signature and were not understood, in the order of arrival, after
+/// `after`.
 ///
-/// Keyset pages: events that come or go between two pages make no other one appear twice or not at all. Locks nothing;
-/// one round trip.
+/// Keyset pages: events that come or go between two pages do not make another one appear twice or not at all. Takes no
+/// locks; one round trip.
 ///
-/// A row that cannot be read is left out, logged and counted; the page then has fewer, and the next one goes on after it.
+/// A row that cannot be read is skipped, logged and counted: the page is then shorter, and the next page continues
+/// after the row.
 ///
 /// # Errors
-/// Only those that every operation has.
+/// Only the errors that every operation can return.
 pub async fn list_unreadable(
     db: &Db,
     limit: PageLimit,

@@ -1,4 +1,4 @@
-//! Payments, as they stand after all their events so far.
+//! Payments, in the state that follows from all their events so far.
 
 use std::{fmt, str::FromStr};
 
@@ -17,7 +17,7 @@ use crate::{
     shows::ShowId,
 };
 
-/// Makes an enum of the words of a text column.
+/// Defines an enum whose variants are the words of a text column.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $expected:expr, { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -27,10 +27,10 @@ macro_rules! words {
         }
 
         impl $name {
-            /// Every one.
+            /// All variants.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The word of the column, of parameters and of answers.
+            /// The word used in the column, in parameters and in responses.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
@@ -64,96 +64,97 @@ macro_rules! words {
 }
 
 words! {
-    /// Where a payment is. One whose success we know is `confirmed`, `refund_due`, `refunded` or `unclaimed`; while somebody
-    /// must see to a dispute about it, it is `disputed`, whichever of them it is besides.
+    /// The state of a payment. A payment that is known to have succeeded is `confirmed`, `refund_due`, `refunded` or
+    /// `unclaimed`. While a dispute about it needs attention, `disputed` is shown instead of that state.
     PaymentState, "must be pending, failed, confirmed, refund_due, refunded, unclaimed or disputed", {
-        /// Heard of, and nothing decided: no event told of its success.
+        /// Known, and nothing decided: no event reported success.
         Pending = "pending",
-        /// The last that was heard is that it failed or was cancelled. It may still succeed.
+        /// The latest event says that it failed or was cancelled. It may still succeed.
         Failed = "failed",
         /// It paid for a booking that is confirmed.
         Confirmed = "confirmed",
-        /// Its money is with us and buys nothing: an operator gives it back.
+        /// We hold its money and it bought nothing: an operator must refund it.
         RefundDue = "refund_due",
-        /// Its money went back.
+        /// Its money was refunded.
         Refunded = "refunded",
-        /// It succeeded and names no booking: it is another shop's of the same account, or nobody's. Nothing is done.
+        /// It succeeded and names no booking: it belongs to another shop on the same account, or to nobody. Nothing is
+        /// done.
         Unclaimed = "unclaimed",
-        /// The buyer's bank disputes it, or has taken the money back and an operator must decide what becomes of the booking.
+        /// The buyer's bank disputes it, or has taken the money back and an operator must decide about the booking.
         Disputed = "disputed",
     }
 }
 
 words! {
-    /// Why a payment's money is to be given back.
+    /// Why a payment is to be refunded.
     RefundReason, "must be a reason for a refund", {
-        /// It names no booking. Nothing is due: it is only said why the payment is unclaimed.
+        /// It names no booking. No refund is due: the reason only says why the payment is unclaimed.
         NamesNoBooking = "names_no_booking",
         /// It names a booking that does not exist.
         UnknownBooking = "unknown_booking",
-        /// The booking has no price: it is not for sale by payment.
+        /// The booking has no price, so it cannot be paid for.
         NoPrice = "no_price",
-        /// It is not the booking's amount, or in another currency.
+        /// Its amount or currency is not the booking's.
         WrongAmount = "wrong_amount",
-        /// Another payment has confirmed the booking.
+        /// Another payment confirmed the booking.
         AlreadyPaid = "already_paid",
-        /// It came after the hold, and the show has not enough seats any more.
+        /// It arrived after the hold expired, and the show does not have enough seats left.
         HoldExpiredSoldOut = "hold_expired_sold_out",
-        /// It came after the hold, and the show has started.
+        /// It arrived after the hold expired, and the show has started.
         HoldExpiredShowStarted = "hold_expired_show_started",
-        /// It came after the hold, and with these seats its holder would have more than one may.
+        /// It arrived after the hold expired, and these seats would put its holder over the limit.
         HolderLimit = "holder_limit",
-        /// The holder had cancelled the booking.
+        /// The holder cancelled the booking first.
         BookingCancelled = "booking_cancelled",
-        /// The booking was paid and refunded before.
+        /// The booking was paid for and refunded before.
         BookingRefunded = "booking_refunded",
-        /// It was given back, and that failed.
+        /// A refund of it failed.
         RefundFailed = "refund_failed",
-        /// A dispute about it was lost, and its booking cancelled by an operator: what of its money is still here goes back.
+        /// A dispute about it was lost and an operator cancelled its booking: refund what we still hold.
         DisputeLost = "dispute_lost",
     }
 }
 
-/// A refund of a payment, as its row was at one moment.
+/// A snapshot of a payment's refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownRefund {
-    /// The provider's id of it.
+    /// The provider's id of the refund.
     pub refund_id: RefundId,
-    /// How much it gives back, in minor units.
+    /// The refunded amount, in minor units.
     pub amount_minor: i64,
-    /// Of which currency.
+    /// The currency of the amount.
     pub currency: Currency,
-    /// Where it is.
+    /// The refund's state.
     pub state: RefundState,
 }
 
-/// A dispute about a payment, as its row was at one moment.
+/// A snapshot of a dispute about a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownDispute {
-    /// The provider's id of it.
+    /// The provider's id of the dispute.
     pub dispute_id: DisputeId,
-    /// How much is disputed, in minor units; all of it where the provider did not say.
+    /// The disputed amount, in minor units; `None` (all of the payment) if the provider did not say.
     pub amount_minor: Option<i64>,
-    /// Of which currency.
+    /// The currency of the amount.
     pub currency: Option<Currency>,
-    /// Where it is.
+    /// The dispute's state.
     pub state: DisputeState,
-    /// What an operator decided once it was lost.
+    /// What an operator decided after it was lost.
     pub decision: Option<DisputeDecision>,
 }
 
-/// What becomes of a booking whose payment was lost in a dispute.
+/// An operator's decision about a booking whose payment was lost in a dispute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DisputeDecision {
-    /// It stays as it is, though its money is gone.
+    /// The booking stays as it is, although its money is gone.
     Keep,
-    /// It fails and its seats are given back, unless another payment of it takes the place of this one.
+    /// The booking fails and its seats are released, unless another payment of the booking replaces this one.
     Cancel,
 }
 
 impl DisputeDecision {
-    /// The word of the column, of requests and of answers.
+    /// The word used in the column, in requests and in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -174,7 +175,7 @@ impl TryFrom<&str> for DisputeDecision {
     }
 }
 
-/// A payment as its row was at one moment.
+/// A snapshot of a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Payment {
     pub(crate) provider: Provider,
@@ -194,7 +195,7 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// The payment in a row with the columns of `payments` and of the function `payment_report`.
+    /// Reads a payment from a row with the columns of `payments` and of the function `payment_report`.
     pub(crate) fn from_row(row: &Row) -> Result<Self, Error> {
         let show_id: Option<i64> = row::get(row, "show_id")?;
         let booking_id = show_id.zip(row::get(row, "booking_id")?);
@@ -214,52 +215,52 @@ impl Payment {
         })
     }
 
-    /// Whose it is.
+    /// The provider that took it.
     pub fn provider(&self) -> Provider {
         self.provider
     }
 
-    /// The provider's id of it.
+    /// The provider's id of the payment.
     pub fn payment_id(&self) -> &PaymentId {
         &self.payment_id
     }
 
-    /// The booking that it names; it may not exist.
+    /// The booking that it names, which may not exist.
     pub fn booking_id(&self) -> Option<BookingId> {
         self.booking_id
     }
 
-    /// How much arrived, once that is known.
+    /// The amount that arrived, once it is known.
     pub fn amount(&self) -> Option<&Money> {
         self.amount.as_ref()
     }
 
-    /// Where it is.
+    /// Its state.
     pub fn state(&self) -> PaymentState {
         self.state
     }
 
-    /// Why its refund is due, or was; or why it is unclaimed.
+    /// Why its refund is due or was due, or why it is unclaimed.
     pub fn reason(&self) -> Option<RefundReason> {
         self.reason
     }
 
-    /// What of it went back, or is on its way, in minor units.
+    /// The amount that was refunded or is on its way back, in minor units.
     pub fn refunded_minor(&self) -> i64 {
         self.refunded_minor
     }
 
-    /// What of it is still to be sent back, in minor units: of a confirmed payment what failed to go back.
+    /// The amount still to be refunded, in minor units. For a confirmed payment: the amount of its failed refunds.
     pub fn refund_due_minor(&self) -> i64 {
         self.refund_due_minor
     }
 
-    /// Its refunds that a provider told of by their ids, the latest 20, the oldest first.
+    /// Its refunds that a provider reported by id: the latest 20, oldest first.
     pub fn refunds(&self) -> &[KnownRefund] {
         &self.refunds
     }
 
-    /// The disputes about it, the latest 20, the oldest first.
+    /// The disputes about it: the latest 20, oldest first.
     pub fn disputes(&self) -> &[KnownDispute] {
         &self.disputes
     }
@@ -274,7 +275,7 @@ fn id_members<S: Serializer>(id: &PaymentId, serializer: S) -> Result<S::Ok, S::
     Members { payment_id: id, path_id: id.path_id() }.serialize(serializer)
 }
 
-/// Where a page of payments ended.
+/// The position in the list of payments where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentCursor {
     pub(crate) created_at: Timestamp,
@@ -283,7 +284,7 @@ pub struct PaymentCursor {
 }
 
 impl PaymentCursor {
-    /// After what is in this row.
+    /// The position just after this row.
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             created_at: row::get(row, "created_at")?,
@@ -292,7 +293,7 @@ impl PaymentCursor {
         })
     }
 
-    /// Before every payment: 1970.
+    /// The position before every payment: 1970.
     pub(crate) fn start() -> Self {
         Self { created_at: Timestamp::UNIX_EPOCH, provider: String::new(), payment_id: String::new() }
     }

@@ -1,6 +1,6 @@
-//! The payments queue: the events of payment providers that the database could not take when they came.
+//! The payments queue: events of payment providers that the database could not record when they arrived.
 //!
-//! They may be late, doubled or out of order, but not lost: the provider was told that we have them.
+//! They may be late, duplicated or out of order, but not lost: we acknowledged them to the provider.
 
 use std::time::Duration;
 
@@ -15,16 +15,19 @@ use crate::platform::{
     deadline, queue,
 };
 
-/// One attempt at sending a payment's event. Nothing covers a failure but the provider, which comes again in minutes.
+/// The time limit of one attempt to send an event. If sending fails, only the provider's own retry, minutes later,
+/// repairs it.
 const PAYMENT_ATTEMPT: Duration = Duration::from_millis(1500);
 
-/// To send a payment's event, all attempts and the pause between them together: what is to be left of a request's time for it.
+/// The time to send an event, with all attempts and the pause between them. A request keeps this much of its time in
+/// reserve.
 pub const PAYMENT_SEND: Duration = Duration::from_millis(3100);
 
-/// The longest message, in bytes, with room for what XML cannot have: each of them becomes 3 bytes longer.
+/// The longest message, in bytes. It leaves room for characters that XML does not allow: each becomes 3 bytes longer.
 const MAX_MESSAGE: usize = 192 * 1024;
 
-/// What is sent of a payload that would be too long, in bytes: six times as much, escaped, is below the limit.
+/// How much of a payload is sent if all of it is too long, in bytes. Escaped, it is at most six times as long, below
+/// the limit.
 const PAYLOAD_BEGINNING: usize = 16 * 1024;
 
 impl<S: Source> Reader<'_, S> {
@@ -34,7 +37,7 @@ impl<S: Source> Reader<'_, S> {
     }
 }
 
-/// The event in a message of the payments queue, or `None` if the message is not one of ours.
+/// Reads an event from a message of the payments queue; `None` if the message is not one of ours.
 pub fn read_payment_message(body: &str) -> Option<PaymentEvent> {
     serde_json::from_str(body).ok()
 }
@@ -47,17 +50,17 @@ pub struct PaymentQueue {
 }
 
 impl PaymentQueue {
-    /// The queue with this URL.
+    /// Connects to the queue with this URL.
     pub fn new(aws: &Aws, url: String) -> Self {
         Self { client: queue::client(aws, PAYMENT_ATTEMPT), url }
     }
 
-    /// Sends an event that the database could not take.
+    /// Sends an event that the database could not record.
     ///
-    /// Takes some 10 ms, and 3.1 s at most.
+    /// Takes about 10 ms, and 3.1 s at most.
     ///
     /// # Errors
-    /// The queue did not take it, or may have: the event must come again.
+    /// The queue did not take the event, or it is unknown whether it did: the provider must send it again.
     pub async fn send(&self, event: &PaymentEvent) -> Result<(), Cause> {
         let message = self.client.send_message().queue_url(&self.url).message_body(payment_message(event)?);
         timeout(deadline::bound(PAYMENT_SEND), message.send()).await??;
@@ -65,15 +68,15 @@ impl PaymentQueue {
     }
 }
 
-/// The event as a message that SQS takes: at most 256 KiB, and no character that XML does not have.
+/// Writes the event as a message that SQS accepts: at most 256 KiB, without characters that XML does not allow.
 fn payment_message(event: &PaymentEvent) -> Result<String, serde_json::Error> {
     let mut body = serde_json::to_string(event)?;
     if body.len() > MAX_MESSAGE {
-        // Mostly control characters, of which each takes six bytes. What it says is in its other members.
+        // Mostly control characters, six bytes each. The event's meaning is in its other members.
         let beginning = &event.payload.as_str().as_bytes()[..PAYLOAD_BEGINNING.min(event.payload.as_str().len())];
         body = serde_json::to_string(&PaymentEvent { payload: beginning.into(), ..event.clone() })?;
     }
-    // JSON writes these two as they are.
+    // JSON does not escape these two.
     Ok(body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"))
 }
 
@@ -96,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_message_is_what_sqs_takes() {
+    fn sqs_accepts_every_payment_message() {
         for payload in ["\u{1}", "\u{ffff}", "\"", "ü", "{}"] {
             let event = event(&payload.repeat(64 * 1024));
             let message = payment_message(&event).unwrap();

@@ -1,4 +1,4 @@
-//! Do what a payment provider's event asks for.
+//! Records an event of a payment provider and applies it.
 
 use tokio_postgres::{
     Row,
@@ -14,7 +14,7 @@ use crate::{
     platform::db::{Db, Repeat, Statement, row},
 };
 
-/// `$1` to `$18`; a replay has all but the last, the payload.
+/// The types of `$1` to `$18`. A replay takes all but the last, the payload.
 pub(super) static TYPES: [Type; 18] = [
     Type::TEXT,
     Type::TEXT,
@@ -38,27 +38,28 @@ pub(super) static TYPES: [Type; 18] = [
 
 static RECORD_PAYMENT: Statement = Statement { sql: include_str!("record.sql"), types: &TYPES };
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// It was recorded before; nothing was done again.
+    /// It was recorded before; nothing was done.
     Repeated,
     /// Its payment confirmed the booking.
     Confirmed,
-    /// Its payment buys nothing: the money is to be given back.
+    /// Its payment bought nothing and must be refunded.
     RefundDue(RefundReason),
-    /// Its payment succeeded and names no booking: another shop's of the same account, or nobody's.
+    /// Its payment succeeded and names no booking: it belongs to another shop on the same account, or to nobody.
     Unclaimed,
-    /// The buyer's bank disputes its payment, or has taken the money back: the seats stay.
+    /// The buyer's bank disputes its payment, or has taken the money back. The seats stay booked.
     Disputed,
-    /// Its payment's money went back. If the payment had confirmed a booking, that has failed and its seats are free.
+    /// Its payment was refunded. If the payment had confirmed a booking, that booking failed and its seats were
+    /// released.
     Refunded,
-    /// Recorded, and nothing follows from it.
+    /// It was recorded and has no effect.
     Kept,
 }
 
 impl Recorded {
-    /// Counts what became of an event.
+    /// Counts the outcome in the metrics.
     pub fn count(self) {
         match self {
             Self::Confirmed => Counter::Confirmed.add(1),
@@ -71,34 +72,34 @@ impl Recorded {
     }
 }
 
-/// Records the event and does what follows from it, in one transaction; a repetition does nothing.
+/// Records the event and applies it, in one transaction. A repeated event does nothing.
 ///
-/// | the event says | the payment is then |
+/// | the event reports | the payment's state afterwards |
 /// |---|---|
-/// | success, in time, the right amount | `confirmed`, and so is the booking, whatever its holder has |
-/// | success after the hold | `confirmed` if the show still has the seats: they are taken again; and if its holder stays within `limits` or the show's own. Else `refund_due` |
+/// | success before the hold expires, right amount | `confirmed`, and so is the booking; the holder's limits do not matter |
+/// | success after the hold expired | `confirmed` if the show still has the seats, which are taken again, and the holder stays within the show's own limits or `limits`; otherwise `refund_due` |
 /// | success for a booking that another payment confirmed, or that was cancelled, or refunded, or has no price, or does not exist | `refund_due` |
-/// | success with a wrong amount or currency | `refund_due`; the hold goes on. Another event of it may tell what of the amount is for the booking, and it is applied then |
-/// | success with more in its amount than is for the booking, or in another currency | as its readings say: one of them must be the price. What arrived is what can go back |
+/// | success with a wrong amount or currency | `refund_due`; the hold continues. If another event says which part of the amount is for the booking, that event is applied |
+/// | success with an amount that is not all for the booking, or in another currency | by its candidate prices: one of them must be the booking's price. All that arrived can be refunded |
 /// | success for a booking that an operator confirmed | `confirmed` |
-/// | success that names no booking | `unclaimed`; another event of it may name one, and it is applied then |
-/// | failed, cancelled | as it was if it had succeeded, whichever event came first; else `failed`, and the hold goes on |
-/// | refunded in full, by a total or by refunds whose sum is what was received | `refunded`; if it was `confirmed`, a payment that is `already_paid` takes its place, else the booking fails and its seats are given back. If its success was not known yet, it will confirm nothing |
-/// | refunded in part | as it was |
-/// | a refund failed | `refund_due` if the payment was, or would have been, refunded in full; else as it was, and what failed is due |
-/// | disputed | as it was, and disputed until that is won, or lost and decided by an operator |
+/// | success that names no booking | `unclaimed`; if another event names one, that event is applied |
+/// | failed, cancelled | unchanged if it succeeded, whichever event arrives first; otherwise `failed`, and the hold continues |
+/// | refunded in full, by a total or by refunds that add up to the amount received | `refunded`. If it was `confirmed`, an `already_paid` payment of the booking replaces it; without one the booking fails and its seats are released. If its success is not known yet, a later success confirms nothing |
+/// | refunded in part | unchanged |
+/// | a refund failed | `refund_due` if the payment was, or would have been, refunded in full; otherwise unchanged, and the failed amount is due |
+/// | disputed | unchanged, and `disputed` until the dispute is won, or is lost and an operator decides |
 ///
-/// What is counted of refunds depends on what was told, and not on the order in which it came: see the function
-/// `payment_refunded` of the migrations.
+/// The refund totals depend on which events arrived, not on their order: see the function `payment_refunded` in the
+/// migrations.
 ///
-/// A booking that its holder cancelled stays cancelled though money arrives: the buyer gave it up, and the seats may be
-/// in another's cart. One that merely ran out of time was still wanted.
+/// A payment does not revive a booking that its holder cancelled: the buyer gave it up, and somebody else may hold the
+/// seats. A buyer whose hold merely expired still wanted them.
 ///
-/// Locks the holder of the show for a success after the hold, the payments of the booking, the payment, its booking, then one
-/// pool of the show, and all of them only if no single pool has the seats. One round trip.
+/// Locks: for a success after the hold expired, the holder of the show; then the payments of the booking, the payment,
+/// its booking, and one pool of the show (all pools only if no single one has the seats). One round trip.
 ///
 /// # Errors
-/// Only those that every operation has; then the event was not recorded.
+/// Only the errors that every operation can return. The event may then not be recorded.
 pub async fn record(db: &Db, event: &PaymentEvent, limits: &HolderLimits) -> Result<Recorded, Error> {
     let columns = Columns::of(event, limits);
     let mut values = columns.values();
@@ -107,7 +108,7 @@ pub async fn record(db: &Db, event: &PaymentEvent, limits: &HolderLimits) -> Res
     read(row::only(&db.run(&RECORD_PAYMENT, &values, Repeat::Safe).await?)?)
 }
 
-/// An event, but for its payload, as the statements take it.
+/// An event as the parameters of the statements, without its payload.
 pub(super) struct Columns<'a> {
     provider: &'static str,
     event_id: &'a str,
@@ -129,7 +130,7 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// The event's, and of the limits those for what a holder has in all.
+    /// The parameters of an event, and of `limits` those for all of a holder's seats.
     pub(super) fn of(event: &'a PaymentEvent, limits: &HolderLimits) -> Self {
         let (change, money, about) = match &event.change {
             PaymentChange::Succeeded(money) => ("succeeded", Some(money), None),
@@ -175,7 +176,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// `$1` to `$17`.
+    /// The values of `$1` to `$17`.
     pub(super) fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
         vec![
             &self.provider,
@@ -199,7 +200,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// What a row with the columns `outcome` and `reason` says.
+/// Reads a row with the columns `outcome` and `reason`.
 pub(super) fn read(row: &Row) -> Result<Recorded, Error> {
     let outcome: &str = row::get(row, "outcome")?;
     match (outcome, row::get::<Option<&str>>(row, "reason")?) {
@@ -212,6 +213,6 @@ pub(super) fn read(row: &Row) -> Result<Recorded, Error> {
         ("disputed", None) => Ok(Recorded::Disputed),
         ("refunded", None) => Ok(Recorded::Refunded),
         ("kept", None) => Ok(Recorded::Kept),
-        (outcome, reason) => Err(Error::Internal(format!("an event's outcome is {outcome}, {reason:?}").into())),
+        (outcome, reason) => Err(Error::Internal(format!("unknown event outcome {outcome}, {reason:?}").into())),
     }
 }

@@ -1,4 +1,4 @@
-//! Do what an event asks for that was not understood when it came.
+//! Applies an event that was not understood when it arrived.
 
 use tokio_postgres::types::Type;
 
@@ -14,7 +14,7 @@ static GET_EVENT: Statement = Statement { sql: include_str!("get_event.sql"), ty
 
 static REPLAY_PAYMENT: Statement = Statement { sql: include_str!("replay.sql"), types: TYPES.split_at(17).0 };
 
-/// An event of the inbox, and what was kept of its body.
+/// Reads a stored event and what was kept of its body.
 ///
 /// Locks nothing. One round trip.
 ///
@@ -26,11 +26,11 @@ pub async fn get_event(db: &Db, provider: Provider, id: &EventId) -> Result<(Kep
     Ok((KeptEvent::from_row(row)?, row::get::<&str>(row, "payload")?.into()))
 }
 
-/// Gives an event of the inbox that was not understood this meaning, and does what follows from it as
-/// [`record_payment`](super::record()) would have; once: an event that is understood already is
-/// [`Recorded::Repeated`]. The payload in the inbox stays as it is, unless the payment names no booking.
+/// Applies a stored event that was not understood when it arrived, as [`record`](super::record()) would have
+/// applied `event`. An event that is already understood is [`Recorded::Repeated`]. The stored payload stays as it is,
+/// unless the payment names no booking.
 ///
-/// Locks the event, then as `record_payment`. One round trip.
+/// Locks the event, then as `record`. One round trip.
 ///
 /// # Errors
 /// [`Error::EventNotFound`]

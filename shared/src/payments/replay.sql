@@ -1,4 +1,4 @@
--- Gives an event that was not understood the meaning that it has by now, and does what follows from it, once.
+-- Applies a stored event that was not understood when it arrived, as this version reads it, once.
 --
 -- $1 provider text, $2 event_id text, $3 type text, $4 payment_id text or NULL,
 -- $5 show_id bigint and $6 booking_id uuid, or both NULL, $7 occurred_at timestamptz,
@@ -6,8 +6,8 @@
 -- $11 about_id text and $12 about_state text, or both NULL, $13 max_seats integer, $14 address_allowance integer,
 -- $15 partner_allowance integer, $16 prices bigint[], $17 prices_currency text: as in record.sql
 --
--- Locks: the event, then as record.sql; see the function replay_event of the migrations, which decides as
+-- Locks: the event, then as record.sql; see the function replay_event in the migrations, which decides as
 -- record_payment_event does.
--- Outcomes: one row: outcome (repeated: it is understood already; confirmed, refund_due, refunded, unclaimed, disputed or kept;
--- NULL: there is no such event), reason (of a refund that is due).
+-- Outcomes: one row: outcome (repeated: it is already understood; confirmed, refund_due, refunded, unclaimed, disputed
+-- or kept; NULL: no such event), reason (why a refund is due).
 SELECT outcome, reason FROM replay_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)

@@ -1,4 +1,4 @@
-//! Mark what is due of a payment as given back.
+//! Marks what is due of a payment as refunded.
 
 use tokio_postgres::types::Type;
 
@@ -10,23 +10,23 @@ use crate::{
 
 static SETTLE_PAYMENT: Statement = Statement { sql: include_str!("settle.sql"), types: &[Type::TEXT, Type::TEXT] };
 
-/// A payment whose money went back.
+/// A payment whose money was refunded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettledPayment {
     /// The payment.
     pub payment: Payment,
-    /// This call made it so. Else an earlier one, or the provider's event, did.
+    /// Whether this call settled it. Otherwise an earlier call or the provider's event did.
     pub changed: bool,
 }
 
-/// Marks all that is due of a payment as given back: an operator did it. One that bought nothing is refunded then; one that
-/// confirmed a booking stays confirmed, and what failed to go back of it is no longer due. Repeating it is the same answer, and
-/// so is the provider's own event that says it.
+/// Marks all that is due of a payment as refunded, after an operator refunded it. A payment that bought nothing becomes
+/// `refunded`. One that confirmed a booking stays confirmed, and its failed refunds are no longer due. Repeating the
+/// call gives the same answer; the provider's own event about the refund changes nothing more.
 ///
 /// Locks the payment. One round trip.
 ///
 /// # Errors
-/// [`Error::PaymentNotFound`]; [`Error::PaymentNotDue`] if nothing of it is due and no call has settled it.
+/// [`Error::PaymentNotFound`]; [`Error::PaymentNotDue`] if nothing is due and no call settled it before.
 pub async fn settle(db: &Db, provider: Provider, payment_id: &PaymentId) -> Result<SettledPayment, Error> {
     let rows = db.run(&SETTLE_PAYMENT, &[&provider.as_str(), &payment_id.as_str()], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::PaymentNotFound)?;

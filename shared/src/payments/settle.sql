@@ -1,11 +1,12 @@
--- Marks all that is due of a payment as given back.
+-- Marks all that is due of a payment as refunded.
 --
 -- $1 provider text, $2 payment_id text
 --
--- Locks: the payment; see the function settle_payment of the migrations.
--- Outcomes: no row: no such payment. Else the payment as it is now, with what payment_report says; changed: whether this call
--- settled it; settled: whether this call or an earlier one did.
-SELECT (settled.payment).provider, (settled.payment).payment_id, (settled.payment).show_id, (settled.payment).booking_id,
+-- Locks: the payment; see the function settle_payment in the migrations.
+-- Outcomes: no row: no such payment. Otherwise the payment as it is now, with the columns of payment_report; changed:
+-- whether this call settled it; settled: whether this call or an earlier one did.
+SELECT
+    (settled.payment).provider, (settled.payment).payment_id, (settled.payment).show_id, (settled.payment).booking_id,
     (settled.payment).amount_minor, (settled.payment).currency, (settled.payment).reason, (settled.payment).created_at,
     (settled.payment).updated_at, report.shown_state, report.refunded_minor, report.refund_due_minor, report.refunds,
     report.disputes, settled.changed,

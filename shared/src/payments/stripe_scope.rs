@@ -1,9 +1,9 @@
-//! Which of Stripe's events are this stack's.
+//! The Stripe events that this stack processes.
 
 use crate::platform::config::{Reader, Source};
 
 impl<S: Source> Reader<'_, S> {
-    /// `STRIPE_MODE`, `live` unless set, and `STRIPE_ACCOUNT`: which of Stripe's events this stack takes.
+    /// `STRIPE_MODE` (`live` unless set) and `STRIPE_ACCOUNT`: the Stripe events that this stack processes.
     pub fn stripe_scope(&mut self) -> Option<StripeScope> {
         let (mode, account) = (self.stripe_mode(), self.stripe_account());
         Some(StripeScope { mode: mode?, account: account? })
@@ -27,38 +27,38 @@ impl<S: Source> Reader<'_, S> {
     }
 }
 
-/// Which of Stripe's events a stack takes. Others are another stack's or another merchant's: they say nothing about our
-/// bookings, whatever their metadata says.
+/// The Stripe events that a stack processes. Other events belong to another stack or another merchant: they do not
+/// concern our bookings, whatever their metadata says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeScope {
     mode: StripeMode,
-    /// None: the account that the endpoint belongs to, whose events name no account.
+    /// `None`: the account that owns the endpoint. Its events name no account.
     account: Option<String>,
 }
 
 impl StripeScope {
-    /// The scope of a stack that takes events of this mode, and of this account.
+    /// A scope of one mode and one account.
     pub fn new(mode: StripeMode, account: Option<String>) -> Self {
         Self { mode, account }
     }
 
-    /// Whether events of this mode are taken.
+    /// Whether the stack processes events of this mode.
     pub fn is_mode(&self, mode: StripeMode) -> bool {
         self.mode == mode
     }
 
-    /// Whether events of this account are taken, or of none.
+    /// Whether the stack processes events of this account; `None` for an event that names no account.
     pub fn is_account(&self, account: Option<&str>) -> bool {
         self.account.as_deref() == account
     }
 }
 
-/// Whether money is real. An event's `livemode` says which of the two it is of.
+/// Whether money is real, as an event's `livemode` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StripeMode {
     /// Real money.
     Live,
-    /// Test mode and sandboxes: nobody pays.
+    /// Test mode and sandboxes: no real money.
     Test,
 }
 
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_takes_live_events_of_its_own_account_unless_it_is_told_otherwise() {
+    fn the_default_scope_is_live_events_of_the_own_account() {
         assert_eq!(read("", ""), Ok(StripeScope::new(StripeMode::Live, None)));
         assert_eq!(read("live", ""), Ok(StripeScope::new(StripeMode::Live, None)));
         assert_eq!(read("test", "acct_1Ab"), Ok(StripeScope::new(StripeMode::Test, Some("acct_1Ab".into()))));
     }
 
     #[test]
-    fn a_mode_or_account_that_cannot_be_is_a_fault() {
+    fn an_invalid_mode_or_account_is_a_fault() {
         for (mode, account, name) in [
             ("LIVE", "", "STRIPE_MODE"),
             ("true", "", "STRIPE_MODE"),

@@ -1,6 +1,6 @@
-//! Calls to AWS over the same TLS stack as the database's.
+//! AWS clients on the same TLS stack as the database.
 //!
-//! The SDK's own HTTP clients bring rustls and AWS-LC: a second TLS stack, 4 MB more and minutes of build.
+//! The SDK's own HTTP clients bring rustls and AWS-LC: a second TLS stack, 4 MB more and minutes of build time.
 
 use std::{env, fmt, time::Duration};
 
@@ -27,22 +27,22 @@ use tokio::time::timeout;
 
 use crate::platform::Cause;
 
-/// To open a TCP connection. Within a region it takes about a millisecond.
+/// The time limit for a TCP connection. Within a region it takes about a millisecond.
 const CONNECT: Duration = Duration::from_millis(500);
 
-/// To open a connection ahead of the first call.
+/// The time limit for opening a connection ahead of the first call.
 const WARM: Duration = Duration::from_secs(1);
 
-/// How long an idle connection is kept. SQS closes its side after some 60 s.
+/// How long an idle connection is kept. SQS closes its side after about 60 s.
 const IDLE: Duration = Duration::from_secs(50);
 
-/// The greatest answer that is read, in bytes: ten messages of a batch or one secret are far below it.
+/// The largest response that is read, in bytes. A batch of ten messages or a secret is far smaller.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// Region, credentials and endpoint from the environment, where Lambda puts them, with our HTTP client.
+/// Loads region, credentials and endpoint from the environment, where Lambda puts them, and adds our HTTP client.
 ///
-/// Not the SDK's own search for them: in a Lambda it finds the same, and the files, metadata services and token exchanges
-/// that it would also ask make each binary 2 MB larger.
+/// In a Lambda the SDK's own search would find the same values. But the files, metadata services and token exchanges
+/// that it also searches make each binary 2 MB larger.
 pub fn load(tls: &TlsConnector) -> Aws {
     let http = Http(http_client(tls));
     let mut config = SdkConfig::builder()
@@ -55,7 +55,7 @@ pub fn load(tls: &TlsConnector) -> Aws {
     Aws { config: config.build(), http }
 }
 
-/// Settings for clients of AWS, and the HTTP connections that they share.
+/// The settings of AWS clients, and the HTTP connections that the clients share.
 #[derive(Clone, Debug)]
 pub struct Aws {
     pub(crate) config: SdkConfig,
@@ -63,10 +63,10 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Opens a connection to a service and keeps it for the first call, which then need not wait for TCP and TLS. Takes
-    /// 1 s at most; without the connection, that call opens it.
+    /// Opens a connection to a service ahead of the first call, which then need not wait for TCP and TLS. Takes at most
+    /// 1 s; if it fails, the first call opens the connection.
     pub(crate) async fn warm(&self, url: &str) {
-        // SQS answers this path to anyone, without a signature.
+        // SQS answers this path without a signature.
         let ping = url.parse::<Uri>().ok().and_then(|url| {
             let at = Uri::builder().scheme(url.scheme_str()?).authority(url.authority()?.as_str());
             Request::get(at.path_and_query("/ping").build().ok()?).body(SdkBody::empty()).ok()
@@ -75,17 +75,17 @@ impl Aws {
         let answer =
             timeout(WARM, async { self.http.0.request(ping).await?.into_body().collect().await.map_err(Cause::from) });
         if !matches!(answer.await, Ok(Ok(_))) {
-            tracing::debug!(url, "no connection was opened ahead");
+            tracing::debug!(url, "could not open a connection ahead of the first call; that call opens it");
         }
     }
 }
 
-/// A variable that is set to something.
+/// The value of an environment variable. An empty value counts as unset.
 pub(crate) fn environment(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The credentials that Lambda puts into the environment.
+/// The credentials that Lambda puts in the environment.
 pub(crate) fn credentials() -> Result<Credentials, Cause> {
     let required = |name: &str| environment(name).ok_or_else(|| Cause::from(format!("{name} is not set")));
     Ok(Credentials::new(
@@ -97,7 +97,7 @@ pub(crate) fn credentials() -> Result<Credentials, Cause> {
     ))
 }
 
-/// An HTTP client over hyper and native-tls, with a pool of connections.
+/// Builds an HTTP client on hyper and native-tls, with a connection pool.
 pub(crate) fn http_client<B>(tls: &TlsConnector) -> Client<HttpsConnector<TcpConnector>, B>
 where
     B: http_body::Body + Send,
@@ -106,7 +106,7 @@ where
     http_client_within(CONNECT, tls)
 }
 
-/// The same for servers that may be far away: to open a TCP connection may take this long.
+/// As [`http_client`], with its own connect timeout, for servers that may be far away.
 pub(crate) fn http_client_within<B>(connect: Duration, tls: &TlsConnector) -> Client<HttpsConnector<TcpConnector>, B>
 where
     B: http_body::Body + Send,
@@ -120,7 +120,7 @@ where
     Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(https)
 }
 
-/// An HTTP client of the SDK, over hyper and native-tls.
+/// An HTTP client for the SDK, on hyper and native-tls.
 #[derive(Clone)]
 struct Http(Client<HttpsConnector<TcpConnector>, SdkBody>);
 

@@ -1,8 +1,9 @@
-//! The one deadline that a request or an event has.
+//! The single deadline of a request or an event.
 //!
-//! Each wait has a bound of its own, and together they are longer than a Lambda may run: two attempts at the database, its secret,
-//! the issuer, the queue. So whoever serves sets the deadline once, from Lambda's own, and each of these waits ends no later: by
-//! [`bound`]. A task that is spawned has none and keeps its own bounds: it is not the request's.
+//! Each wait (two attempts at the database, the database's secret, the issuer, the queue) has a time limit of its own,
+//! and all of them together are longer than a Lambda may run. So the handler sets the deadline once, from Lambda's own,
+//! and [`bound`] ends each wait no later than that. A spawned task has no deadline and keeps its own limits, since it
+//! is not part of the request.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
@@ -23,13 +24,13 @@ task_local! {
     static DEADLINE: Instant;
 }
 
-/// What is left for the answer itself: to write it, and for the runtime to hand it over.
+/// The time reserved for writing the response and for the runtime to deliver it.
 const TO_ANSWER: Duration = Duration::from_millis(500);
 
 /// API Gateway gives up after 29 s, however long the Lambda may run.
 const GATEWAY: Duration = Duration::from_secs(29);
 
-/// Where Lambda's deadline is no time to come, an emulator has made it up: the template's `Timeout`.
+/// The time limit if Lambda's deadline is not in the future, as with an emulator: the template's `Timeout`.
 const UNTOLD: Duration = Duration::from_secs(15);
 
 /// The deadline of a request, whose client waits behind API Gateway.
@@ -37,7 +38,7 @@ pub fn of_request(lambda: SystemTime) -> Instant {
     Instant::now() + until(lambda).min(GATEWAY).saturating_sub(TO_ANSWER)
 }
 
-/// The deadline of an event, for which nobody waits but Lambda.
+/// The deadline of an event. Only Lambda waits for it.
 pub fn of_event(lambda: SystemTime) -> Instant {
     Instant::now() + until(lambda).saturating_sub(TO_ANSWER)
 }
@@ -49,13 +50,13 @@ fn until(lambda: SystemTime) -> Duration {
     }
 }
 
-/// Does this with a deadline; with an earlier one, if it has that already.
+/// Runs a future with a deadline. An earlier deadline that is already set stays in force.
 pub async fn within<F: Future>(deadline: Instant, doing: F) -> F::Output {
     let earlier = DEADLINE.try_with(|set| deadline.min(*set)).unwrap_or(deadline);
     DEADLINE.scope(earlier, doing).await
 }
 
-/// Does this so that of the time that there is so much is spared, for what comes after it.
+/// Runs a future with a deadline that is earlier by `time`, which is left for the work after it.
 pub async fn sparing<F: Future>(time: Duration, doing: F) -> F::Output {
     match DEADLINE.try_with(|set| *set) {
         Ok(set) => DEADLINE.scope(set.checked_sub(time).unwrap_or_else(Instant::now), doing).await,
@@ -63,17 +64,17 @@ pub async fn sparing<F: Future>(time: Duration, doing: F) -> F::Output {
     }
 }
 
-/// The time that is left; `None` without a deadline.
+/// The time left until the deadline; `None` without a deadline.
 pub fn left() -> Option<Duration> {
     DEADLINE.try_with(|set| set.saturating_duration_since(Instant::now())).ok()
 }
 
-/// How long something may take that may take so long at most.
+/// The time limit of a wait: `most`, or less if the deadline is nearer.
 pub fn bound(most: Duration) -> Duration {
     left().map_or(most, |left| left.min(most))
 }
 
-/// Whether there is as much time as this.
+/// Whether at least `time` is left.
 pub fn has(time: Duration) -> bool {
     left().is_none_or(|left| left >= time)
 }
@@ -85,7 +86,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn all_waits_together_end_by_it() {
+    async fn all_waits_together_end_by_the_deadline() {
         let begun = Instant::now();
         let deadline = begun + 4 * SECOND;
         within(deadline, async {
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_inner_one_is_never_later() {
+    async fn an_inner_deadline_is_never_later_than_the_outer() {
         let begun = Instant::now();
         within(begun + 4 * SECOND, async {
             within(begun + 9 * SECOND, async { assert_eq!(bound(60 * SECOND), 4 * SECOND) }).await;
@@ -114,13 +115,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_lambdas_less_the_time_to_answer_and_the_gateways_if_that_is_earlier() {
+    async fn a_deadline_leaves_time_to_answer_and_respects_the_gateway() {
         let left = |deadline: Instant| deadline.duration_since(Instant::now()).as_secs_f64();
         let at = |seconds: u64| SystemTime::now() + Duration::from_secs(seconds);
         assert!((14.0..=14.5).contains(&left(of_request(at(15)))));
         assert!((28.4..=28.5).contains(&left(of_request(at(900)))));
         assert!((898.0..=899.5).contains(&left(of_event(at(900)))));
-        // A time that is over is none: of an emulator, or a clock that jumped.
+        // A deadline in the past comes from an emulator or a clock that jumped, and is ignored.
         for odd in [SystemTime::UNIX_EPOCH, SystemTime::now() - SECOND] {
             assert!((14.4..=14.5).contains(&left(of_request(odd))));
         }

@@ -1,5 +1,5 @@
-//! CloudWatch's embedded metric format: a line of the log that CloudWatch reads as a metric. No agent, no call, no cost where the
-//! log goes elsewhere.
+//! CloudWatch's embedded metric format: log lines that CloudWatch reads as metrics. It needs no agent and no call, and
+//! costs nothing where the log goes elsewhere.
 
 use std::{io::Write, time::SystemTime};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::aws::environment;
 
-/// Writes a metric's value. Never fails: a metric is not worth a request.
+/// Writes a metric value. Never fails, since a lost metric must not fail a request.
 pub(crate) fn write(name: &str, value: u64) {
     let _ = writeln!(std::io::stdout(), "{}", line(name, value));
 }
@@ -27,7 +27,7 @@ fn line(name: &str, value: u64) -> Value {
     })
 }
 
-/// `METRICS_NAMESPACE`, so that the stacks of one account do not count together; `Boxoffice` unless set.
+/// `METRICS_NAMESPACE`, which keeps the metrics of an account's stacks apart; `Boxoffice` unless set.
 fn namespace() -> String {
     environment("METRICS_NAMESPACE").unwrap_or_else(|| "Boxoffice".into())
 }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_the_value_that_its_metric_names() {
+    fn a_line_has_the_value_of_the_metric_that_it_names() {
         let line = line("Booked", 3);
         let name = line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"].as_str().unwrap();
         assert_eq!(line[name], 3);

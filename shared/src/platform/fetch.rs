@@ -1,4 +1,4 @@
-//! Reads small documents of servers that may be anyone's: an issuer of tokens says what it offers and its keys.
+//! Fetches small documents from servers outside our control: a token issuer's discovery document and keys.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -15,13 +15,13 @@ use crate::{
     platform::{Cause, aws::http_client_within, deadline},
 };
 
-/// One answer, from the name's look-up to its last byte. A far server takes half a second, with TLS.
+/// The time limit of a request, from the DNS lookup to the last byte. A distant server takes half a second, with TLS.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// The greatest answer that is read, in bytes. Those of large issuers have 2 to 10 KiB.
+/// The largest response that is read, in bytes. Those of large issuers have 2 to 10 KiB.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// A URL that nobody on the way can change the answers of: `https`, or `http` on loopback. It names no user.
+/// A URL whose response nobody on the network can change: `https`, or `http` on loopback. It has no user name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SafeUrl(Uri);
 
@@ -49,20 +49,21 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// A client that reads documents. Clones share its connections.
+/// A client that fetches documents. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Web(Client<HttpsConnector<HttpConnector>, Empty<Bytes>>);
 
 impl Web {
-    /// A client without connections yet.
+    /// Creates a client without open connections.
     pub fn new(tls: &TlsConnector) -> Self {
         Self(http_client_within(WAIT, tls))
     }
 
-    /// The document there. It is at most 64 KiB, and takes 2 s at most.
+    /// Fetches a document of at most 64 KiB, in at most 2 s.
     ///
     /// # Errors
-    /// There is none in that time and size. A redirection is no document: it could lead anywhere.
+    /// There is no document, or it exceeds the size or the time. Redirects are not followed, since they could lead
+    /// anywhere.
     pub async fn get(&self, url: &SafeUrl) -> Result<Bytes, Cause> {
         let answer = timeout(deadline::bound(WAIT), self.read(url)).await;
         answer.unwrap_or_else(|elapsed| Err(elapsed.into())).map_err(|cause| format!("{url}: {cause}").into())
@@ -72,7 +73,7 @@ impl Web {
         let request = Request::get(url.0.clone()).header(header::ACCEPT, "application/json").body(Empty::new())?;
         let response = self.0.request(request).await?;
         if response.status() != StatusCode::OK {
-            return Err(format!("the answer is {}", response.status()).into());
+            return Err(format!("the server answered {}", response.status()).into());
         }
         Ok(Limited::new(response.into_body(), MAX_ANSWER).collect().await?.to_bytes())
     }
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_https_or_on_loopback() {
+    fn a_safe_url_is_https_or_on_loopback() {
         for good in [
             "https://id.example/keys?v=1",
             "https://10.0.0.1",

@@ -1,4 +1,4 @@
-//! The log: lines on the standard output, which Lambda keeps.
+//! The log: lines on standard output, which Lambda stores.
 
 use std::io;
 
@@ -11,13 +11,14 @@ use tracing_subscriber::{
 
 use crate::platform::aws::environment;
 
-/// What the targets of our own events begin with: the names of our packages.
+/// The prefix of our own event targets: our packages' names begin with it.
 const OURS: &str = "boxoffice";
 
-/// Begins to log. `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, is the least level that is written, `INFO` unless set; with
-/// `AWS_LAMBDA_LOG_FORMAT=JSON` each line is an object.
+/// Starts logging. `AWS_LAMBDA_LOG_LEVEL`, or else `RUST_LOG`, is the lowest level that is written (`INFO` unless set).
+/// With `AWS_LAMBDA_LOG_FORMAT=JSON` each line is an object.
 ///
-/// Not by the runtime's own set-up: its filter language brings a regular-expression engine into every binary.
+/// This does not use the Lambda runtime's own setup, whose filter language brings a regular-expression engine into
+/// every binary.
 pub fn init() {
     let level = environment("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment("RUST_LOG"));
     let level = level.and_then(|text| text.parse().ok()).unwrap_or(LevelFilter::INFO);
@@ -28,12 +29,13 @@ pub fn init() {
     } else {
         log.with_ansi(false).boxed()
     };
-    // The second of two calls finds a log; that is no reason to end.
+    // A second call finds a logger already set, which is fine.
     let _ = tracing::subscriber::set_global_default(registry().with(log.with_filter(targets(level))));
 }
 
-/// Our own events from `level` on; those of others from `INFO` on at most. Below that the runtime, the HTTP client and the AWS SDK
-/// write whole events, requests and answers: names, tokens and what providers sent.
+/// Writes our own events from `level` on, and those of other crates from `INFO` on at most. Below that, the Lambda
+/// runtime, the HTTP client and the AWS SDK log whole events, requests and responses: names, tokens and providers'
+/// payloads.
 fn targets(level: LevelFilter) -> Targets {
     Targets::new().with_target(OURS, level).with_default(level.min(LevelFilter::INFO))
 }
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn others_do_not_tell_what_they_carry() {
+    fn other_crates_never_log_below_info() {
         let logged = |level: LevelFilter, target: &str, of: Level| targets(level).would_enable(target, &of);
         for level in [LevelFilter::TRACE, LevelFilter::DEBUG, LevelFilter::INFO] {
             for target in ["lambda_runtime::requests", "hyper::proto::h1", "aws_smithy_runtime", "tokio_postgres"] {

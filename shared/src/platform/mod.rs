@@ -1,6 +1,6 @@
-//! What any Lambda of ours needs, and no word of the domain is in: the database, AWS, the environment, time, logs.
+//! Parts that any Lambda needs, free of domain words: the database, AWS, the environment, time, logs.
 //!
-//! It uses no capability; every capability may use it.
+//! This module uses no capability; every capability may use it.
 
 pub mod all;
 pub mod aws;
@@ -25,5 +25,5 @@ use std::error::Error as StdError;
 pub use invalid::Invalid;
 pub(crate) use invalid::canonical_integer;
 
-/// The cause of a failure that is ours, for the log and never for a client.
+/// The cause of an internal failure. It is logged, and never shown to a client.
 pub type Cause = Box<dyn StdError + Send + Sync>;

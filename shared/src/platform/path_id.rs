@@ -1,27 +1,27 @@
-//! Ids of others in a URL's path.
+//! Other systems' ids in URL paths.
 //!
-//! A provider's id is any visible ASCII, and some of it means something in a path: `order/17?1`, `a%2Fb`, `..`. Gateways
-//! differ besides: AWS hands a path's parameters over as they were sent, percent-encoded, and others decode them first. So
-//! each id has a form that no client encodes and no gateway changes.
+//! A provider's id is any visible ASCII, and some of that has a meaning in a path: `order/17?1`, `a%2Fb`, `..`.
+//! Gateways also differ: AWS passes path parameters on percent-encoded, as they were sent, and others decode them
+//! first. So each id has a form that no client encodes and no gateway changes.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
 
-/// What tells the form that is not the id itself. No plain id has a dot.
+/// The prefix of an encoded id. A plain id contains no dot.
 const ENCODED: &str = "b64.";
 
-/// An id that is the same however often it is encoded and decoded, and means nothing in a path.
+/// Whether an id survives encoding and decoding unchanged and has no meaning in a path.
 fn is_plain(id: &str) -> bool {
     id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
-/// The id as it stands in a path: the id itself if it has only `[A-Za-z0-9_-]`, else `b64.` and its base64url.
+/// Writes an id for a path: the id itself if it has only `[A-Za-z0-9_-]`, otherwise `b64.` and its base64url.
 pub(crate) fn write(id: &str) -> String {
     if is_plain(id) { id.to_owned() } else { format!("{ENCODED}{}", URL_SAFE_NO_PAD.encode(id)) }
 }
 
-/// The ids that a segment of a path may mean, the likeliest first. What [`write`] made means one. Any other is taken as
-/// AWS hands it over, percent-encoded, and else as it is.
+/// The ids that a path segment may mean, likeliest first. A segment that [`write`] made means one id. Any other is
+/// taken first as percent-encoded, as AWS passes it on, and then as it is.
 pub(crate) fn read(segment: &str) -> Vec<String> {
     if let Some(encoded) = segment.strip_prefix(ENCODED) {
         let id = URL_SAFE_NO_PAD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_means_one_id_whatever_a_gateway_does_to_it() {
+    fn a_written_id_survives_every_gateway() {
         for id in
             ["pi_1", "order/17?1", "a%2Fb", "a/b", ".", "..", "b64.", "b64.YQ", "%", "%zz", "a+b", "a&b#c;d=e", "~"]
         {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_percent_encoded_is_decoded_once() {
+    fn a_percent_encoded_id_is_decoded_once() {
         assert_eq!(read("order%2F17%3F1"), ["order/17?1", "order%2F17%3F1"]);
         assert_eq!(read("a%252Fb"), ["a%2Fb", "a%252Fb"]);
         assert_eq!(read("%70i_1"), ["pi_1", "%70i_1"]);
@@ -59,8 +59,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_so_means_nothing() {
-        // A plain id has no second form; base64 has one spelling.
+    fn an_encoded_form_that_write_does_not_make_means_nothing() {
+        // A plain id has no encoded form, and base64 has only one spelling.
         for segment in ["b64.cGlfMQ", "b64.", "b64.a", "b64.YS9i=", "b64.YS9j/", "b64.YS8j\u{e9}"] {
             assert!(read(segment).iter().all(|id| id.is_empty()), "{segment}");
         }

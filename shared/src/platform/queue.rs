@@ -1,4 +1,4 @@
-//! Clients of SQS.
+//! SQS clients.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use super::aws::Aws;
 /// The longest delay that SQS allows, in seconds.
 const MAX_DELAY: u64 = 900;
 
-/// Attempts at sending.
+/// The maximum number of attempts to send a message.
 const ATTEMPTS: u32 = 2;
 
-/// A client whose attempts take this long at most.
+/// Creates a client with a time limit for each attempt.
 pub(crate) fn client(aws: &Aws, attempt: Duration) -> Client {
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50));
     let config = aws_sdk_sqs::config::Builder::from(&aws.config)
@@ -25,8 +25,8 @@ pub(crate) fn client(aws: &Aws, attempt: Duration) -> Client {
     Client::from_conf(config)
 }
 
-/// Whole seconds, rounded up so that a message is rather late than early, and 900 at most: what is still not due then
-/// is sent again.
+/// A delay in whole seconds, rounded up so that a message is late rather than early. At most 900: a message that is not
+/// due by then is sent again.
 pub(crate) fn delay_seconds(delay: Duration) -> i32 {
     let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
     i32::try_from(seconds.min(MAX_DELAY)).unwrap_or(i32::MAX)

@@ -1,7 +1,7 @@
-//! Reads a secret of Secrets Manager: one signed call, at start, and again for a secret that may be rotated.
+//! Reads a secret from Secrets Manager: one signed call at start, and further calls for a secret that may be rotated.
 //!
-//! By the SDK's signer but without its client, which would make the four Lambdas that call no other service of AWS 2 MB
-//! larger.
+//! It uses the SDK's signer without the SDK's client, which would make the four Lambdas that call no other AWS service
+//! 2 MB larger.
 
 use std::time::{Duration, SystemTime};
 
@@ -24,26 +24,26 @@ use crate::platform::{
     deadline,
 };
 
-/// One attempt. Secrets Manager answers in some 20 ms; a start may take 10 s in all.
+/// The time limit of an attempt. Secrets Manager answers in about 20 ms; a start may take 10 s in total.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
 const ATTEMPTS: u32 = 2;
 
-/// The greatest answer that is read, in bytes: a secret has 64 KiB at most.
+/// The largest response that is read, in bytes. A secret has at most 64 KiB.
 const MAX_ANSWER: usize = 128 * 1024;
 
-/// The database's settings, from where the environment says they are.
+/// Resolves the database's settings, reading the secret if they are in one.
 ///
 /// # Errors
-/// The secret cannot be read, or is not as RDS writes it. The message does not show it.
+/// The secret cannot be read, or does not have the form that RDS writes. The message does not contain the secret.
 pub async fn resolve(source: DatabaseSource, tls: &TlsConnector) -> Result<Database, Cause> {
     source.resolve(async |arn| read(&arn, tls).await).await
 }
 
-/// The secret's text now. Takes some 20 ms, and 4 s at most.
+/// Reads the secret's current text. Takes about 20 ms, and at most 4 s.
 ///
 /// # Errors
-/// It cannot be read. The message names the secret and does not show it.
+/// The secret cannot be read. The message contains its ARN and not the secret.
 pub async fn read(arn: &str, tls: &TlsConnector) -> Result<String, Cause> {
     let mut failure = Cause::from("no attempt was made");
     for _ in 0..ATTEMPTS {
@@ -53,7 +53,7 @@ pub async fn read(arn: &str, tls: &TlsConnector) -> Result<String, Cause> {
             Err(_) => failure = "Secrets Manager did not answer in time".into(),
         }
     }
-    Err(format!("the secret {arn} cannot be read: {failure}").into())
+    Err(format!("could not read the secret {arn}: {failure}").into())
 }
 
 async fn get_secret_value(arn: &str, tls: &TlsConnector) -> Result<String, Cause> {
@@ -67,17 +67,17 @@ async fn get_secret_value(arn: &str, tls: &TlsConnector) -> Result<String, Cause
     let status = response.status();
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await?.to_bytes();
     if !status.is_success() {
-        // The service's own words: they name the fault and no secret.
+        // The service's error message names the problem and does not contain the secret.
         return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
     }
-    serde_json::from_slice::<Answer>(&body)?.secret_string.ok_or_else(|| "it is binary".into())
+    serde_json::from_slice::<Answer>(&body)?.secret_string.ok_or_else(|| "the secret is binary".into())
 }
 
-/// Where the secret's region has its Secrets Manager, and that region. `AWS_ENDPOINT_URL` puts another in its place.
+/// The endpoint and region of Secrets Manager for this secret. `AWS_ENDPOINT_URL` replaces the endpoint.
 fn endpoint(arn: &str) -> Result<(String, &str), Cause> {
     let mut parts = arn.split(':').skip(1);
     let (Some(partition), Some("secretsmanager"), Some(region)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err("it is no ARN of a secret".into());
+        return Err("this is not the ARN of a secret".into());
     };
     let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let endpoint =
@@ -85,7 +85,7 @@ fn endpoint(arn: &str) -> Result<(String, &str), Cause> {
     Ok((endpoint, region))
 }
 
-/// The call, signed with the credentials that Lambda puts into the environment.
+/// Signs the call with the credentials that Lambda puts in the environment.
 fn signed(endpoint: &str, region: &str, arn: &str) -> Result<Request<Full<Bytes>>, Cause> {
     let body = json!({ "SecretId": arn }).to_string();
     let mut request = Request::post(format!("{}/", endpoint.trim_end_matches('/')))
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_region_is_the_secrets_own() {
+    fn the_region_is_taken_from_the_arn() {
         let (endpoint, region) = endpoint("arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-abc").unwrap();
         assert_eq!((endpoint.as_str(), region), ("https://secretsmanager.eu-west-1.amazonaws.com", "eu-west-1"));
         for bad in ["", "arn:aws:s3:::bucket", "arn:aws:secretsmanager"] {

@@ -1,4 +1,4 @@
-//! What every Lambda does before its first request.
+//! The start of every Lambda, before its first request.
 
 use std::{num::NonZeroU16, process::ExitCode};
 
@@ -30,19 +30,19 @@ pub async fn run<T>(
     }
 }
 
-/// Builds the one TLS connector and opens a connection to the database.
+/// Builds the one TLS connector and opens the connections to the database.
 ///
-/// A database that cannot be reached now is no error: the first request tries again, and answers 503 if it must. So
-/// an outage does not also become a storm of instances that start and die.
+/// An unreachable database is not an error here: the first request tries again and answers 503 if it must. So an outage
+/// does not also cause a storm of instances that start and die.
 ///
 /// # Errors
-/// A file of certificates or a secret cannot be read, or there are no credentials for a login by IAM.
+/// A certificate file or a secret cannot be read, or IAM login is set and there are no credentials.
 pub async fn start(database: DatabaseSource, connections: NonZeroU16) -> Result<(Db, TlsConnector), Cause> {
     let tls = tls::connector(database.ca_file())?;
     let database = secret::resolve(database, &tls).await?;
     let db = Db::new(&database, tls.clone(), connections)?;
     if let Err(cause) = db.warm().await {
-        tracing::warn!(?cause, "no connection to the database at start");
+        tracing::warn!(?cause, "could not connect to the database at start; the first request tries again");
     }
     Ok((db, tls))
 }

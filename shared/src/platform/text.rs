@@ -1,13 +1,13 @@
-//! Names that people type.
+//! Names that people enter.
 
 use std::ops::RangeInclusive;
 
 use super::Invalid;
 
-/// A name's greatest length, in characters (Unicode scalar values, as Postgres counts them).
+/// The maximum length of a name, in characters (Unicode scalar values, as Postgres counts them).
 const MAX_CHARS: usize = 200;
 
-/// Makes a text type of 1 to 200 characters, kept as it was typed.
+/// Defines a text type of 1 to 200 characters, stored exactly as entered.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -16,7 +16,7 @@ macro_rules! name {
         pub struct $name(String);
 
         impl $name {
-            /// The text as it was typed.
+            /// The text exactly as entered.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -34,7 +34,7 @@ macro_rules! name {
 
 pub(crate) use name;
 
-/// The text, if it can be a name.
+/// Returns the text if it is a valid name.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -42,23 +42,24 @@ pub(crate) fn checked(text: &str) -> Result<String, Invalid> {
     if text.chars().nth(MAX_CHARS).is_some() || !text.chars().any(is_visible) {
         return Err(Invalid::new(format!("must be text of 1 to {MAX_CHARS} characters, at least one of them visible")));
     }
-    // Postgres cannot store NUL, and no control character belongs in a name that is printed on a ticket. Marks of direction may:
-    // phones put them round a name that is copied. Whoever shows a name isolates it.
+    // Postgres cannot store NUL, and no control character belongs in a printed name. Direction
+    // marks are allowed: phones put them around copied names. Code that shows a name must isolate it.
     if text.chars().any(char::is_control) {
         return Err(Invalid::new("must not contain control characters"));
     }
     Ok(text.to_owned())
 }
 
-/// Whether somebody who reads the name sees this of it. What no Unicode version knows yet counts: it may be a letter of a later one.
+/// Whether a reader sees this character. Characters that Unicode has not assigned yet count as visible: they may become
+/// letters.
 fn is_visible(c: char) -> bool {
     !c.is_whitespace() && !c.is_control() && !INVISIBLE.iter().any(|range| range.contains(&c))
 }
 
-/// What shows nothing by itself, but may belong in a name: joiners, marks of direction, variation selectors. These are Unicode's
-/// Default_Ignorable_Code_Point (`DerivedCoreProperties.txt`; it seldom grows, and then from reserved ranges that are in here), and
-/// at the end blanks that are no white space to Unicode: the Braille pattern without dots, anchors of annotations, a note without
-/// a head, and the joiners of hieroglyphs.
+/// Characters that are invisible on their own but may belong in a name: joiners, direction marks, variation selectors.
+/// These are Unicode's Default_Ignorable_Code_Point (`DerivedCoreProperties.txt`; it seldom grows, and then from
+/// reserved ranges that are included here). The last four ranges are blank without being white space in Unicode: the
+/// Braille pattern without dots, annotation anchors, a note without a head, and hieroglyph joiners.
 const INVISIBLE: [RangeInclusive<char>; 21] = [
     '\u{ad}'..='\u{ad}',
     '\u{34f}'..='\u{34f}',
@@ -100,7 +101,7 @@ mod tests {
         }
     }
 
-    /// Every character there is.
+    /// All characters.
     fn all() -> impl Iterator<Item = char> {
         '\0'..=char::MAX
     }
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_nothing_to_see_is_refused() {
+    fn a_name_without_a_visible_character_is_refused() {
         let invisible: Vec<char> = INVISIBLE.iter().cloned().flatten().collect();
         for c in &invisible {
             assert!(!is_taken(&c.to_string()), "{c:?}");
@@ -125,12 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_any_script_is_taken() {
+    fn a_name_in_any_script_is_accepted() {
         let letters = all().filter(|c| c.is_alphanumeric() && is_visible(*c));
         let mut count = 0;
         for letter in letters {
-            // By itself; with marks over and under it; in the middle of joiners and marks of direction, as Persian and Sinhala have
-            // them; with a variation selector, as Mongolian and rare ideographs have it.
+            // Alone; with marks above and below; between joiners and direction marks, as in Persian and Sinhala; with a
+            // variation selector, as in Mongolian and rare ideographs.
             for name in [
                 letter.to_string(),
                 format!("{letter}\u{301}\u{323}\u{20dd}"),
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn emoji_are_taken_however_they_are_joined() {
+    fn joined_emoji_are_accepted() {
         let people = ['\u{1f468}', '\u{1f469}', '\u{1f9d1}'];
         let tones: Vec<_> = ('\u{1f3fb}'..='\u{1f3ff}').map(Some).chain([None]).collect();
         let things = ["\u{2764}\u{fe0f}", "\u{1f692}", "\u{2695}\u{fe0f}", "\u{1f9b0}"];
@@ -158,7 +159,7 @@ mod tests {
                 }
             }
         }
-        // A keycap, the flag of two letters, and that of Scotland, whose letters are tags.
+        // A keycap, a flag of two letters, and Scotland's flag, whose letters are tags.
         for flag in [
             "1\u{fe0f}\u{20e3}",
             "\u{1f1e9}\u{1f1ea}",
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_kept_as_it_was_typed() {
+    fn text_is_stored_as_entered() {
         let text = " O'Brien; DROP TABLE bookings; -- 🎟️ ";
         assert_eq!(checked(text).as_deref(), Ok(text));
     }

@@ -1,13 +1,14 @@
-//! Times as texts.
+//! Parses times.
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
 use super::Invalid;
 
-/// The time in a text of RFC 3339, and of nothing else: no zone in brackets, no form of ISO 8601 without separators, no
-/// space for the `T`, no offset of a day or more. `T` and `Z` may be in lower case, as the RFC allows.
+/// Parses a time in RFC 3339 and no other form: no zone in brackets, no ISO 8601 form without separators, no space in
+/// place of the `T`, no offset of a day or more. `T` and `Z` may be lower case, as the RFC allows.
 ///
-/// A leap second (`23:59:60`) is refused: none is known in advance. Of a fraction the first nine digits count.
+/// A leap second (`23:59:60`) is refused, since none is known in advance. Only the first nine digits of a fraction
+/// count.
 ///
 /// ```
 /// use boxoffice_shared::platform::time::rfc_3339;
@@ -19,7 +20,7 @@ use super::Invalid;
 /// ```
 ///
 /// # Errors
-/// It is none, or none that can be kept: the years are 0 to 9999, in UTC.
+/// The text is not such a time, or the year in UTC is not between 0 and 9999.
 pub fn rfc_3339(text: &str) -> Result<Timestamp, Invalid> {
     read(text.as_bytes()).ok_or_else(|| Invalid::new("must be a time as in RFC 3339: 2030-12-31T20:00:00Z"))
 }
@@ -38,7 +39,7 @@ fn read(text: &[u8]) -> Option<Timestamp> {
     seconds(offset)?.to_timestamp(date_time).ok()
 }
 
-/// Two digits.
+/// Parses two digits.
 fn number(text: &[u8]) -> Option<i8> {
     match text {
         [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok(),
@@ -46,7 +47,7 @@ fn number(text: &[u8]) -> Option<i8> {
     }
 }
 
-/// Nanoseconds, and what comes after them.
+/// Parses an optional fraction. Returns nanoseconds and the rest of the text.
 fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let Some(text) = text.strip_prefix(b".") else { return Some((0, text)) };
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -56,7 +57,7 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     if digits == 0 { None } else { Some((nanosecond, rest)) }
 }
 
-/// `Z`, or hours and minutes of less than a day.
+/// Parses an offset: `Z`, or hours and minutes of less than a day.
 fn seconds(text: &[u8]) -> Option<Offset> {
     let (sign, text) = match text {
         [b'Z' | b'z'] => return Some(Offset::UTC),
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_rfc_allows_is_taken() {
+    fn times_of_rfc_3339_are_accepted() {
         for (text, utc) in [
             ("1985-04-12T23:20:50.52Z", "1985-04-12T23:20:50.52Z"),
             ("1996-12-19T16:39:57-08:00", "1996-12-20T00:39:57Z"),
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_taken() {
+    fn other_times_are_refused() {
         for text in [
             "",
             "now",

@@ -1,4 +1,4 @@
-//! TLS, for the database and for AWS alike.
+//! TLS for the database and for AWS.
 
 use std::{fs, path::Path};
 
@@ -6,28 +6,28 @@ use native_tls::{Certificate, TlsConnector};
 
 use crate::platform::Cause;
 
-/// The roots that AWS's endpoints chain to: Amazon Root CA 1 to 4 and Starfield Services G2, valid until 2037 or later.
-/// They are Amazon Trust Services' published roots.
+/// The roots of AWS's endpoints: Amazon Root CA 1 to 4 and Starfield Services G2, valid until 2037 or later, as
+/// published by Amazon Trust Services.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
-/// A connector that trusts Amazon's roots, those of `ca_file` (for instance the roots of RDS) and the system's.
+/// Builds a connector that trusts Amazon's roots, those in `ca_file` (for instance the roots of RDS) and the system's.
 ///
-/// It checks the chain and the server's name. OpenSSL reads the system's whole trust store for each connector, 9 to
-/// 15 ms: so a process builds one and shares it, and the template points `SSL_CERT_FILE` at an empty file, since the
-/// first two are all that a Lambda needs.
+/// It verifies the chain and the server's name. OpenSSL reads the system's whole trust store for each connector, which
+/// takes 9 to 15 ms. So a process builds one connector and shares it, and the template points `SSL_CERT_FILE` at an
+/// empty file: a Lambda needs only the first two sources.
 ///
 /// # Errors
-/// The file cannot be read, or has no certificate.
+/// The file cannot be read, or contains no certificate.
 pub fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, Cause> {
     let mut builder = TlsConnector::builder();
-    // Not `from_pem`: it reads one certificate and passes over the rest of a bundle.
+    // Not `from_pem`: it reads only the first certificate of a bundle.
     for certificate in Certificate::stack_from_pem(AMAZON_ROOTS)? {
         builder.add_root_certificate(certificate);
     }
     if let Some(path) = ca_file {
         let certificates = Certificate::stack_from_pem(&fs::read(path)?)?;
         if certificates.is_empty() {
-            return Err(format!("{} has no certificate", path.display()).into());
+            return Err(format!("{} contains no certificate", path.display()).into());
         }
         for certificate in certificates {
             builder.add_root_certificate(certificate);
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_roots_of_amazon_are_all_read() {
+    fn all_amazon_roots_are_read() {
         assert_eq!(Certificate::stack_from_pem(AMAZON_ROOTS).unwrap().len(), 5);
     }
 

@@ -1,4 +1,4 @@
-//! What the triggers send: API Gateway REST API requests, SQS batches, EventBridge schedules.
+//! Events as the triggers send them: API Gateway REST API requests, SQS batches, EventBridge schedules.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 /// An API Gateway REST API proxy event of stage `v1`.
 ///
-/// `resource` is the route, such as `/shows/{show_id}`; each pair of `path_params` fills the `{name}` of it. A header
-/// or a query parameter that comes twice is two values, the last of which counts where only one can be said.
+/// `resource` is the route, such as `/shows/{show_id}`; each pair of `path_params` replaces its `{name}`. A header or
+/// query parameter that is given twice has two values; the single-value maps contain the last.
 ///
 /// ```
 /// use boxoffice_testkit::events::api_event;
@@ -59,14 +59,14 @@ pub fn api_event(
     })
 }
 
-/// The event as the gateway sends it on for a token of this subject with these scopes, that is good for an hour: with what
-/// the authorizer told.
+/// The event as the gateway forwards it for a token of this subject with these scopes, valid for an hour: with the
+/// authorizer's context.
 pub fn with_token(event: Value, subject: &str, scope: &str) -> Value {
     let expires = SystemTime::now() + Duration::from_secs(3_600);
     with_token_until(event, subject, scope, expires)
 }
 
-/// The same with a token that is good until then.
+/// As [`with_token`], with a token that is valid until `expires`.
 pub fn with_token_until(mut event: Value, subject: &str, scope: &str, expires: SystemTime) -> Value {
     let expires = expires.duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
     event["requestContext"]["authorizer"] =
@@ -74,16 +74,16 @@ pub fn with_token_until(mut event: Value, subject: &str, scope: &str, expires: S
     event
 }
 
-/// The event as it comes from another address than 192.0.2.1.
+/// The event from another address than the default, 192.0.2.1.
 pub fn from_address(mut event: Value, address: &str) -> Value {
     event["requestContext"]["identity"]["sourceIp"] = json!(address);
     event
 }
 
-/// The event as it comes from an address that no other event of this process has: from somebody else each time.
+/// The event from an address that no other event of this process has, and so from another caller each time.
 pub fn from_somebody(event: Value) -> Value {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // 10.0.0.0/8 is nobody's own.
+    // 10.0.0.0/8 is private.
     let address = Ipv4Addr::from_bits(0x0a00_0000 + NEXT.fetch_add(1, Ordering::Relaxed));
     from_address(event, &address.to_string())
 }
@@ -111,7 +111,7 @@ pub fn sqs_event(messages: &[(&str, &str)]) -> Value {
     json!({ "Records": messages.iter().map(record).collect::<Vec<_>>() })
 }
 
-/// The batch as it is delivered for the `count`th time.
+/// The batch in its `count`th delivery.
 pub fn delivered_again(mut event: Value, count: u32) -> Value {
     for record in event["Records"].as_array_mut().unwrap() {
         record["attributes"]["ApproximateReceiveCount"] = json!(count.to_string());
@@ -119,7 +119,7 @@ pub fn delivered_again(mut event: Value, count: u32) -> Value {
     event
 }
 
-/// What an EventBridge rule with a schedule sends.
+/// The event that an EventBridge schedule sends.
 pub fn schedule_event() -> Value {
     json!({
         "version": "0",
@@ -134,7 +134,7 @@ pub fn schedule_event() -> Value {
     })
 }
 
-/// As API Gateway says nothing: null, not an empty object.
+/// Maps each name to its last value. Without pairs: null and not an empty object, as in API Gateway.
 fn single(pairs: &[(&str, &str)]) -> Value {
     let map: Map<String, Value> = pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     if map.is_empty() { Value::Null } else { Value::Object(map) }
@@ -149,7 +149,7 @@ fn multi(pairs: &[(&str, &str)]) -> Value {
     if map.is_empty() { Value::Null } else { Value::Object(map) }
 }
 
-/// MD5 in lower-case hex, as SQS says it of a message.
+/// The MD5 in lower-case hex, as SQS reports it for a message.
 pub(crate) fn md5_hex(text: &str) -> String {
     Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

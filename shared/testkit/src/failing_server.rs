@@ -1,5 +1,5 @@
-//! What looks like a Postgres server without rows, and says an error of any state when it is told to: at the login, to a statement
-//! that is prepared or run, or at the end of a transaction.
+//! A fake Postgres server without rows that returns any requested error: at login, when a statement is prepared or run,
+//! or at the end of a transaction.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,23 +9,23 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-/// The greatest message that is read, in bytes.
+/// The longest message that is read, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// When an error is said.
+/// The point at which an error is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// Instead of a session.
+    /// At login.
     Connect,
-    /// To a statement that is prepared.
+    /// When a statement is prepared.
     Prepare,
-    /// To a statement that is run.
+    /// When a statement is run.
     Execute,
-    /// To `COMMIT`.
+    /// At `COMMIT`.
     Commit,
 }
 
-/// The server. It belongs to the tokio runtime that started it, and ends when it is dropped.
+/// The fake server. It runs on the tokio runtime that started it, and stops when it is dropped.
 pub struct FailingServer {
     port: u16,
     shared: Arc<Shared>,
@@ -48,7 +48,7 @@ struct Failure {
 }
 
 impl FailingServer {
-    /// Listens on a loopback port, and says no error yet.
+    /// Listens on a loopback port. Returns no errors yet.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -65,34 +65,35 @@ impl FailingServer {
         Self { port, shared, accepting: accepting.abort_handle() }
     }
 
-    /// For `DATABASE_URL`.
+    /// The value for `DATABASE_URL`.
     pub fn url(&self) -> String {
         format!("postgres://boxoffice_app@127.0.0.1:{}/boxoffice?sslmode=disable", self.port)
     }
 
-    /// From now on says this error at this moment, so many times. `severity` is `ERROR`, or `FATAL`: then the session ends too.
+    /// From now on returns this error at this moment, `times` times. `severity` is `ERROR`, or `FATAL`, which also ends
+    /// the session.
     pub fn fail(&self, moment: Moment, severity: &'static str, state: &str, times: u64) {
         self.shared.failures.lock().unwrap().clear();
         self.then_fail(moment, severity, state, times);
     }
 
-    /// The same after those that it was told of before.
+    /// Adds an error that follows those requested before.
     pub fn then_fail(&self, moment: Moment, severity: &'static str, state: &str, times: u64) {
         let failure = Failure { moment, severity, state: state.to_owned(), times };
         self.shared.failures.lock().unwrap().push_back(failure);
     }
 
-    /// How many errors it has said.
+    /// The number of errors returned so far.
     pub fn failed(&self) -> u64 {
         self.shared.failed.load(Ordering::Relaxed)
     }
 
-    /// How many connections there were.
+    /// The number of connections so far.
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
-    /// How many statements it was asked to run.
+    /// The number of statements run so far.
     pub fn runs(&self) -> u64 {
         self.shared.runs.load(Ordering::Relaxed)
     }
@@ -104,11 +105,11 @@ impl Drop for FailingServer {
     }
 }
 
-/// One connection. See "Message Flow" in the manual of Postgres.
+/// A connection. See "Message Flow" in the Postgres manual.
 struct Session {
     stream: TcpStream,
     shared: Arc<Shared>,
-    /// Idle, in a transaction, or in one that failed: as ReadyForQuery says it.
+    /// Idle, in a transaction, or in a failed transaction: the status byte of ReadyForQuery.
     status: u8,
 }
 
@@ -123,12 +124,12 @@ impl From<std::io::Error> for Over {
 
 impl Session {
     async fn serve(mut self) {
-        // Either way it is the end of the connection.
+        // An error, too, ends the connection.
         let _ = self.run().await;
     }
 
     async fn run(&mut self) -> Result<(), Over> {
-        // StartupMessage: it has no type.
+        // StartupMessage, which has no type byte.
         self.body().await?;
         if self.fails(Moment::Connect).await? {
             return Err(Over);
@@ -154,7 +155,7 @@ impl Session {
                         self.send(b'1', &[]).await?;
                     }
                 }
-                // Describe: the parameters, and no rows.
+                // Describe: the parameters and no rows.
                 b'D' => {
                     self.send(b't', &types).await?;
                     self.send(b'n', &[]).await?;
@@ -174,7 +175,7 @@ impl Session {
         }
     }
 
-    /// `BEGIN`, `COMMIT` or `ROLLBACK`.
+    /// Handles `BEGIN`, `COMMIT` or `ROLLBACK`.
     async fn simple(&mut self, body: &[u8]) -> Result<(), Over> {
         if body.starts_with(b"BEGIN") {
             self.status = b'T';
@@ -190,7 +191,7 @@ impl Session {
         self.ready().await
     }
 
-    /// Whether a statement is answered by an error: the one that was asked for, or that of a transaction that has failed.
+    /// Returns an error for a statement if one was requested or the transaction has failed. Tells whether it did.
     async fn refuses(&mut self, moment: Moment) -> Result<bool, Over> {
         if self.status == b'E' {
             self.error("ERROR", "25P02").await?;
@@ -203,7 +204,7 @@ impl Session {
         Ok(failed)
     }
 
-    /// Says the error that was asked for, if this is its moment.
+    /// Returns the requested error if this is its moment. Tells whether it did.
     async fn fails(&mut self, moment: Moment) -> Result<bool, Over> {
         let due = {
             let mut failures = self.shared.failures.lock().unwrap();
@@ -222,7 +223,7 @@ impl Session {
     }
 
     async fn error(&mut self, severity: &str, state: &str) -> Result<(), Over> {
-        let fields = format!("S{severity}\0V{severity}\0C{state}\0Mas the test asked for\0\0");
+        let fields = format!("S{severity}\0V{severity}\0C{state}\0Mthe test asked for this error\0\0");
         self.send(b'E', fields.as_bytes()).await
     }
 
@@ -230,7 +231,7 @@ impl Session {
         self.send(b'Z', &[self.status]).await
     }
 
-    /// A message, but for its type.
+    /// Reads a message without its type byte.
     async fn body(&mut self) -> Result<Vec<u8>, Over> {
         let length = usize::try_from(self.stream.read_u32().await?).unwrap_or_default();
         if !(4..=MAX_MESSAGE).contains(&length) {

@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server on loopback, shared by what answers HTTP here.
+//! A small HTTP/1.1 server on loopback, shared by the fake services.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,14 +12,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-/// A server that stops, with its connections, when it is dropped or the runtime ends.
+/// A server that stops and closes its connections when it is dropped or the runtime ends.
 pub(crate) struct HttpServer {
     pub(crate) address: SocketAddr,
     accepting: AbortHandle,
 }
 
 impl HttpServer {
-    /// Listens on a free loopback port and answers each request by `answer`. A request that its client gave up is dropped.
+    /// Listens on a free loopback port and answers each request with `answer`. A request whose client disconnects is
+    /// dropped.
     pub(crate) async fn start<F, A>(answer: F) -> Self
     where
         F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
@@ -43,7 +44,7 @@ where
     F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
     A: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    // In a set: aborting this task aborts the connections with it.
+    // Aborting this task drops the set, which aborts the connections.
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.expect("accept should work on loopback");
@@ -54,14 +55,14 @@ where
                 let response = answer(request);
                 async move { Ok::<_, Infallible>(response.await) }
             });
-            // An error is the client's end of the connection.
+            // An error means that the client ended the connection.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// A response with a body of JSON text.
+/// A response with a JSON text as its body.
 pub(crate) fn json_response(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     Response::builder()
         .status(status)

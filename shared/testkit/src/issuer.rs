@@ -1,4 +1,5 @@
-//! An issuer of access tokens on loopback: OpenID Connect Discovery, its keys, and tokens of any kind, forged ones too.
+//! A token issuer on loopback: OpenID Connect Discovery, its keys, and access tokens of any kind, including forged
+//! ones.
 
 mod key;
 
@@ -17,7 +18,7 @@ pub use key::{Algorithm, Key, assemble};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// An issuer. It belongs to the tokio runtime that started it.
+/// An issuer. It runs on the tokio runtime that started it.
 pub struct Issuer {
     server: HttpServer,
     state: Arc<State>,
@@ -32,7 +33,7 @@ pub struct Issuer {
 #[derive(Default)]
 struct State {
     fetches: AtomicU64,
-    /// What it says at the discovery's path and at its keys'; `None`: a 500.
+    /// The discovery document and the key set; `None`: every call gets a 500.
     documents: Mutex<Option<Documents>>,
 }
 
@@ -42,7 +43,7 @@ struct Documents {
 }
 
 impl Issuer {
-    /// With a key for each algorithm, all of them published.
+    /// Starts an issuer with a key for each algorithm, all of them published.
     pub async fn start() -> Self {
         let state = Arc::new(State::default());
         let answering = Arc::clone(&state);
@@ -57,38 +58,38 @@ impl Issuer {
         issuer
     }
 
-    /// For `OIDC_ISSUER`.
+    /// The value for `OIDC_ISSUER`.
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address)
     }
 
-    /// Publishes these keys and no others, and answers again if it did not.
+    /// Publishes these keys only. Ends an outage that [`fail`](Self::fail) began.
     pub fn publish(&self, keys: &[Value]) {
         self.publish_text(json!({ "keys": keys }).to_string());
     }
 
-    /// Publishes this text in the place of keys.
+    /// Publishes this text in place of a key set.
     pub fn publish_text(&self, keys: impl Into<Bytes>) {
         let discovery = json!({ "issuer": self.url(), "jwks_uri": format!("{}/keys", self.url()) });
         *self.state.documents.lock().unwrap() = Some(Documents { discovery, keys: keys.into() });
     }
 
-    /// Says this at the discovery's path.
+    /// Publishes this discovery document.
     pub fn discover(&self, discovery: Value) {
         self.state.documents.lock().unwrap().as_mut().expect("it answers").discovery = discovery;
     }
 
-    /// Answers every call by a 500 from now on.
+    /// From now on answers every call with a 500.
     pub fn fail(&self) {
         *self.state.documents.lock().unwrap() = None;
     }
 
-    /// How often its keys were asked for, whatever the answer was: by a call of the discovery's path.
+    /// The number of calls of the discovery path, whatever the response: how often the keys were fetched.
     pub fn fetches(&self) -> u64 {
         self.state.fetches.load(Ordering::Relaxed)
     }
 
-    /// Good claims for this audience: of the subject `ada`, valid for five minutes, with this scope.
+    /// Valid claims for this audience and scope: subject `ada`, valid for five minutes.
     pub fn claims(&self, audience: &str, scope: &str) -> Value {
         let now = now();
         json!({ "iss": self.url(), "sub": "ada", "aud": audience, "iat": now, "exp": now + 300, "scope": scope })
@@ -108,11 +109,11 @@ impl State {
         let documents = self.documents.lock().unwrap();
         let body = match (&*documents, path) {
             (None, _) => {
-                return json_response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "as the test asked for");
+                return json_response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "the test asked for this error");
             }
             (Some(documents), DISCOVERY) => documents.discovery.to_string().into(),
             (Some(documents), "/keys") => documents.keys.clone(),
-            _ => return json_response(StatusCode::NOT_FOUND, "text/plain", "nothing here"),
+            _ => return json_response(StatusCode::NOT_FOUND, "text/plain", "no such path"),
         };
         json_response(StatusCode::OK, "application/json", body)
     }

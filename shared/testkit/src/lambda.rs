@@ -1,4 +1,4 @@
-//! A Lambda runtime that a real binary runs under: it is started as Lambda starts it, and is given events one by one.
+//! A Lambda runtime for real binaries: it starts a function as Lambda does, and sends it events one by one.
 //!
 //! ```no_run
 //! # async fn example() {

@@ -3,14 +3,14 @@
 //! ```no_run
 //! # async fn example() {
 //! use boxoffice_testkit::postgres::Database;
-//! let database = Database::create().await; // migrated, empty, this test's alone
+//! let database = Database::create().await; // migrated, empty, for this test alone
 //! let client = database.client().await;
 //! client.execute("SELECT 1", &[]).await.unwrap();
 //! # }
 //! ```
 //!
-//! It listens on a loopback port and lives in a temporary directory. When the process that started it ends, in whatever way,
-//! it is stopped and its directory is removed. That is the test process, or `with-postgres` for all of a run.
+//! The server listens on a loopback port and lives in a temporary directory. However the process that started it ends, the
+//! server is stopped and its directory is removed. That process is the test's, or `with-postgres` for a whole run.
 
 mod database;
 mod janitor;

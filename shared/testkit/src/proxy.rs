@@ -1,4 +1,4 @@
-//! A TCP proxy on loopback that adds delay, freezes and cuts: a network that is far away, or gone.
+//! A TCP proxy on loopback that simulates a network that is slow, frozen or cut.
 
 mod line;
 mod release;
@@ -15,9 +15,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use line::Line;
 use release::Releaser;
 
-/// Forwards connections to `target`. It belongs to the tokio runtime that started it. Dropped: all are closed.
+/// Forwards connections to `target`. It runs on the tokio runtime that started it, and closes all connections on drop.
 ///
-/// Each chunk is delayed from its own arrival: what is sent in a row arrives in a row, and takes one delay, not several.
+/// Each chunk is delayed from its own arrival, so chunks that are sent in a row arrive in a row, after one delay in
+/// total.
 pub struct Proxy {
     address: SocketAddr,
     switches: watch::Sender<Switches>,
@@ -25,18 +26,18 @@ pub struct Proxy {
     accepting: AbortHandle,
 }
 
-/// What is held back now.
+/// What is held back.
 #[derive(Clone, Copy, Default)]
 struct Switches {
     requests_frozen: bool,
     replies_frozen: bool,
-    /// Counts the cuts: a connection ends when it changes.
+    /// The number of cuts. A connection ends when it changes.
     cuts: u64,
 }
 
 impl Proxy {
-    /// Listens on a free loopback port. `round_trip` is added to each round trip, half of it each way; what comes on
-    /// top of it is the work of the proxy itself: measured 0.4 ms on a busy machine, so measure it beside a figure.
+    /// Listens on a free loopback port. `round_trip` is added to each round trip, half of it each way. The proxy itself
+    /// adds some more (0.4 ms on a busy machine), so measure that beside your figure.
     pub async fn start(target: SocketAddr, round_trip: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().unwrap();
@@ -47,44 +48,44 @@ impl Proxy {
         Self { address, switches, heard, accepting: tokio::spawn(accept).abort_handle() }
     }
 
-    /// In front of a loopback port, such as a database's, with no delay.
+    /// Starts a proxy to a loopback port, such as a database's, without a delay.
     pub async fn to_port(port: u16) -> Self {
         Self::start(SocketAddr::from(([127, 0, 0, 1], port)), Duration::ZERO).await
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The port it listens on.
+    /// The port on which it listens.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Stops forwarding both ways: to both sides the other looks dead, with no end of the connection to be seen. New
-    /// connections are still accepted, as by the kernel of a host whose process stands still.
+    /// Stops forwarding in both directions: each side looks dead to the other, and the connection does not end. New
+    /// connections are still accepted, as by the kernel of a host whose process hangs.
     pub fn freeze(&self) {
         self.switches.send_modify(|switches| (switches.requests_frozen, switches.replies_frozen) = (true, true));
     }
 
-    /// Stops forwarding what the target says: what is asked for is still done, and nobody learns of it.
+    /// Stops forwarding the target's replies: requests still take effect, and the client does not learn of it.
     pub fn freeze_replies(&self) {
         self.switches.send_modify(|switches| switches.replies_frozen = true);
     }
 
-    /// How often a client was heard to say something, of which a part may be held back: a request that was frozen on its
-    /// way has left its sender when this has grown.
+    /// The number of chunks received from clients, including those held back. When it grows while the proxy is frozen,
+    /// a request has left its client.
     pub fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// Forwards again, first what was held back.
+    /// Forwards again, starting with what was held back.
     pub fn resume(&self) {
         self.switches.send_modify(|switches| (switches.requests_frozen, switches.replies_frozen) = (false, false));
     }
 
-    /// Closes every connection that is open now; what was held back or delayed is lost.
+    /// Closes every open connection. What was held back or delayed is lost.
     pub fn cut(&self) {
         self.switches.send_modify(|switches| switches.cuts += 1);
     }
@@ -103,7 +104,7 @@ async fn accept(
     switches: watch::Receiver<Switches>,
     heard: Arc<AtomicU64>,
 ) {
-    // In a set: aborting this task aborts the connections with it.
+    // Aborting this task drops the set, which aborts the connections.
     let mut connections = JoinSet::new();
     loop {
         let (client, _) = listener.accept().await.expect("accept should work on loopback");
@@ -112,7 +113,8 @@ async fn accept(
     }
 }
 
-/// Both directions of one connection. An error of one, or a cut, ends both; the end of one alone does not.
+/// Forwards both directions of a connection. A cut, or an error in one direction, ends both; the end of one direction
+/// does not.
 async fn forward(
     client: TcpStream,
     target: SocketAddr,

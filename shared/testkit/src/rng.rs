@@ -1,18 +1,18 @@
-//! Random numbers that can be had again: the seed is printed when a test fails, and `BOXOFFICE_SEED` sets it.
+//! Repeatable random numbers: a failing test prints its seed, and `BOXOFFICE_SEED` sets it.
 
 use std::ops::{Deref, DerefMut};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-/// A `StdRng` that prints its seed if it is dropped while the thread panics.
+/// A `StdRng` that prints its seed when it is dropped during a panic.
 pub struct SeededRng {
     seed: u64,
     rng: StdRng,
 }
 
 impl SeededRng {
-    /// From the number in `BOXOFFICE_SEED`, else from a new random seed.
+    /// Uses the seed in `BOXOFFICE_SEED`, or a random one if that is unset.
     pub fn new() -> Self {
         match std::env::var("BOXOFFICE_SEED") {
             Ok(text) => Self::from_seed(text.parse().expect("BOXOFFICE_SEED should be a number from 0 to 2^64 - 1")),
@@ -20,12 +20,12 @@ impl SeededRng {
         }
     }
 
-    /// From `seed`.
+    /// Uses this seed.
     pub fn from_seed(seed: u64) -> Self {
         Self { seed, rng: StdRng::seed_from_u64(seed) }
     }
 
-    /// The seed it began with.
+    /// The initial seed.
     pub fn seed(&self) -> u64 {
         self.seed
     }

@@ -1,4 +1,4 @@
-//! A Secrets Manager on loopback with one secret, which can be changed and taken away.
+//! A Secrets Manager on loopback with one secret, which can be changed and removed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,8 +12,7 @@ use crate::http::{HttpServer, json_response};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
-/// Answers `GetSecretValue` with its text, whatever secret is asked for. It belongs to the tokio runtime that started
-/// it.
+/// Answers `GetSecretValue` with its text, whichever secret is requested. It runs on the tokio runtime that started it.
 pub struct SecretStore {
     server: HttpServer,
     state: Arc<State>,
@@ -25,7 +24,7 @@ struct State {
 }
 
 impl SecretStore {
-    /// With this text, or with nothing: then it answers a 500.
+    /// Starts with this text. Without a text it answers with a 500.
     pub async fn start(text: Option<&str>) -> Self {
         let state = Arc::new(State { text: Mutex::new(text.map(str::to_owned)), reads: AtomicU64::new(0) });
         let answering = Arc::clone(&state);
@@ -37,22 +36,22 @@ impl SecretStore {
         Self { server, state }
     }
 
-    /// For `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.server.address)
     }
 
-    /// An ARN for its secret.
+    /// An ARN for the secret.
     pub fn arn(&self) -> &'static str {
         "arn:aws:secretsmanager:us-east-1:000000000000:secret:webhooks-AbCdEf"
     }
 
-    /// Changes the text, or takes it away.
+    /// Changes or removes the text.
     pub fn set(&self, text: Option<&str>) {
         *self.state.text.lock().unwrap() = text.map(str::to_owned);
     }
 
-    /// How often it was read, or tried to be.
+    /// The number of reads, including failed ones.
     pub fn reads(&self) -> u64 {
         self.state.reads.load(Ordering::Relaxed)
     }
@@ -64,7 +63,7 @@ impl State {
         match &*self.text.lock().unwrap() {
             Some(text) => json_response(StatusCode::OK, CONTENT_TYPE, json!({ "SecretString": text }).to_string()),
             None => {
-                let refusal = json!({ "__type": "InternalServiceError", "message": "as the test asked for" });
+                let refusal = json!({ "__type": "InternalServiceError", "message": "the test asked for this error" });
                 json_response(StatusCode::INTERNAL_SERVER_ERROR, CONTENT_TYPE, refusal.to_string())
             }
         }

@@ -1,6 +1,7 @@
 //! Queues: a real SQS endpoint on loopback, and endpoints that are slow, silent or closed.
 //!
-//! Give a function the queue by two variables: `HOLD_QUEUE_URL` (the queue's URL) and `AWS_ENDPOINT_URL` (the endpoint).
+//! Pass the queue to a function in two variables: `HOLD_QUEUE_URL` (the queue's URL) and `AWS_ENDPOINT_URL` (the
+//! endpoint).
 
 mod fixed_delay;
 mod ministack;
@@ -10,5 +11,5 @@ pub use fixed_delay::{FixedDelayQueue, Sent};
 pub use ministack::{Counts, Message, Sqs};
 pub use unreachable::{BlackHole, Refusing};
 
-/// What the AWS JSON protocol of SQS calls its bodies.
+/// The content type of SQS's AWS JSON protocol.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";

@@ -1,5 +1,5 @@
-//! What looks like a Postgres server over TLS as far as a password in clear, which it keeps and refuses: so a test sees
-//! what RDS would be given.
+//! A fake Postgres server over TLS that asks for the password in clear, records it and refuses the login: a test sees
+//! what RDS would receive.
 
 use std::{
     io::{Read, Write},
@@ -14,20 +14,20 @@ use native_tls::{Identity, TlsAcceptor};
 
 use crate::postgres::make_certificates;
 
-/// A client that says nothing for this long is left alone.
+/// How long to wait for a silent client.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The greatest message that is read, in bytes: a token has some 1,500.
+/// The longest message that is read, in bytes. A token has about 1,500.
 const MAX_MESSAGE: usize = 16 * 1024;
 
-/// The server. It ends with its process.
+/// The fake server. It ends with its process.
 pub struct TokenServer {
     dir: tempfile::TempDir,
     port: u16,
     logins: Logins,
 }
 
-/// The user and the password of each login.
+/// The user and password of each login.
 type Logins = Arc<Mutex<Vec<(String, String)>>>;
 
 impl TokenServer {
@@ -44,7 +44,8 @@ impl TokenServer {
         let kept = Arc::clone(&logins);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // An error is the client's end of the connection. One after the other: a login takes a millisecond.
+                // An error means that the client ended the connection. Logins are served one by one: each takes a
+                // millisecond.
                 let _ = refuse(stream, &acceptor, &kept);
             }
         });
@@ -56,30 +57,30 @@ impl TokenServer {
         self.port
     }
 
-    /// The certificate (PEM) that signs the server's.
+    /// The certificate (PEM) that signed the server's.
     pub fn ca_file(&self) -> PathBuf {
         self.dir.path().join("ca.crt")
     }
 
-    /// The user and the password of each login so far.
+    /// The user and password of each login so far.
     pub fn logins(&self) -> Vec<(String, String)> {
         self.logins.lock().unwrap().clone()
     }
 }
 
-/// One login. See "Message Formats" in the manual of Postgres.
+/// Serves a login. See "Message Formats" in the Postgres manual.
 fn refuse(mut stream: TcpStream, acceptor: &TlsAcceptor, logins: &Logins) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    // SSLRequest: eight bytes, answered by one.
+    // SSLRequest: eight bytes, answered with one.
     let mut request = [0; 8];
     stream.read_exact(&mut request)?;
     stream.write_all(b"S")?;
     let mut stream = acceptor.accept(stream).map_err(std::io::Error::other)?;
-    // StartupMessage: the version, then names and values that end with a zero each.
+    // StartupMessage: the version, then names and values, each with a terminating zero.
     let startup = message(&mut stream)?;
     let mut words = startup.get(4..).unwrap_or_default().split(|byte| *byte == 0);
     let user = words.find(|word| *word == b"user").and_then(|_| words.next()).unwrap_or_default();
-    // AuthenticationCleartextPassword, answered by PasswordMessage.
+    // AuthenticationCleartextPassword, answered with PasswordMessage.
     stream.write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3])?;
     stream.read_exact(&mut [0])?;
     let password = message(&mut stream)?;
@@ -93,12 +94,12 @@ fn refuse(mut stream: TcpStream, acceptor: &TlsAcceptor, logins: &Logins) -> std
     stream.shutdown()
 }
 
-/// What follows a length, which counts itself.
+/// Reads a message body. Its length comes first and includes itself.
 fn message(stream: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap();
-    assert!((4..MAX_MESSAGE).contains(&length), "{length} bytes are no message of a client");
+    assert!((4..MAX_MESSAGE).contains(&length), "a client's message cannot have {length} bytes");
     let mut body = vec![0; length - 4];
     stream.read_exact(&mut body)?;
     Ok(body)

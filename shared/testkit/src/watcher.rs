@@ -1,23 +1,23 @@
-//! Clean-up that happens even when this process is killed.
+//! Clean-up that happens even if this process is killed.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// A small shell that waits for this process to let go of a pipe, then cleans up.
+/// A small shell that waits until this process closes a pipe, and then cleans up.
 ///
-/// The kernel closes the pipe at any end of the process, `SIGKILL` and `abort` too, when no `Drop` runs. The shell is in
-/// a process group of its own, so that a Ctrl-C for the tests does not take it with them. Pipes of the standard
-/// library are closed on exec: no other child can keep this one open.
+/// The kernel closes the pipe however the process ends, also by `SIGKILL` and `abort`, when no `Drop` runs. The shell
+/// has its own process group, so that a Ctrl-C in the tests does not end it. The standard library's pipes are closed on
+/// exec, so no other child can keep this one open.
 pub(crate) struct Watcher {
     shell: Child,
 }
 
 impl Watcher {
-    /// Runs `start`, shell text, at once, and `clean_up` when this value is dropped or the process ends. Both find
-    /// `arguments` in `$1` and on, and share variables.
+    /// Runs the shell text `start` at once, and `clean_up` when this value is dropped or the process ends. Both get
+    /// `arguments` as `$1` and following, and share variables.
     pub(crate) fn new(start: &str, clean_up: &str, arguments: &[&OsStr]) -> Self {
-        // The trap comes after the start: what is started must not inherit it.
+        // The trap comes after `start`, whose processes must not inherit it.
         let script = format!("{start}\ntrap '' HUP INT TERM\nwhile read -r _; do :; done\n{clean_up}");
         let shell = Command::new("sh")
             .args(["-c", &script, "boxoffice-watcher"])
@@ -36,7 +36,7 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
-        // The clean-up bounds itself; waiting for it means that nothing is left when a test has ended.
+        // The clean-up has its own time limit. Waiting for it means that nothing is left when a test has ended.
         let _ = self.shell.wait();
     }
 }

@@ -1,4 +1,4 @@
-//! libFuzzer's way into [`boxoffice_fuzz::stripe_signature`].
+//! The libFuzzer entry point of [`boxoffice_fuzz::stripe_signature`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| boxoffice_fuzz::stripe_signature(data));

@@ -1,11 +1,11 @@
-//! Whose access tokens are believed.
+//! The issuer whose access tokens are accepted.
 
 use super::{Invalid, Reader, Source};
 use crate::platform::fetch::SafeUrl;
 
 impl<S: Source> Reader<'_, S> {
-    /// `OIDC_ISSUER` and `OIDC_AUDIENCE`: whose access tokens are believed, and what they must be for. Neither: nobody's
-    /// are. `OIDC_SCOPE_PREFIX`: what the issuer writes before our scopes; nothing unless set.
+    /// `OIDC_ISSUER` and `OIDC_AUDIENCE`: the issuer whose access tokens are accepted, and their audience. If neither
+    /// is set, no token is accepted. `OIDC_SCOPE_PREFIX`: the issuer's prefix of our scopes, empty unless set.
     pub fn issuer(&mut self) -> Option<Option<Issuer>> {
         let (url, audience) = match (self.source.get("OIDC_ISSUER"), self.source.get("OIDC_AUDIENCE")) {
             (None, None) => return Some(None),
@@ -21,10 +21,10 @@ impl<S: Source> Reader<'_, S> {
     }
 }
 
-/// Whose access tokens are believed, and what they must be for.
+/// The issuer whose access tokens are accepted, and their audiences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     url: String,
     discovery: SafeUrl,
     audiences: Vec<String>,
@@ -32,11 +32,12 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer's URL, `https`, or on loopback `http`. A slash at its end makes no difference: some issuers' names have
-    /// one, and nobody types it the same twice. `audience`: one, or several with commas between.
+    /// An issuer with an `https` URL, or an `http` URL on loopback. A trailing slash is ignored, since the names of
+    /// some issuers have one and people often leave it out. `audience` is one audience, or several separated by commas.
     ///
     /// # Errors
-    /// It is another kind of URL, or more than scheme, host, port and path; or an audience is empty: every token would be for it.
+    /// The URL has another scheme, or more than scheme, host, port and path; or an audience is empty, which would
+    /// accept every token.
     pub fn new(url: &str, audience: &str, scope_prefix: String) -> Result<Self, Invalid> {
         if url.contains(['?', '#']) {
             return Err(Invalid::new("must have no query and no fragment"));
@@ -51,28 +52,27 @@ impl Issuer {
         Ok(Self { url, discovery, audiences, scope_prefix })
     }
 
-    /// Whether this is its name.
+    /// Whether this is the issuer's name.
     pub fn is(&self, name: &str) -> bool {
         name.strip_suffix('/').unwrap_or(name) == self.url
     }
 
-    /// The names by which its tokens may call it: without and with a slash at the end.
+    /// The names that its tokens may use for it: without and with a trailing slash.
     pub fn names(&self) -> [String; 2] {
         [self.url.clone(), format!("{}/", self.url)]
     }
 
-    /// Whether a token for this audience, or of this client, is for us.
+    /// Whether a token for this audience, or of this client, is meant for us.
     pub fn is_audience(&self, name: &str) -> bool {
         self.audiences.iter().any(|audience| audience == name)
     }
 
-    /// What is a scope of ours in this word of a token, if it can be one: the prefix is taken off, and a word without it is
-    /// another API's.
+    /// Removes our prefix from a scope of a token. `None` for a scope without the prefix, which belongs to another API.
     pub fn own_scope<'a>(&self, word: &'a str) -> Option<&'a str> {
         word.strip_prefix(self.scope_prefix.as_str())
     }
 
-    /// Where it says what it offers (OpenID Connect Discovery).
+    /// The URL of its OpenID Connect Discovery document.
     pub fn discovery(&self) -> &SafeUrl {
         &self.discovery
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_issuer_is_named_with_its_audience_and_over_tls() {
+    fn an_issuer_needs_an_audience_and_tls() {
         let read = |url: &str, audience: &str| {
             let source = |name: &str| match name {
                 "OIDC_ISSUER" => Some(url.to_owned()),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_may_be_one_of_several_and_a_scope_may_have_a_prefix() {
+    fn several_audiences_and_a_scope_prefix_are_accepted() {
         let issuer = Issuer::new("https://id.example", "web, mobile", "boxoffice/".to_owned()).unwrap();
         assert!(issuer.is_audience("web") && issuer.is_audience("mobile"));
         assert!(!issuer.is_audience("web, mobile") && !issuer.is_audience(""));

@@ -1,5 +1,5 @@
-//! The environment, read once at start. Every fault is reported, not only the first; secrets are in no message and in
-//! no `Debug`.
+//! Reads the environment once at start. All faults are reported, not only the first. No message and no `Debug` shows a
+//! secret.
 
 use std::{env, num::NonZeroU16, ops::RangeInclusive};
 
@@ -12,9 +12,9 @@ pub(crate) use database::Login;
 pub use database::{Database, DatabaseSource, StatementNaming};
 pub use issuer::Issuer;
 
-/// Where the settings come from: the process's environment, or a table in a test.
+/// The source of the settings: the process's environment, or a table in a test.
 pub trait Source {
-    /// The value of a variable. An empty one counts as unset, since a template cannot leave one out.
+    /// The value of a variable. An empty value counts as unset, since a template cannot leave a variable out.
     fn get(&self, name: &str) -> Option<String>;
 }
 
@@ -34,12 +34,12 @@ impl<F: Fn(&str) -> Option<String>> Source for F {
     }
 }
 
-/// All that is wrong with the environment, a sentence for each variable.
+/// Everything that is wrong with the environment: one sentence per variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("The environment is not usable: {}", .0.join(" "))]
 pub struct Faults(Vec<String>);
 
-/// Reads settings and gathers what is wrong with them.
+/// Reads settings and collects their faults.
 #[derive(Debug)]
 pub struct Reader<'a, S> {
     pub(crate) source: &'a S,
@@ -47,7 +47,7 @@ pub struct Reader<'a, S> {
 }
 
 impl<'a, S: Source> Reader<'a, S> {
-    /// A reader of this source.
+    /// Creates a reader of this source.
     pub fn new(source: &'a S) -> Self {
         Self { source, faults: Vec::new() }
     }
@@ -68,8 +68,8 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
-    /// `{name}_SECRETS`, or the ARN of a secret with the same text in `{name}_SECRET_ARN`, or neither. `parse` reads the
-    /// text.
+    /// Reads `{name}_SECRETS`, or `{name}_SECRET_ARN` (the ARN of a secret with the same text), or neither. `parse`
+    /// reads the text.
     pub fn secrets<T>(&mut self, name: &str, parse: fn(&str) -> Result<T, Invalid>) -> Option<SecretSource<T>> {
         match (self.source.get(&format!("{name}_SECRETS")), self.source.get(&format!("{name}_SECRET_ARN"))) {
             (None, None) => Some(SecretSource::Unset),
@@ -82,8 +82,8 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
-    /// `AWS_LAMBDA_MAX_CONCURRENCY`: requests that one instance serves at once, and so its connections. Classic Lambda
-    /// does not set it: 1.
+    /// `AWS_LAMBDA_MAX_CONCURRENCY`: the requests that one instance serves at once, and so its connections. Classic
+    /// Lambda does not set it: then 1.
     pub fn concurrency(&mut self) -> Option<NonZeroU16> {
         let Some(text) = self.source.get("AWS_LAMBDA_MAX_CONCURRENCY") else {
             return Some(NonZeroU16::MIN);
@@ -111,12 +111,12 @@ impl<'a, S: Source> Reader<'a, S> {
     }
 }
 
-/// Where secrets are.
+/// The source of some secrets.
 #[derive(Clone, Debug)]
 pub enum SecretSource<T> {
-    /// Nowhere: there are none.
+    /// There are none.
     Unset,
-    /// In the environment, read.
+    /// In the environment, already parsed.
     Known(T),
     /// In a secret of Secrets Manager.
     Stored {
@@ -129,54 +129,54 @@ pub enum SecretSource<T> {
 mod tests {
     use super::*;
 
+    /// Reads a setting of each kind.
     fn read(pairs: &[(&str, &str)]) -> Result<(), Faults> {
         let source = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         let mut reader = Reader::new(&source);
-        let (database, hold) = (reader.database(), reader.hold());
-        let (queue, concurrency) = (reader.hold_queue_url(), reader.concurrency());
-        reader.finish((database, hold, queue, concurrency)).map(drop)
+        let (database, concurrency) = (reader.database(), reader.concurrency());
+        let (number, url) = (reader.integer("SOME_NUMBER", 1, 1..=10), reader.url("SOME_URL"));
+        reader.finish((database, concurrency, number, url)).map(drop)
     }
 
-    const URL: (&str, &str) = ("DATABASE_URL", "postgres://app:s3cret@localhost:5432/boxoffice");
-    const QUEUE: (&str, &str) = ("HOLD_QUEUE_URL", "http://localhost:4566/1/holds");
+    const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://app:s3cret@localhost:5432/boxoffice");
+    const SOME_URL: (&str, &str) = ("SOME_URL", "http://localhost:4566/1/queue");
 
     #[test]
     fn all_faults_are_reported_together() {
-        let faults = read(&[("HOLD_SECONDS", "901"), ("AWS_LAMBDA_MAX_CONCURRENCY", "0")]).unwrap_err().to_string();
-        for name in ["DATABASE_URL", "HOLD_SECONDS", "HOLD_QUEUE_URL", "AWS_LAMBDA_MAX_CONCURRENCY"] {
+        let faults = read(&[("SOME_NUMBER", "11"), ("AWS_LAMBDA_MAX_CONCURRENCY", "0")]).unwrap_err().to_string();
+        for name in ["DATABASE_URL", "SOME_NUMBER", "SOME_URL", "AWS_LAMBDA_MAX_CONCURRENCY"] {
             assert!(faults.contains(name), "{name} is not in: {faults}");
         }
     }
 
     #[test]
-    fn secrets_are_known_or_stored_or_unset() {
+    fn secrets_come_from_the_environment_an_arn_or_nowhere() {
         let read = |pairs: &'static [(&str, &str)]| {
             let source = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
             let mut reader = Reader::new(&source);
             let parse = |text: &str| if text == "good" { Ok(()) } else { Err(Invalid::new("must be good")) };
-            let secrets = reader.secrets("STRIPE_WEBHOOK", parse);
+            let secrets = reader.secrets("SOME", parse);
             reader.finish(secrets)
         };
         assert!(matches!(read(&[]), Ok(SecretSource::Unset)));
-        assert!(matches!(read(&[("STRIPE_WEBHOOK_SECRETS", "good")]), Ok(SecretSource::Known(()))));
-        assert!(matches!(read(&[("STRIPE_WEBHOOK_SECRET_ARN", "arn:x")]), Ok(SecretSource::Stored { .. })));
-        assert!(read(&[("STRIPE_WEBHOOK_SECRETS", "good"), ("STRIPE_WEBHOOK_SECRET_ARN", "arn:x")]).is_err());
-        let faults = read(&[("STRIPE_WEBHOOK_SECRETS", "s3cret")]).unwrap_err().to_string();
-        assert!(faults.contains("STRIPE_WEBHOOK_SECRETS must be good.") && !faults.contains("s3cret"), "{faults}");
+        assert!(matches!(read(&[("SOME_SECRETS", "good")]), Ok(SecretSource::Known(()))));
+        assert!(matches!(read(&[("SOME_SECRET_ARN", "arn:x")]), Ok(SecretSource::Stored { .. })));
+        assert!(read(&[("SOME_SECRETS", "good"), ("SOME_SECRET_ARN", "arn:x")]).is_err());
+        let faults = read(&[("SOME_SECRETS", "s3cret")]).unwrap_err().to_string();
+        assert!(faults.contains("SOME_SECRETS must be good.") && !faults.contains("s3cret"), "{faults}");
     }
 
     #[test]
-    fn the_database_is_named_exactly_once() {
-        assert!(read(&[URL, QUEUE, ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:x")]).is_err());
-        // A template cannot leave a variable out: it sets it to nothing.
-        assert_eq!(read(&[URL, QUEUE, ("DATABASE_SECRET_ARN", "")]), Ok(()));
+    fn the_database_has_exactly_one_source() {
+        assert!(read(&[DATABASE, SOME_URL, ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:x")]).is_err());
+        assert_eq!(read(&[DATABASE, SOME_URL, ("DATABASE_SECRET_ARN", "")]), Ok(()));
     }
 
     #[test]
     fn no_message_and_no_debug_shows_a_secret() {
-        let bad = read(&[("DATABASE_URL", "postgres://app:s3cret@/x?nonsense=1"), QUEUE]).unwrap_err();
+        let bad = read(&[("DATABASE_URL", "postgres://app:s3cret@/x?nonsense=1"), SOME_URL]).unwrap_err();
         assert!(!bad.to_string().contains("s3cret"), "{bad}");
-        let database = Database::from_url(URL.1, None).unwrap();
+        let database = Database::from_url(DATABASE.1, None).unwrap();
         assert!(!format!("{database:?}").contains("s3cret"));
         let json = r#"{"username":"app","password":"s3cret","host":"db","port":5432,"dbname":"boxoffice"}"#;
         assert!(!format!("{:?}", Database::from_secret(json, None).unwrap()).contains("s3cret"));

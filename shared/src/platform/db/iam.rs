@@ -1,4 +1,4 @@
-//! Tokens that RDS takes in place of a password.
+//! RDS login tokens, which replace a password.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,15 +11,16 @@ use http::Request;
 
 use crate::platform::Cause;
 
-/// RDS knows no other life of a token. A connection outlives it: only the login needs it.
+/// The lifetime of a token, which RDS fixes. A connection may outlive it: only the login needs it.
 const LIFE: Duration = Duration::from_secs(900);
 
-/// A token for one login: a signed request that is never sent, without its scheme. Made in some 20 µs, without a call.
+/// Creates a token for one login: a signed request without its scheme, which is never sent. Takes about 20 µs and no
+/// call.
 ///
-/// `host` must be the database's or proxy's own name, not an alias: it is signed.
+/// `host` must be the database's or proxy's own name, not an alias, since the name is signed.
 ///
 /// # Errors
-/// The name or region cannot be a part of a URL.
+/// The name or region is not valid in a URL.
 pub(super) fn token(
     credentials: &Credentials,
     region: &str,
@@ -48,7 +49,7 @@ pub(super) fn token(
     Ok(request.uri().to_string().trim_start_matches("https://").to_owned())
 }
 
-/// All but RFC 3986's unreserved characters as `%XX`.
+/// Escapes all but RFC 3986's unreserved characters as `%XX`.
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -69,7 +70,7 @@ mod tests {
     /// 2026-11-24T10:26:16Z.
     const NOW: Duration = Duration::from_secs(1_795_515_976);
 
-    /// What the AWS SDK for Python (botocore 1.43.127) makes with `generate_db_auth_token` of the same.
+    /// The result of `generate_db_auth_token` in the AWS SDK for Python (botocore 1.43.127) for the same input.
     const BARE: &str = "database.cluster-abc.eu-west-1.rds.amazonaws.com:5432/?Action=connect&DBUser=boxoffice_app\
         &X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20261124%2Feu-west-1%2Frds-db%2Faws4_request\
         &X-Amz-Date=20261124T102616Z&X-Amz-SignedHeaders=host&X-Amz-Expires=900\
@@ -80,7 +81,7 @@ mod tests {
         &X-Amz-Security-Token=session%2Ftoken%2Bwith%3Dsigns\
         &X-Amz-Signature=e8351ee2dafe8a5a3aa3fc4703a273b434fd81ca10d2f8ce74c5f1af3df78f1e";
 
-    /// The address and, sorted, the parameters: their order in the URL means nothing.
+    /// The address, and the parameters sorted, since their order in the URL has no meaning.
     fn parts(token: &str) -> (&str, Vec<&str>) {
         let (address, query) = token.split_once('?').unwrap();
         let mut parameters: Vec<_> = query.split('&').collect();
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_what_another_sdk_makes_of_the_same() {
+    fn a_token_equals_that_of_another_sdk() {
         for (session, expected) in [(None, BARE), (Some("session/token+with=signs"), OF_SESSION)] {
             let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
             let credentials = Credentials::new("AKIDEXAMPLE", secret, session.map(str::to_owned), None, "test");
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_something_in_a_url_is_escaped() {
+    fn url_syntax_is_escaped() {
         assert_eq!(escaped("a.b~c&DBUser=d e"), "a.b~c%26DBUser%3Dd%20e");
     }
 }

@@ -1,4 +1,4 @@
-//! Connecting, with what proves who we are as it is now: a password may be rotated while we run.
+//! Opens connections with the current login: a password may be rotated while the process runs.
 
 use std::{
     sync::Arc,
@@ -20,17 +20,22 @@ use crate::platform::{
     secret,
 };
 
-use super::{iam, pool::bounded};
+use super::iam;
 
-/// How long a connection waits for its secret to be read again. With both attempts to connect, it stays within the 2 s
-/// that the pool gives it.
+/// The time limit for connecting, including TLS, the login, and a second attempt with a rotated secret. Within an
+/// availability zone connecting takes about 10 ms; a host that is gone does not answer at all.
+pub(super) const CONNECT: Duration = Duration::from_secs(2);
+
+/// How long a connection waits for its secret to be read again. Together with both attempts to connect, this stays
+/// within the pool's 2 s.
 const READ: Duration = Duration::from_secs(1);
 
-/// How often a secret is read again at most, whoever is refused: between the change of a password in the database and
-/// that of its secret lie seconds, in which every request is refused. A client is told to come back after as long.
+/// The minimum time between two reads of a secret. When a password is rotated, seconds pass between the change in the
+/// database and the change of the secret, and every request in between is refused. Clients are told to retry after the
+/// same time.
 const REREAD: Duration = Duration::from_secs(2);
 
-/// Makes connections. What it answers to `tokio_postgres` is never a panic nor a wait without a bound.
+/// Opens connections. It never panics inside `tokio_postgres` and never waits without a time limit.
 pub(super) struct Connector {
     tls: MakeTlsConnector,
     way: Way,
@@ -43,10 +48,10 @@ enum Way {
 }
 
 impl Connector {
-    /// A connector to this database.
+    /// Creates a connector to this database.
     ///
     /// # Errors
-    /// For IAM: the environment has no credentials.
+    /// IAM login is set and the environment has no credentials.
     pub(super) fn new(database: &Database, tls: TlsConnector) -> Result<Self, Cause> {
         let way = match database.login() {
             Login::Fixed => Way::Fixed(bounded(database)),
@@ -54,17 +59,18 @@ impl Connector {
             Login::Iam { region } => Way::Iam(Signer {
                 config: bounded(database),
                 region: Arc::clone(region),
-                // Lambda gives an instance its credentials once, for longer than it lives.
+                // Lambda gives an instance its credentials once, and they outlive the instance.
                 credentials: aws::credentials()?,
             }),
         };
         Ok(Self { tls: MakeTlsConnector::new(tls), way })
     }
 
-    /// A connection, driven by a task of the current runtime.
+    /// Opens a connection, driven by a task of the current runtime.
     ///
     /// # Errors
-    /// The server cannot be reached or refuses us, by a rotated secret also a second time.
+    /// The server cannot be reached or refuses the login. With a secret that may be rotated, it refused the new
+    /// password too.
     pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), PgError> {
         match &self.way {
             Way::Fixed(config) => self.open_by(config).await,
@@ -86,7 +92,7 @@ impl Connector {
         let (client, connection) = config.connect(self.tls.clone()).await?;
         let driving = tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to the database ended");
+                tracing::debug!(%error, "a database connection ended");
             }
         });
         Ok((client, driving))
@@ -99,7 +105,7 @@ impl Connect for Connector {
     }
 }
 
-/// Whether the server knows us no more: class 28, invalid authorization specification.
+/// Whether the server refused the login: class 28, invalid authorization specification.
 fn is_refusal(error: &PgError) -> bool {
     error.code().is_some_and(|code| code.code().starts_with("28"))
 }
@@ -111,7 +117,7 @@ struct Secret {
     database: Database,
 }
 
-/// It is not read again for its age: a password that the database takes is good.
+/// A secret is never read again for its age: a password that the database accepts is good.
 const RULES: Rules = Rules { keep: Duration::MAX, again: REREAD, trust: Duration::MAX, wait: READ };
 
 impl Source for Secret {
@@ -127,14 +133,14 @@ impl Source for Secret {
     }
 }
 
-/// A login by a secret, which may be rotated.
+/// A login with a secret that may be rotated.
 struct Rotating {
     first: Arc<Config>,
     secret: Refreshed<Secret>,
 }
 
 impl Rotating {
-    /// With the database as its secret said just now.
+    /// Starts with the settings that the secret has just given.
     fn new(database: &Database, arn: Arc<str>, tls: TlsConnector) -> Self {
         let first = bounded(database);
         let secret = Secret { arn, tls, database: database.clone() };
@@ -142,24 +148,25 @@ impl Rotating {
     }
 
     async fn known(&self) -> Arc<Config> {
-        // There is one from the start, and it is trusted for ever: the database itself says when it is not good any more.
+        // There is a value from the start, and it never becomes too old: the database itself refuses a password that is
+        // invalid.
         self.secret.get().await.unwrap_or_else(|_| Arc::clone(&self.first))
     }
 
-    /// What the secret says now, if that is other than what was refused.
+    /// The secret's current settings, if they differ from those that were refused.
     async fn newer_than(&self, refused: &Arc<Config>) -> Option<Arc<Config>> {
-        // Whether it cannot be read is in the log.
+        // A failed read is logged where it happens.
         let newer = self.secret.newer_than(refused).await.ok()??;
         if *newer == **refused {
-            tracing::warn!("the database refuses the password of its secret");
+            tracing::warn!("the database refuses the password in its secret");
             return None;
         }
-        tracing::info!("the database's secret has changed and is used");
+        tracing::info!("the database's secret has changed; connecting with the new password");
         Some(newer)
     }
 }
 
-/// Makes a token for each connection.
+/// Creates a token for each connection.
 struct Signer {
     config: Config,
     region: Arc<str>,
@@ -167,8 +174,8 @@ struct Signer {
 }
 
 impl Signer {
-    /// The settings with a token as of now. Without one, if it cannot be made: then the login says that a password is
-    /// missing, and the database counts as unreachable.
+    /// The settings with a fresh token, or without one if it cannot be created: then the login fails for want of a
+    /// password, and the database counts as unreachable.
     fn signed(&self) -> Config {
         let mut config = self.config.clone();
         let host = config.get_hosts().iter().find_map(|host| match host {
@@ -182,8 +189,20 @@ impl Signer {
         });
         match token {
             Ok(token) => _ = config.password(token),
-            Err(cause) => tracing::error!(?cause, "no token for the database can be made"),
+            Err(cause) => tracing::error!(?cause, "could not create a login token for the database"),
         }
         config
     }
+}
+
+/// The database's configuration with time limits against a silent peer.
+fn bounded(database: &Database) -> Config {
+    let mut config = database.postgres().clone();
+    config
+        .application_name("boxoffice")
+        .connect_timeout(CONNECT)
+        // The kernel, too, notices a peer that vanished: 5 s after data went unacknowledged.
+        .tcp_user_timeout(Duration::from_secs(5))
+        .keepalives_idle(Duration::from_secs(30));
+    config
 }

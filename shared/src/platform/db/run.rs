@@ -1,4 +1,4 @@
-//! Runs statements: in one round trip, within a bounded time, and again where that is safe and helps.
+//! Runs statements in one round trip, within a time limit, and retries them where that is safe and helps.
 
 use std::{future::Future, time::Duration};
 
@@ -17,40 +17,39 @@ use super::{
     fault::{Fault, Silent},
 };
 
-/// How long one attempt may take, in all. The server gives up on a lock after 2 s and on a statement after 4 s
-/// (see the first migration); so 5 s of silence is a dead connection, not a slow one.
+/// The time limit of one attempt. The server's lock timeout is 2 s and its statement timeout 4 s (see the first
+/// migration), so 5 s of silence mean a dead connection and not a slow one.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
 
-/// Attempts at one operation, the first included.
+/// The maximum number of attempts at an operation, including the first.
 const ATTEMPTS: u32 = 4;
 
-/// How long an operation may take, all attempts together; less, where the request has less time left.
+/// The time limit of an operation over all attempts; less if the request's deadline is nearer.
 const TOTAL: Duration = Duration::from_secs(10);
 
-/// Attempts that may end in silence: two of 5 s.
+/// The maximum number of attempts that end in silence: two of 5 s each.
 const SILENT_ATTEMPTS: u32 = 2;
 
-/// A statement that was cancelled sooner than this was not cancelled for its time: somebody ended it by hand.
+/// A statement cancelled sooner than this did not reach the statement timeout: somebody cancelled it by hand.
 const BY_HAND: Duration = Duration::from_secs(1);
 
-/// A statement that waited no longer than this for a lock chooses others the next time: it is run again. Whoever waited longer
-/// wanted that one row.
+/// A statement that waited no longer than this for a lock is retried, because it chooses other rows the next time. One
+/// that waited longer wanted that very row.
 const SOON: Duration = Duration::from_millis(1500);
 
-/// Whether an operation may be run again when it is unknown if it took effect.
+/// Whether to retry an operation when it is unknown whether it took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
     /// A second run finds what the first did.
     Safe,
-    /// A second run would do it twice.
+    /// A second run would take effect twice.
     Unsafe,
 }
 
-/// A statement of a `.sql` file with the types of its parameters: so the server needs no second round trip to be asked
-/// for them.
+/// A statement of a `.sql` file with its parameter types, which save a round trip to ask the server for them.
 #[derive(Debug)]
 pub(crate) struct Statement {
-    /// The statement's text.
+    /// The SQL text.
     pub(crate) sql: &'static str,
     /// The types of `$1`, `$2` and so on.
     pub(crate) types: &'static [Type],
@@ -60,17 +59,18 @@ pub(crate) struct Statement {
 pub(crate) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Statement {
-    /// The statement as the connection has it prepared. Unless it has, one round trip, once in a connection's life.
+    /// Prepares the statement, or returns it if the connection has it prepared. Costs one round trip, once per
+    /// connection.
     async fn prepare(&self, client: &ClientWrapper) -> Result<tokio_postgres::Statement, PgError> {
         client.prepare_typed_cached(self.sql, self.types).await
     }
 }
 
 impl Db {
-    /// Runs one statement in a transaction of its own: one round trip.
+    /// Runs one statement in its own transaction: one round trip.
     ///
     /// # Errors
-    /// The fault of the last of the attempts that are allowed.
+    /// The fault of the last attempt.
     pub(crate) async fn run(
         &self,
         statement: &'static Statement,
@@ -80,8 +80,8 @@ impl Db {
         self.run_all(&[(statement, values)], repeat).await
     }
 
-    /// Runs statements in one transaction and gives the rows of the last. They are pipelined: still one round trip, so
-    /// what the first one locks is not held while a packet travels.
+    /// Runs statements in one transaction and returns the rows of the last one. They are pipelined: still one round
+    /// trip, so the locks of the first one are not held while a packet travels.
     ///
     /// # Errors
     /// As for [`run`](Self::run).
@@ -93,8 +93,8 @@ impl Db {
         self.run_until(statements, repeat, SOON).await
     }
 
-    /// As [`run_all`](Self::run_all), for whoever knows what else to do when a lock is not had soon: `None`, and nothing was
-    /// changed.
+    /// As [`run_all`](Self::run_all), for callers that have an alternative if a lock is taken: then `None`, and nothing
+    /// was changed.
     ///
     /// # Errors
     /// As for [`run`](Self::run).
@@ -107,14 +107,14 @@ impl Db {
         match self.run_until(statements, repeat, Duration::ZERO).await {
             Ok(rows) => Ok(Some(rows)),
             Err(Fault::Locked(cause)) if begun.elapsed() < SOON => {
-                tracing::debug!(?cause, "a lock was not had soon");
+                tracing::debug!(?cause, "a lock was not available soon; taking the alternative");
                 Ok(None)
             }
             Err(fault) => Err(fault),
         }
     }
 
-    /// Runs them in as many attempts as are allowed; `soon`: what waited no longer than this for a lock is run again.
+    /// Runs statements with retries. An attempt that waited for a lock for less than `soon` is retried.
     async fn run_until(
         &self,
         statements: &[(&'static Statement, Values<'_>)],
@@ -131,8 +131,7 @@ impl Db {
                 Err(fault) => fault,
             };
             let again = match &fault {
-                // One statement that did nothing is a statement without a row. Of several, the next attempt finds the
-                // booking.
+                // A single statement that did nothing returns no row. With several, the next attempt finds the booking.
                 Fault::Duplicate(_) if statements.len() == 1 => return Ok(Vec::new()),
                 Fault::Collision(_) | Fault::Duplicate(_) | Fault::NotConnected(_) | Fault::Unfit(_) => true,
                 Fault::Lost(cause) => {
@@ -140,7 +139,7 @@ impl Db {
                     repeat == Repeat::Safe && silent < SILENT_ATTEMPTS
                 }
                 Fault::Locked(_) => begun.elapsed() < soon,
-                // It has waited for as long as anybody should.
+                // It has taken as long as a request should wait.
                 Fault::TooSlow(_) => begun.elapsed() < BY_HAND,
                 Fault::HolderBusy | Fault::Defect(_) => false,
             };
@@ -148,13 +147,13 @@ impl Db {
             if !again || attempts == ATTEMPTS || Instant::now() + pause >= end {
                 return Err(fault);
             }
-            tracing::debug!(attempts, ?fault, "running a transaction again");
+            tracing::debug!(attempts, ?fault, "retrying a transaction");
             sleep(pause).await;
         }
     }
 
-    /// Has every connection prepare a statement ahead of its first use. A connection that sends statements without a name
-    /// has nothing to prepare.
+    /// Prepares a statement on every connection ahead of its first use. Does nothing if connections send unnamed
+    /// statements.
     ///
     /// # Errors
     /// As for [`run`](Self::run), after one attempt.
@@ -183,7 +182,7 @@ impl Db {
         Ok(())
     }
 
-    /// One attempt, to connect included, until `deadline`.
+    /// Makes one attempt until `deadline`, including the connection.
     async fn attempt(
         &self,
         statements: &[(&'static Statement, Values<'_>)],
@@ -199,7 +198,7 @@ impl Db {
             Err(_) => Err(Fault::Lost(Silent::since(begun))),
         };
         if result.as_ref().is_err_and(Fault::spoils_connection) {
-            // Out of the pool with it: dropping it closes the socket.
+            // Take the connection out of the pool. Dropping it closes the socket.
             drop(Object::take(client));
         }
         result
@@ -214,7 +213,7 @@ impl Db {
             return self.query(client, statement, values).await;
         }
         if self.naming == StatementNaming::Prepared {
-            // Before the transaction begins, so that nothing is locked meanwhile.
+            // Before the transaction begins, so that no lock is held meanwhile.
             for (statement, _) in statements {
                 statement.prepare(client).await?;
             }
@@ -238,14 +237,14 @@ impl Db {
     }
 }
 
-/// 5 to 10 ms after the first attempt, then twice as long each time: long enough for the other transaction to end,
-/// random so that two that collided do not do it again in step.
+/// The backoff: 5 to 10 ms after the first attempt, then doubled each time. That is enough for the other transaction to
+/// end, and random so that two transactions that collided do not retry in step.
 fn pause(attempts: u32) -> Duration {
     Duration::from_millis(5 << attempts.min(6)).mul_f64(rand::random_range(0.5..1.0))
 }
 
-/// Sends `BEGIN`, the statements and `COMMIT` without waiting between them. If one fails, the server passes over
-/// the rest and `COMMIT` ends the transaction as a rollback.
+/// Sends `BEGIN`, the statements and `COMMIT` without waiting in between. If one fails, the server skips the rest and
+/// `COMMIT` ends the transaction as a rollback.
 async fn pipeline(
     client: &ClientWrapper,
     queries: impl Iterator<Item = impl Future<Output = Result<Vec<Row>, PgError>>>,

@@ -1,5 +1,5 @@
-//! The least function there is, on the real runtime library: it answers with the event. For the tests of the emulator, and
-//! for the benchmark to compare with. Some members of an event make it do something else first.
+//! The smallest possible function on the real runtime library: it returns the event. Used to test the emulator, and as
+//! a baseline in the benchmark. Some members of an event make it do something else first.
 #![allow(clippy::print_stdout)]
 
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Starts one helper, says where it listens, and waits to be killed: for the tests that nothing outlives its process.
+//! Starts a helper, prints its address, and waits to be killed. Used to test that a helper does not outlive its
+//! process.
 #![allow(clippy::print_stdout, clippy::panic)]
 
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use boxoffice_testkit::postgres::{Options, Server};
 use boxoffice_testkit::sqs::Sqs;
 
-/// Longer than any test waits, and an end for a run by hand.
+/// Longer than any test waits, and a limit for manual runs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() {

@@ -1,7 +1,7 @@
--- What is wrong with the seats and the counts of holders, one sentence a row; no row when all is well.
+-- Lists violations of the seat sums and of the holders' counts, one sentence per row; no row if there are none.
 --
--- One statement, so one snapshot: it may run while others book, and sees each of their transactions wholly or not at all.
--- The schema refuses a negative `free` by a CHECK; it is looked for here too, for a test that took the CHECK away.
+-- One statement, so one snapshot: it may run while others book, and sees each of their transactions in full or not at
+-- all. A CHECK already forbids a negative `free`; this also finds one in a test that dropped the CHECK.
 WITH held AS (
     SELECT show_id, sum(seats) AS seats
     FROM bookings

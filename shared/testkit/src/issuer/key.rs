@@ -11,7 +11,7 @@ use openssl::rsa::Rsa;
 use openssl::sign::Signer;
 use serde_json::{Value, json};
 
-/// How a key signs.
+/// A signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSA PKCS#1 v1.5 with SHA-256.
@@ -41,22 +41,22 @@ pub struct Key {
 }
 
 impl Key {
-    /// A new RSA key of so many bits.
+    /// Generates an RSA key of `bits` bits.
     pub fn rsa(id: &str, bits: u32) -> Self {
         Self::new(id, Algorithm::Rs256, PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap())
     }
 
-    /// A new P-256 key.
+    /// Generates a P-256 key.
     pub fn ec(id: &str) -> Self {
         Self::new(id, Algorithm::Es256, PKey::from_ec_key(EcKey::generate(&p256()).unwrap()).unwrap())
     }
 
-    /// A new Ed25519 key.
+    /// Generates an Ed25519 key.
     pub fn ed(id: &str) -> Self {
         Self::new(id, Algorithm::EdDsa, PKey::generate_ed25519().unwrap())
     }
 
-    /// An RSA key in PEM.
+    /// Reads an RSA key in PEM.
     pub fn rsa_from_pem(id: &str, pem: &[u8]) -> Self {
         Self::new(id, Algorithm::Rs256, PKey::private_key_from_pem(pem).unwrap())
     }
@@ -65,7 +65,7 @@ impl Key {
         Self { id: id.to_owned(), algorithm, key }
     }
 
-    /// Its public half, as an issuer publishes it.
+    /// The public key as an issuer publishes it.
     pub fn jwk(&self) -> Value {
         let mut jwk = match self.algorithm {
             Algorithm::Rs256 => {
@@ -86,27 +86,27 @@ impl Key {
         jwk
     }
 
-    /// A good header for a token that it signs.
+    /// A valid header for a token signed with this key.
     pub fn header(&self) -> Value {
         json!({ "typ": "JWT", "alg": self.algorithm.name(), "kid": self.id })
     }
 
-    /// A token with these claims and a good header.
+    /// Signs a token with these claims and a valid header.
     pub fn token(&self, claims: &Value) -> String {
         self.token_with(&self.header(), claims)
     }
 
-    /// A token with these claims and this header, signed as the key signs, whatever the header says.
+    /// Signs a token with these claims and this header, in the key's own algorithm whatever the header says.
     pub fn token_with(&self, header: &Value, claims: &Value) -> String {
         assemble(&header.to_string(), &claims.to_string(), |message| self.sign(message))
     }
 
-    /// The public half in PEM: what an attacker takes for a secret to confuse key and secret.
+    /// The public key in PEM, which an attacker may use as an HMAC secret (key confusion).
     pub fn public_pem(&self) -> Vec<u8> {
         self.key.public_key_to_pem().unwrap()
     }
 
-    /// Its signature of this message.
+    /// Signs a message.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self.algorithm {
             Algorithm::Rs256 => {
@@ -130,7 +130,7 @@ impl Key {
     }
 }
 
-/// A token of these texts, signed by whatever means.
+/// Assembles a token from these texts and the signature that `sign` makes.
 pub fn assemble(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let message = format!("{}.{}", encode(header), encode(claims));
     let signature = encode(sign(message.as_bytes()));

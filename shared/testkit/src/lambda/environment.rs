@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-/// Of this process's environment a function sees only these: what is set by chance must not reach it.
+/// The only variables of this process that a function inherits. Any other must not reach it by chance.
 const KEPT: [&str; 4] = ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
 
-/// The variables for `binary`, of which the file name is the function's name.
+/// The variables for `binary`, whose file name is the function's name.
 pub(super) fn environment(binary: &Path, runtime_api: &str) -> Vec<(OsString, OsString)> {
     let name = binary.file_stem().expect("a binary should have a name").to_string_lossy().into_owned();
     let kept = KEPT.iter().filter_map(|key| Some(((*key).into(), std::env::var_os(key)?)));
@@ -24,7 +24,7 @@ pub(super) fn environment(binary: &Path, runtime_api: &str) -> Vec<(OsString, Os
         ("AWS_DEFAULT_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
-        // No credentials or settings may come from this machine's user.
+        // Nothing may come from the credentials or settings of this machine's user.
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("AWS_CONFIG_FILE", "/dev/null"),
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),

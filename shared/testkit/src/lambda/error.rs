@@ -8,29 +8,29 @@ use serde_json::Value;
 /// Why an invocation has no response.
 #[derive(Clone, Debug)]
 pub enum InvokeError {
-    /// The function answered with an error: its payload, such as `{"errorType": .., "errorMessage": ..}`.
+    /// The function returned an error: its payload, such as `{"errorType": .., "errorMessage": ..}`.
     Function(Value),
-    /// The process ended before it answered.
+    /// The process ended before it responded.
     Exited {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// What it wrote to standard error, the last MiB of it.
+        /// The last MiB of its standard error.
         stderr: String,
-        /// What it said to `/runtime/init/error`, if it did.
+        /// What it reported to `/runtime/init/error`, if anything.
         init_error: Option<Value>,
     },
-    /// No answer within this time. The process runs on: kill it if that is what Lambda would do.
+    /// No response within this time. The process still runs: kill it if Lambda would.
     Timeout(Duration),
 }
 
 impl std::fmt::Display for InvokeError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Function(payload) => write!(out, "the function answered with an error: {payload}"),
+            Self::Function(payload) => write!(out, "the function returned an error: {payload}"),
             Self::Exited { status, stderr, init_error } => {
                 write!(out, "the process ended ({status}); init error: {init_error:?}; standard error:\n{stderr}")
             }
-            Self::Timeout(bound) => write!(out, "no answer within {bound:?}"),
+            Self::Timeout(bound) => write!(out, "no response within {bound:?}"),
         }
     }
 }

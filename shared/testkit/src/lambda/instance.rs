@@ -1,4 +1,4 @@
-//! One instance of a function: a process under a Runtime API of its own.
+//! An instance of a function: a process with its own Runtime API.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use super::{InvokeError, Usage};
 use crate::http::HttpServer;
 
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a log line may take from the process to us.
+/// The maximum delay of a log line from the process to us.
 const LOG_DELAY: Duration = Duration::from_secs(5);
 
-/// A running instance. Dropped: killed. It belongs to the tokio runtime that started it.
+/// A running instance. It is killed on drop, and runs on the tokio runtime that started it.
 ///
-/// Its methods take `&self`: several invocations may be under way. A function with `AWS_LAMBDA_MAX_CONCURRENCY` takes
-/// as many at once; any other takes them one after another, in order.
+/// Its methods take `&self`, so several invocations may be in progress. A function with `AWS_LAMBDA_MAX_CONCURRENCY`
+/// serves that many at once; any other serves them one after another, in order.
 pub struct Instance {
     pid: u32,
     started: Instant,
@@ -37,7 +37,7 @@ pub struct Instance {
     _server: HttpServer,
 }
 
-/// An instance about to be started.
+/// Configures an instance before it starts.
 pub struct Builder {
     binary: PathBuf,
     env: Vec<(OsString, OsString)>,
@@ -45,13 +45,13 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// One more environment variable; it wins over those that Lambda sets.
+    /// Adds an environment variable, which overrides one that Lambda sets.
     pub fn env(mut self, key: &str, value: impl Into<OsString>) -> Self {
         self.env.push((key.into(), value.into()));
         self
     }
 
-    /// The function's timeout, which the deadline of each invocation is made of; 30 s if not set.
+    /// Sets the function's timeout, which determines the deadline of each invocation. The default is 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -85,18 +85,18 @@ impl Builder {
 }
 
 impl Instance {
-    /// An instance of this binary, to be set up and started.
+    /// Configures an instance of this binary.
     pub fn builder(binary: impl AsRef<Path>) -> Builder {
         Builder { binary: binary.as_ref().to_owned(), env: Vec::new(), timeout: INVOKE_TIMEOUT }
     }
 
-    /// Starts `binary` with Lambda's environment and `env` on top of it; nothing else of this process's is inherited
-    /// but `PATH`, `SSL_CERT_FILE`, `SSL_CERT_DIR` and `RUST_BACKTRACE`.
+    /// Starts `binary` with Lambda's environment plus `env`. It inherits nothing else from this process except `PATH`,
+    /// `SSL_CERT_FILE`, `SSL_CERT_DIR` and `RUST_BACKTRACE`.
     pub async fn start(binary: impl AsRef<Path>, env: &[(&str, &str)]) -> Self {
         env.iter().fold(Self::builder(binary), |builder, (key, value)| builder.env(key, *value)).start().await
     }
 
-    /// Waits until the function asks for its first event: the time from the start of the process until then.
+    /// Waits until the function asks for its first event. Returns the time since the start of the process.
     pub async fn ready(&self) -> Result<Duration, InvokeError> {
         let mut first_next = self.api.first_next();
         let mut exit = self.exit.clone();
@@ -114,14 +114,14 @@ impl Instance {
         }
     }
 
-    /// Gives the function an event and waits for its answer.
+    /// Sends the function an event and waits for its response.
     pub async fn invoke(&self, event: &Value) -> Result<Value, InvokeError> {
         let payload = serde_json::to_vec(event).expect("a JSON value");
         let response = self.invoke_bytes(payload.into()).await?;
         Ok(json_or_text(&response))
     }
 
-    /// As [`Instance::invoke`], with nothing parsed: for a load generator.
+    /// As [`Instance::invoke`] without parsing: for a load generator.
     pub async fn invoke_bytes(&self, event: Bytes) -> Result<Bytes, InvokeError> {
         let (request_id, answer) = self.api.send(event, self.timeout);
         match tokio::time::timeout(self.timeout, answer).await {
@@ -135,13 +135,13 @@ impl Instance {
         }
     }
 
-    /// Ends the process by `SIGKILL` and waits for its end.
+    /// Kills the process with `SIGKILL` and waits for its end.
     pub async fn kill(&self) {
         self.kill.notify_one();
         self.exit_status().await;
     }
 
-    /// Waits for the end of the process, without a bound.
+    /// Waits for the process to end, without a time limit.
     pub async fn exit_status(&self) -> ExitStatus {
         let mut exit = self.exit.clone();
         let status = exit.wait_for(Option::is_some).await.expect("the task that waits for the process should live");
@@ -153,22 +153,22 @@ impl Instance {
         self.pid
     }
 
-    /// What it has used so far.
+    /// The resources that it has used so far.
     pub fn usage(&self) -> Usage {
         Usage::of(self.pid)
     }
 
-    /// What it wrote to standard output so far, the last MiB at least.
+    /// Its standard output so far, at least the last MiB.
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    /// What it wrote to standard error so far, the last MiB at least.
+    /// Its standard error so far, at least the last MiB.
     pub fn stderr(&self) -> String {
         self.stderr.text()
     }
 
-    /// Whether `needle` is in what it wrote to standard output, now or within 5 s: a log line may come later than the answer.
+    /// Whether `needle` is in its standard output, now or within 5 s: a log line may come later than the response.
     pub async fn logged(&self, needle: &str) -> bool {
         self.stdout.contains(needle, LOG_DELAY).await
     }
@@ -179,7 +179,7 @@ impl Instance {
     }
 }
 
-/// Waits for the end of the process by a task, so that whoever waits for an answer learns of it.
+/// Spawns a task that waits for the process to end and then ends every wait for a response.
 fn watch_over(
     mut child: Child,
     kill: Arc<Notify>,
@@ -189,13 +189,13 @@ fn watch_over(
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
         let killed = tokio::select! {
-            // The instance was dropped: `kill_on_drop` does the rest.
+            // The instance was dropped, and `kill_on_drop` does the rest.
             () = sender.closed() => return,
             () = kill.notified() => true,
             _ = child.wait() => false,
         };
         if killed {
-            // It may have ended by itself at this moment.
+            // The process may have ended by itself in the meantime.
             let _ = child.start_kill();
         }
         let status = child.wait().await.expect("our own child can be waited for");

@@ -16,25 +16,25 @@ use crate::http::{HttpServer, json_response};
 
 const PREFIX: &str = "/2018-06-01/runtime/";
 
-/// What a function said to one invocation.
+/// The function's response to an invocation.
 pub(super) enum Answer {
     Response(Bytes),
     Error(Bytes),
 }
 
-/// One event on its way to the function.
+/// An event on its way to the function.
 struct Invocation {
     request_id: String,
     deadline_ms: u128,
     payload: Bytes,
 }
 
-/// The state of one instance's Runtime API.
+/// The state of an instance's Runtime API.
 pub(super) struct RuntimeApi {
     queue: mpsc::UnboundedSender<Invocation>,
-    /// Taken in turn by the `next` calls that wait; one of them may be given up, and then nothing is lost.
+    /// Locked in turn by the waiting `next` calls. If one of them is dropped, no event is lost.
     waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
-    /// `None` once the process has ended: no answer can come any more.
+    /// `None` once the process has ended: there will be no more responses.
     pending: Mutex<Option<HashMap<String, oneshot::Sender<Answer>>>>,
     first_next: watch::Sender<Option<Instant>>,
     init_error: Mutex<Option<Value>>,
@@ -61,28 +61,28 @@ impl RuntimeApi {
         HttpServer::start(move |request| Arc::clone(&api).answer(request)).await
     }
 
-    /// Queues an event. The receiver fails when the process ends, or has ended.
+    /// Queues an event. The receiver fails if the process has ended or ends first.
     pub(super) fn send(&self, payload: Bytes, timeout: Duration) -> (String, oneshot::Receiver<Answer>) {
         let number = self.invocations.fetch_add(1, Ordering::Relaxed);
         let request_id = format!("{:08x}-0000-4000-8000-{number:012x}", std::process::id());
         let (sender, receiver) = oneshot::channel();
-        // Kept before it is queued: the answer may come at once.
+        // Stored before it is queued, since the response may come at once.
         if let Some(pending) = self.pending.lock().unwrap().as_mut() {
             pending.insert(request_id.clone(), sender);
         }
         let deadline = SystemTime::now() + timeout;
         let deadline_ms = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis();
-        // The receiving half is in this same struct: it cannot be closed.
+        // This struct owns the receiver, so the channel is open.
         let _ = self.queue.send(Invocation { request_id: request_id.clone(), deadline_ms, payload });
         (request_id, receiver)
     }
 
-    /// Forgets an invocation that nobody waits for any more; a late answer is a 400, as from Lambda.
+    /// Forgets an invocation that nobody waits for. A late response then gets a 400, as from Lambda.
     pub(super) fn forget(&self, request_id: &str) {
         self.take(request_id);
     }
 
-    /// The process has ended: whoever waits for an answer is told.
+    /// Ends every wait for a response, because the process has ended.
     pub(super) fn close(&self) {
         self.pending.lock().unwrap().take();
     }
@@ -129,7 +129,7 @@ impl RuntimeApi {
         let Some((request_id, kind)) = call.strip_prefix("invocation/").and_then(|rest| rest.split_once('/')) else {
             return refused(StatusCode::NOT_FOUND);
         };
-        // A streamed answer that broke off is not an answer: the invocation stays open until the process ends.
+        // A streamed response that broke off does not count: the invocation stays open until the process ends.
         let Ok(body) = body.collect().await else { return refused(StatusCode::BAD_REQUEST) };
         let answer = match kind {
             "response" => Answer::Response(body.to_bytes()),
@@ -137,7 +137,7 @@ impl RuntimeApi {
             _ => return refused(StatusCode::NOT_FOUND),
         };
         let Some(sender) = self.take(request_id) else { return refused(StatusCode::BAD_REQUEST) };
-        // Whoever asked may have given up at this moment.
+        // The caller may have given up in the meantime.
         let _ = sender.send(answer);
         accepted()
     }
@@ -147,7 +147,7 @@ impl RuntimeApi {
     }
 }
 
-/// The value, or the text as a JSON string if it is none.
+/// The JSON value, or the text as a JSON string if it is not JSON.
 pub(super) fn json_or_text(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }

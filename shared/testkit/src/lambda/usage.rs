@@ -1,26 +1,26 @@
-//! What a process has used so far, from `/proc`.
+//! The resource usage of a process, from `/proc`.
 
 use std::path::Path;
 use std::time::Duration;
 
-/// What a process has used since its start.
+/// The resources that a process has used since its start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    /// On a processor, user and system, of the threads that still run.
+    /// CPU time, user and system, of the threads that still run.
     pub cpu: Duration,
-    /// The most memory resident at once (`VmHWM`), in bytes.
+    /// The peak resident memory (`VmHWM`), in bytes.
     pub peak_memory_bytes: u64,
 }
 
 impl Usage {
-    /// Of a running process; zero where the system does not say.
+    /// The usage of a running process; zero where the system does not report it.
     pub fn of(pid: u32) -> Self {
         let proc = Path::new("/proc").join(pid.to_string());
         Self { cpu: cpu(&proc), peak_memory_bytes: peak_memory_bytes(&proc).unwrap_or_default() }
     }
 }
 
-/// `schedstat` counts nanoseconds; `stat` only hundredths of a second.
+/// Uses `schedstat`, which counts nanoseconds; `stat` counts only hundredths of a second.
 fn cpu(proc: &Path) -> Duration {
     let threads = std::fs::read_dir(proc.join("task")).into_iter().flatten().flatten();
     let nanos = threads.filter_map(|thread| {

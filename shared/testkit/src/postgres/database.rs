@@ -1,10 +1,10 @@
-//! One test's database.
+//! A test's database.
 
 use tokio_postgres::{Client, NoTls};
 
 use super::Server;
 
-/// A database of its own for one test.
+/// A database for one test.
 #[derive(Clone, Debug)]
 pub struct Database {
     port: u16,
@@ -12,7 +12,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// A fresh migrated database on the server that tests share.
+    /// Creates a migrated database on the server that tests share.
     pub async fn create() -> Self {
         Server::shared().create_database().await
     }
@@ -26,7 +26,7 @@ impl Database {
         &self.name
     }
 
-    /// Where the Lambdas connect, as `boxoffice_app`, without TLS. Its password is its name.
+    /// The URL with which Lambdas connect: as `boxoffice_app`, whose password is its name, without TLS.
     pub fn url(&self) -> String {
         self.url_at(self.port, "disable")
     }
@@ -36,12 +36,12 @@ impl Database {
         self.url_of("boxoffice_app", port, ssl_mode)
     }
 
-    /// Where its owner connects, the role that migrates it, without TLS.
+    /// The URL with which its owner connects, the role that migrates it: without TLS.
     pub fn owner_url(&self) -> String {
         self.url_of("boxoffice", self.port, "disable")
     }
 
-    /// Where this role connects without TLS, with its name for a password.
+    /// The URL with which this role connects: with its name as the password, without TLS.
     pub fn url_as(&self, role: &str) -> String {
         self.url_of(role, self.port, "disable")
     }
@@ -55,28 +55,28 @@ impl Database {
         self.port
     }
 
-    /// A connection of its owner: what a test does to the data that no Lambda may.
+    /// Connects as its owner, for what a test does to the data that no Lambda may do.
     pub async fn client(&self) -> Client {
         connect(&self.owner_url()).await
     }
 
-    /// A connection of this role, such as `boxoffice_app`.
+    /// Connects as this role, such as `boxoffice_app`.
     pub async fn client_as(&self, role: &str) -> Client {
         connect(&self.url_as(role)).await
     }
 
-    /// A superuser's connection to it.
+    /// Connects as a superuser.
     pub async fn admin_client(&self) -> Client {
         connect(&format!("postgres://postgres@127.0.0.1:{}/{}?sslmode=disable", self.port, self.name)).await
     }
 }
 
-/// Connects; the connection is driven by a task of the current runtime, and ends with the client.
+/// Connects. A task of the current runtime drives the connection, which ends with the client.
 pub(super) async fn connect(url: &str) -> Client {
     let (client, connection) =
         tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     tokio::spawn(async move {
-        // Its end is the client's to notice: a test may well have stopped the server.
+        // The client notices the end: a test may well have stopped the server.
         let _ = connection.await;
     });
     client

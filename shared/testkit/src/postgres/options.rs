@@ -1,6 +1,6 @@
-//! How a private server is set up.
+//! The settings of a private server.
 
-/// How a private server is set up. [`Options::fast`] for tests, [`Options::durable`] for figures.
+/// The settings of a private server: [`Options::fast`] for tests, [`Options::durable`] for measurements.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub(super) durable: bool,
@@ -11,8 +11,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Survives a crash of the server, not of the machine: `fsync=off`. 1,000 connections, for a single test may take 200 and
-    /// several run side by side; no password, no TLS.
+    /// Survives a crash of the server but not of the machine: `fsync=off`. 1,000 connections, because a single test may take
+    /// 200 and several run side by side. No password, no TLS.
     pub fn fast() -> Self {
         Self { durable: false, max_connections: 1_000, password: false, tls: false, settings: Vec::new() }
     }
@@ -22,26 +22,27 @@ impl Options {
         Self { durable: true, ..Self::fast() }
     }
 
-    /// The most connections at once.
+    /// Sets the maximum number of connections.
     pub fn max_connections(mut self, connections: u16) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// Asks all roles but the superuser for their passwords (SCRAM-SHA-256), as a real server does: some milliseconds a connection.
+    /// Asks every role except the superuser for its password (SCRAM-SHA-256), as a real server does. Costs some
+    /// milliseconds per connection.
     pub fn password(mut self) -> Self {
         self.password = true;
         self
     }
 
-    /// Offers TLS, with a certificate for `localhost` and 127.0.0.1 by an authority made for this server. Needs the
+    /// Offers TLS, with a certificate for `localhost` and 127.0.0.1 from a certificate authority of its own. Needs the
     /// `openssl` command.
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// One more line of `postgresql.conf`; the last of a name counts.
+    /// Adds a line to `postgresql.conf`. The last line of a name counts.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
@@ -58,7 +59,7 @@ impl Options {
             format!("fsync = {}", on_off(self.durable)),
             format!("full_page_writes = {}", on_off(self.durable)),
             format!("ssl = {}", on_off(self.tls)),
-            // Far apart, so that a checkpoint does not fall into one test or one measured run and not into the next.
+            // Rare, so that no checkpoint falls into one test or measured run and not into the next.
             "max_wal_size = '4GB'".to_owned(),
             "checkpoint_timeout = '30min'".to_owned(),
             "log_line_prefix = '%m [%p] %u@%d '".to_owned(),
@@ -67,7 +68,7 @@ impl Options {
         lines.join("\n") + "\n"
     }
 
-    /// The lines of `pg_hba.conf`: the superuser needs no password, for it is only for the tests themselves.
+    /// The lines for `pg_hba.conf`. The superuser needs no password, since only the tests use it.
     pub(super) fn hba(&self) -> String {
         let method = if self.password { "scram-sha-256" } else { "trust" };
         format!("host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 {method}\n")

@@ -1,4 +1,4 @@
-//! The server: start, stop, restart, and backends that stand still.
+//! The server: start, stop, restart, and paused backends.
 
 use std::ffi::{OsStr, OsString};
 use std::net::TcpListener;
@@ -15,26 +15,27 @@ use super::tools::Tools;
 use super::{Options, tls};
 use crate::watcher::Watcher;
 
-/// The role that owns the databases; not a superuser, but one that makes roles.
+/// The role that owns the databases. It is not a superuser, but may create roles.
 const OWNER: &str = "boxoffice";
-/// The roles that the migrations make.
+/// The roles that the migrations create.
 const ROLES: [&str; 2] = [boxoffice_migrations::APP_ROLE, "boxoffice_read"];
 const TEMPLATE: &str = "boxoffice_template";
-/// Seconds that a start or a stop may take.
+/// The time limit of a start or a stop, in seconds.
 const WAIT_S: &str = "60";
-/// Below the range from which Linux takes the ports of outgoing connections (32768 and up): while the server is
-/// stopped, a client that tries its port again and again must not be given that very port.
+/// Below the range that Linux uses for outgoing connections (32768 and up): a client that keeps trying the port of a
+/// stopped server must not be given that very port for its own end.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 const PORT_ATTEMPTS: usize = 20;
-/// A server takes some 150 MB and 8 MB a database; several run side by side.
+/// Free memory that a server's directory needs to lie in memory: a server takes some 150 MB and 8 MB a database, and several run
+/// side by side.
 const MEMORY_KIB: u64 = 2 << 20;
 /// The environment variable that names the directory of a server that runs already: `with-postgres` sets it.
 pub const SHARED_SERVER: &str = "BOXOFFICE_TEST_SERVER";
-/// $1 is the directory, and the rest is how to call `pg_ctl`. The second rm is for an initdb that was still writing.
+/// `$1` is the directory, the rest is how to call `pg_ctl`. The second rm is for an initdb that was still writing.
 const CLEAN_UP: &str = r#"dir=$1; shift; "$@" stop -D "$dir/data" -m immediate -w -t 20
 rm -rf "$dir" || { sleep 2; rm -rf "$dir"; }"#;
 
-/// A private Postgres server. Dropped: stopped at once (`immediate`), its directory removed.
+/// A private Postgres server. On drop it is stopped at once (`immediate`) and its directory is removed.
 pub struct Server {
     tools: Tools,
     dir: PathBuf,
@@ -49,17 +50,17 @@ pub struct Server {
     _watcher: Option<Watcher>,
 }
 
-/// How the server is stopped: `pg_ctl stop -m`.
+/// How to stop the server: the mode of `pg_ctl stop -m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Sessions are ended, and the data is written out.
+    /// Ends sessions and writes the data out.
     Fast,
     /// As in a crash: the next start recovers from the log.
     Immediate,
 }
 
 impl Server {
-    /// Starts a server of its own; about two seconds. Blocks the thread.
+    /// Starts a server, which takes about two seconds. Blocks the thread.
     pub fn start(options: &Options) -> Self {
         let tools = Tools::find();
         let mut place = tempfile::Builder::new();
@@ -68,7 +69,7 @@ impl Server {
             Some(memory) => place.tempdir_in(memory),
             None => place.tempdir(),
         };
-        // The watcher alone removes it: it must not go away under a running server.
+        // Only the watcher removes the directory, which must not vanish under a running server.
         let dir = dir.expect("a temporary directory").keep();
         tools.give(&dir);
         let watcher = watch(&tools, &dir);
@@ -85,8 +86,8 @@ impl Server {
         Self::at(tools, dir, port, Some(watcher))
     }
 
-    /// The one server that tests share, with [`Options::fast`]: that of the whole run where [`SHARED_SERVER`] says so, or else
-    /// one of this process, started at the first call. It holds nothing of any tokio runtime: tests with a runtime each
+    /// The server that tests share, with [`Options::fast`]: that of the whole run if [`SHARED_SERVER`] names one, or else one of
+    /// this process, started at the first call. It holds nothing of a tokio runtime, so tests with runtimes of their own can
     /// share it.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
@@ -138,35 +139,35 @@ impl Server {
         self.port
     }
 
-    /// The path of another program of the same installation, such as `pgbench`; it may not be there.
+    /// The path of another program of the same installation, such as `pgbench`. It may not exist.
     pub fn program(&self, name: &str) -> PathBuf {
         self.tools.path(name)
     }
 
-    /// The certificate (PEM) that signs the server's, with [`Options::tls`].
+    /// The certificate (PEM) that signed the server's, with [`Options::tls`].
     pub fn ca_file(&self) -> PathBuf {
         self.dir.join("ca.crt")
     }
 
-    /// Everything the server has logged since it was made.
+    /// The server's whole log.
     pub fn log(&self) -> String {
         let log = std::fs::read(self.dir.join("data/server.log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// Where the superuser connects to, without a password.
+    /// The URL with which the superuser connects, without a password.
     pub fn admin_url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
-    /// A superuser's connection to the database `postgres`.
+    /// Connects to the database `postgres` as a superuser.
     pub async fn admin_client(&self) -> tokio_postgres::Client {
         connect(&self.admin_url("postgres")).await
     }
 
-    /// A fresh migrated database, cloned from a template; the first call on a server makes the template.
+    /// Creates a migrated database, cloned from a template. The first call on a server creates the template.
     ///
-    /// On the server that tests share it goes when the calling thread has ended, on another one with the server.
+    /// On the shared server the database is dropped when the calling thread has ended, on another one with the server.
     pub async fn create_database(&self) -> Database {
         self.prepare().await;
         let name = self.new_name("test");
@@ -175,7 +176,7 @@ impl Server {
         // WAL_LOG, which writes all 8 MB twice.
         let create = format!("CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY");
         admin.batch_execute(&create).await.expect("the template should be cloned");
-        // A clone has all of its template but who may connect.
+        // A clone copies everything except the right to connect.
         let [app, read] = ROLES;
         let connect =
             format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {app}, {read}");
@@ -183,8 +184,8 @@ impl Server {
         Database::new(self, name)
     }
 
-    /// An empty database without the schema, owned by the same role: for tests of the migrations themselves. On a server of
-    /// its own it is without the roles that the migrations make, too.
+    /// Creates an empty database without the schema, with the same owner, for tests of the migrations themselves. On a
+    /// new server it also lacks the roles that the migrations create.
     pub async fn create_empty_database(&self) -> Database {
         let name = self.new_name("empty");
         let admin = self.admin_client().await;
@@ -223,8 +224,8 @@ impl Server {
         self.start_again().await;
     }
 
-    /// Stops a backend's process where it stands (`SIGSTOP`), with its locks and its connection, until the guard is
-    /// dropped. `pid` is what `pg_backend_pid()` says in that session.
+    /// Suspends a backend process (`SIGSTOP`), which keeps its locks and its connection, until the guard is dropped.
+    /// `pid` is the session's `pg_backend_pid()`.
     pub fn pause_backend(&self, pid: i32) -> PausedBackend {
         signal(pid, "STOP").expect("the backend should be there to be stopped");
         PausedBackend { pid }
@@ -236,8 +237,8 @@ impl Server {
         command
     }
 
-    /// Roles belong to the server, not to a database: what the migrations set on them counts for all clones, and so do the
-    /// passwords.
+    /// Roles belong to the server and not to a database: their settings from the migrations and their passwords hold
+    /// for all clones.
     async fn make_template(&self) {
         let admin = self.admin_client().await;
         self.make_owner(&admin).await;
@@ -249,7 +250,7 @@ impl Server {
         for role in ROLES {
             admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{role}'")).await.unwrap();
         }
-        // Nobody may be connected to a database that is being cloned.
+        // A database that is being cloned must have no connections.
         let close = format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false");
         admin.batch_execute(&close).await.unwrap();
     }
@@ -262,7 +263,7 @@ impl Server {
     }
 }
 
-/// A backend that stands still. Dropped: it goes on (`SIGCONT`).
+/// A suspended backend. It continues on drop (`SIGCONT`).
 #[must_use = "the backend goes on when this is dropped"]
 pub struct PausedBackend {
     pid: i32,
@@ -270,13 +271,13 @@ pub struct PausedBackend {
 
 impl Drop for PausedBackend {
     fn drop(&mut self) {
-        // It may be gone by now: a server that stops kills it.
+        // A server that stops kills it, so it may be gone.
         let _ = signal(self.pid, "CONT");
     }
 }
 
 fn signal(pid: i32, name: &str) -> Result<(), std::io::Error> {
-    // The shell's own `kill`: the command of that name is not on every machine.
+    // The shell's built-in `kill`: not every machine has the command.
     let script = format!("kill -{name} {pid}");
     let status = Command::new("sh").args(["-c", &script]).status()?;
     if status.success() { Ok(()) } else { Err(std::io::Error::other(script)) }
@@ -307,13 +308,13 @@ fn install_certificates(tools: &Tools, dir: &Path) {
     for name in ["server.crt", "server.key"] {
         let target = dir.join("data").join(name);
         std::fs::copy(dir.join(name), &target).unwrap();
-        // Postgres refuses a key that others may read.
+        // Postgres refuses a key file that others can read.
         std::fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         tools.give(&target);
     }
 }
 
-/// Another process may take the port between our look and the server's: then the next one is tried.
+/// Tries another port if another process takes the first between our check and the server's start.
 fn start_on_free_port(tools: &Tools, dir: &Path, options: &Options) -> u16 {
     let conf = dir.join("data/postgresql.conf");
     let original = std::fs::read_to_string(&conf).expect("initdb should have written postgresql.conf");
@@ -330,7 +331,7 @@ fn start_on_free_port(tools: &Tools, dir: &Path, options: &Options) -> u16 {
     panic!("Postgres does not start; its log:\n{}", std::fs::read_to_string(&log).unwrap_or_default());
 }
 
-/// A loopback port that nobody listens on now, outside of the range of outgoing connections.
+/// A loopback port that is free now, outside the range of outgoing connections.
 pub(crate) fn free_port() -> u16 {
     (0..PORT_ATTEMPTS)
         .map(|_| rand::rng().random_range(PORTS))

@@ -1,4 +1,4 @@
-//! A certificate authority and a server certificate, made by the `openssl` command.
+//! A certificate authority and a server certificate, created with the `openssl` command.
 
 use std::path::Path;
 use std::process::Command;

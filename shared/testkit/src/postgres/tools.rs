@@ -1,4 +1,4 @@
-//! Where the Postgres programs are, and as whom they run.
+//! The Postgres programs and the user that runs them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 const MISSING: &str = "no Postgres server programs (initdb, pg_ctl, postgres) in PATH or /usr/lib/postgresql/*/bin; \
                        on Debian: apt-get install postgresql";
 
-/// The Postgres programs of one installation.
+/// The Postgres programs of an installation.
 #[derive(Clone, Debug)]
 pub(super) struct Tools {
     bin: PathBuf,
@@ -32,16 +32,16 @@ impl Tools {
         self.bin.join(program)
     }
 
-    /// `program` as the user that Postgres runs as.
+    /// A command that runs `program` as Postgres' user.
     pub(super) fn command(&self, program: &str) -> Command {
         let mut words = self.prefix().into_iter().chain([self.path(program).into_os_string()]);
         let mut command = Command::new(words.next().unwrap());
-        // The current directory may be closed to that user, and the programs complain about it.
+        // That user may have no access to the current directory, and the programs complain about it.
         command.args(words).current_dir("/");
         command
     }
 
-    /// The words in front of a command that make it run as that user: none, when this process already is one.
+    /// The words before a command that make it run as Postgres' user; none if this process already is that user.
     pub(super) fn prefix(&self) -> Vec<OsString> {
         let Some(user) = self.user else { return Vec::new() };
         vec![
@@ -53,7 +53,7 @@ impl Tools {
         ]
     }
 
-    /// Gives `path` to the user that Postgres runs as.
+    /// Makes Postgres' user the owner of `path`.
     pub(super) fn give(&self, path: &Path) {
         if let Some(user) = self.user {
             std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)).expect("root should be able to chown");
@@ -65,7 +65,7 @@ fn find_bin() -> Option<PathBuf> {
     let has_all = |bin: &PathBuf| ["initdb", "pg_ctl", "postgres"].iter().all(|name| bin.join(name).is_file());
     let in_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).find(has_all);
     in_path.or_else(|| {
-        // Debian keeps them out of PATH, one directory a major version.
+        // Debian does not put them in PATH; it has a directory for each major version.
         let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path());
         let mut versions: Vec<_> =
             versions.filter_map(|path| Some((path.file_name()?.to_str()?.parse::<u32>().ok()?, path))).collect();

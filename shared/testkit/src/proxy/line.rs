@@ -1,4 +1,4 @@
-//! One direction of one connection.
+//! One direction of a connection.
 
 use std::io;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::Switches;
 use super::release::Releaser;
 
-/// The most that is read at once.
+/// The maximum size of a read.
 const CHUNK_BYTES: usize = 16 * 1024;
-/// The most chunks on their way: then the reader waits, as before a full window of TCP. 16 MiB at most.
+/// The maximum number of chunks in transit, 16 MiB in total. Then the reader waits, as with a full TCP window.
 const CHUNKS: usize = 1024;
 
-/// One direction of one connection: read, delayed, written.
+/// One direction of a connection: reads, delays and writes chunks.
 pub(super) struct Line {
     releaser: Releaser,
     switches: watch::Receiver<Switches>,
     frozen: fn(&Switches) -> bool,
-    /// Counts the chunks that were read, those too that are held back.
+    /// Counts the chunks read, including those held back.
     heard: Arc<AtomicU64>,
 }
 
@@ -36,7 +36,7 @@ impl Line {
         Self { releaser, switches, frozen, heard }
     }
 
-    /// Forwards until the end of `from`, which is forwarded too, or an error.
+    /// Forwards until an error or the end of `from`, which it forwards too.
     pub(super) async fn carry(self, from: OwnedReadHalf, to: OwnedWriteHalf) -> io::Result<()> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let room = Semaphore::new(CHUNKS);
@@ -46,7 +46,7 @@ impl Line {
     }
 }
 
-/// An empty chunk is the end.
+/// Reads chunks. An empty chunk marks the end.
 async fn read(
     mut from: OwnedReadHalf,
     releaser: &Releaser,

@@ -1,4 +1,4 @@
-//! Hands on each chunk a set time after it came.
+//! Releases each chunk a fixed time after its arrival.
 
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-/// A thread that sleeps until the next chunk is due. A thread, because tokio's timer counts whole milliseconds, and half
-/// of a round trip of 1 ms is less than that; one for all connections, because with one delay for all, what came first
-/// is due first. It ends when the proxy and its connections are gone.
+/// A thread that sleeps until the next chunk is due. It is a thread because tokio's timer counts whole milliseconds,
+/// and half of a 1 ms round trip is less. One thread serves all connections: the delay is the same for all, so the
+/// first chunk in is the first one due. It ends when the proxy and its connections are gone.
 #[derive(Clone)]
 pub(super) struct Releaser {
     delay: Duration,
@@ -31,9 +31,9 @@ impl Releaser {
         Self { delay, queue }
     }
 
-    /// Sends `chunk` to `to` after the delay, in order.
+    /// Sends `chunk` to `to` after the delay. Chunks keep their order.
     pub(super) fn release_later(&self, chunk: Bytes, to: &mpsc::UnboundedSender<Bytes>) {
-        // Whoever does not receive any more has closed the connection.
+        // A receiver that is gone means that the connection is closed.
         let Some(queue) = &self.queue else { return drop(to.send(chunk)) };
         let _ = queue.send(Delayed { due: Instant::now() + self.delay, chunk, to: to.clone() });
     }

@@ -1,4 +1,4 @@
-//! A queue that takes messages, answers after a set time, and remembers what it was sent.
+//! A queue that accepts messages, responds after a fixed delay, and records what it was sent.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,24 +16,24 @@ use super::CONTENT_TYPE;
 use crate::events::md5_hex;
 use crate::http::{HttpServer, json_response};
 
-/// The last this many messages are remembered; all are counted.
+/// How many of the latest messages are recorded; all are counted.
 const REMEMBERED: usize = 10_000;
 
-/// Answers `SendMessage` and `SendMessageBatch` as SQS does, after a delay. Nothing is ever delivered.
+/// Answers `SendMessage` and `SendMessageBatch` as SQS does, after a delay. It never delivers a message.
 ///
-/// The delay is the timer's: up to a millisecond longer than asked. While it is held it answers nobody. It belongs to the tokio
-/// runtime that started it.
+/// The timer may add up to a millisecond to the delay. While the queue is held, it sends no responses. It runs on the
+/// tokio runtime that started it.
 pub struct FixedDelayQueue {
     server: HttpServer,
     state: Arc<State>,
 }
 
-/// A message that the queue was sent.
+/// A message that was sent to the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// The body.
     pub body: String,
-    /// `DelaySeconds`, if it was said.
+    /// `DelaySeconds`, if given.
     pub delay_seconds: Option<u64>,
 }
 
@@ -46,7 +46,7 @@ struct State {
 }
 
 impl FixedDelayQueue {
-    /// A queue that answers each call `answer_after` it came.
+    /// Starts a queue that responds to each call `answer_after` its arrival.
     pub async fn start(answer_after: Duration) -> Self {
         let state = Arc::new(State {
             answer_after,
@@ -60,32 +60,32 @@ impl FixedDelayQueue {
         Self { server, state }
     }
 
-    /// For `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.server.address)
     }
 
-    /// For `HOLD_QUEUE_URL`.
+    /// The value for `HOLD_QUEUE_URL`.
     pub fn queue_url(&self) -> String {
         format!("{}/000000000000/holds", self.endpoint())
     }
 
-    /// From now on every call is answered by a 500 and nothing is taken, or taken again.
+    /// Starts or stops failing: a failing queue answers every call with a 500 and accepts nothing.
     pub fn set_failing(&self, failing: bool) {
         self.state.failing.store(failing, Ordering::Relaxed);
     }
 
-    /// From now on what is sent is taken and not answered, until it is no longer held.
+    /// Starts or stops holding: a held queue accepts messages and sends its responses only when it is no longer held.
     pub fn set_held(&self, held: bool) {
         self.state.held.send_replace(held);
     }
 
-    /// How many messages it took.
+    /// The number of messages accepted.
     pub fn count(&self) -> u64 {
         self.state.count.load(Ordering::Relaxed)
     }
 
-    /// The last 10,000 messages, in the order in which they came.
+    /// The last 10,000 messages, in the order of arrival.
     pub fn sent(&self) -> Vec<Sent> {
         self.state.sent.lock().unwrap().iter().cloned().collect()
     }
@@ -96,7 +96,7 @@ impl State {
         let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let (status, answer) = self.act(target.as_deref(), &body);
-        // The sender is here: it cannot be gone.
+        // `self` owns the sender, so the channel is open.
         let _ = self.held.subscribe().wait_for(|held| !held).await;
         if !self.answer_after.is_zero() {
             tokio::time::sleep(self.answer_after).await;
@@ -142,5 +142,5 @@ fn with_id(mut answer: Value, id: &Value) -> Value {
 }
 
 fn refusal(status: StatusCode, kind: &str) -> (StatusCode, Value) {
-    (status, json!({ "__type": format!("com.amazonaws.sqs#{kind}"), "message": "as the test asked for" }))
+    (status, json!({ "__type": format!("com.amazonaws.sqs#{kind}"), "message": "the test asked for this error" }))
 }

@@ -1,4 +1,4 @@
-//! A real SQS endpoint: MiniStack, the emulator that the local cloud runs too.
+//! A real SQS endpoint: MiniStack, the emulator that the local cloud also uses.
 
 use std::ffi::OsStr;
 use std::net::TcpStream;
@@ -17,45 +17,45 @@ use super::CONTENT_TYPE;
 use crate::postgres::free_port;
 use crate::watcher::Watcher;
 
-/// From the start of the process to the open port; 0.3 s is usual.
+/// The time limit from the start of the process to the open port; 0.3 s is usual.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_EVERY: Duration = Duration::from_millis(20);
 
-/// $1 port, $2 directory, $3 program. What is kept of the environment is what Python needs.
+/// `$1` port, `$2` directory, `$3` program. The environment has only what Python needs.
 const START: &str = r#"cd "$2" && env -i PATH="$PATH" HOME="$2" TMPDIR="$2" SERVICES=sqs BIND_HOST=127.0.0.1 \
     MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$1" LOG_LEVEL=WARNING "$3" >"$2/log" 2>&1 & pid=$!; echo "$pid" >"$2/pid""#;
 const CLEAN_UP: &str = r#"kill -KILL "$pid"; wait "$pid"; rm -rf "$2""#;
 
-/// A running SQS endpoint. Dropped, or with the end of this process: killed, its queues with it.
+/// A running SQS endpoint. It and its queues end on drop or with this process.
 pub struct Sqs {
     port: u16,
     _watcher: Watcher,
 }
 
-/// A message that was received.
+/// A received message.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The queue's id of it.
+    /// The message's id in the queue.
     pub message_id: String,
     /// The body.
     pub body: String,
-    /// System attributes such as `ApproximateReceiveCount`: text, by name.
+    /// System attributes such as `ApproximateReceiveCount`: name to text.
     pub attributes: Value,
 }
 
-/// How many messages a queue has, by state.
+/// The number of messages in a queue, by state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// Can be received now.
+    /// Ready to be received.
     pub visible: u64,
-    /// Was received and not deleted.
+    /// Received and not deleted.
     pub in_flight: u64,
-    /// Cannot be received before its delay is over.
+    /// Not receivable until the delay is over.
     pub delayed: u64,
 }
 
 impl Sqs {
-    /// Starts an endpoint of its own, in about a third of a second. Blocks the thread.
+    /// Starts an endpoint, which takes about a third of a second. Blocks the thread.
     pub fn start() -> Self {
         let program = find();
         let dir = tempfile::Builder::new().prefix("boxoffice-sqs-").tempdir().expect("a temporary directory").keep();
@@ -67,18 +67,19 @@ impl Sqs {
         Self { port, _watcher: watcher }
     }
 
-    /// The one endpoint of this process, started at the first call. It holds nothing of any tokio runtime.
+    /// The endpoint that this process shares, started at the first call. It holds nothing of a tokio runtime.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Sqs> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// For `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Creates a queue, or finds the one of that name; gives its URL. Tests that share the endpoint need names of their own.
+    /// Creates a queue, or finds the one with this name, and returns its URL. Tests that share the endpoint need
+    /// distinct names.
     pub async fn create_queue(&self, name: &str) -> String {
         let answer = self.call("CreateQueue", json!({ "QueueName": name })).await;
         answer["QueueUrl"].as_str().expect("a new queue should have a URL").to_owned()
@@ -108,7 +109,7 @@ impl Sqs {
         }
     }
 
-    /// How many messages the queue has: a way to see one that is delayed.
+    /// The number of messages in the queue, including delayed ones, which cannot be received.
     pub async fn counts(&self, queue_url: &str) -> Counts {
         let ask = json!({ "QueueUrl": queue_url, "AttributeNames": ["All"] });
         let answer = self.call("GetQueueAttributes", ask).await;
@@ -120,7 +121,8 @@ impl Sqs {
         }
     }
 
-    /// One call of the AWS JSON protocol, unsigned: MiniStack does not look. A client for each: it is bound to a runtime.
+    /// Makes a call in the AWS JSON protocol, unsigned, since MiniStack does not check signatures. Each call has its
+    /// own client, because a client is bound to a runtime.
     async fn call(&self, action: &str, body: Value) -> Value {
         let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let request = Request::builder()
@@ -162,7 +164,7 @@ fn wait_for(port: u16, dir: &Path) {
     }
 }
 
-/// Whether the process has ended: the shell that started it leaves it a zombie. Where there is no `/proc`, never.
+/// Whether the process has ended: the shell that started it leaves a zombie. Always false where there is no `/proc`.
 fn ended(dir: &Path) -> bool {
     let pid = std::fs::read_to_string(dir.join("pid")).unwrap_or_default();
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();

@@ -1,11 +1,11 @@
-//! Endpoints that do not answer, for the failures that a network makes.
+//! Endpoints that do not respond, to simulate network failures.
 
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::AbortHandle;
 
-/// Accepts connections and never says a word. Dropped: closes them all.
+/// Accepts connections and never responds. It closes them all on drop.
 pub struct BlackHole {
     address: SocketAddr,
     accepting: AbortHandle,
@@ -25,17 +25,17 @@ impl BlackHole {
         Self { address, accepting: accepting.abort_handle() }
     }
 
-    /// Its address; for anything over TCP, a database too.
+    /// Its address, for any protocol over TCP, such as a database's.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// For `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// For `HOLD_QUEUE_URL`.
+    /// The value for `HOLD_QUEUE_URL`.
     pub fn queue_url(&self) -> String {
         format!("{}/000000000000/holds", self.endpoint())
     }
@@ -47,32 +47,32 @@ impl Drop for BlackHole {
     }
 }
 
-/// Refuses every connection, on a port that nobody else is given meanwhile.
+/// Refuses every connection, on a port that it keeps reserved.
 pub struct Refusing {
     address: SocketAddr,
-    /// Bound and not listening: that is what refuses.
+    /// Bound but not listening, so the kernel refuses connections.
     _socket: TcpSocket,
 }
 
 impl Refusing {
-    /// Takes a free loopback port.
+    /// Reserves a free loopback port.
     pub fn start() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a loopback port");
         Self { address: socket.local_addr().unwrap(), _socket: socket }
     }
 
-    /// Its address; for anything over TCP, a database too.
+    /// Its address, for any protocol over TCP, such as a database's.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// For `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// For `HOLD_QUEUE_URL`.
+    /// The value for `HOLD_QUEUE_URL`.
     pub fn queue_url(&self) -> String {
         format!("{}/000000000000/holds", self.endpoint())
     }

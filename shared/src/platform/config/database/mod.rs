@@ -1,4 +1,4 @@
-//! Where the database is, and how a connection proves who it is.
+//! Where the database is and how connections log in.
 
 use std::{
     net::IpAddr,
@@ -22,7 +22,8 @@ impl<S: Source> Reader<'_, S> {
         self.database_at(host?)
     }
 
-    /// The same at `DATABASE_READ_HOST`, where that is set: a replica, for what only reads.
+    /// As [`database`](Self::database), at `DATABASE_READ_HOST` if that is set: a replica, for functions that only
+    /// read.
     pub fn read_database(&mut self) -> Option<DatabaseSource> {
         let hosts = self.database_host("DATABASE_READ_HOST").zip(self.database_host("DATABASE_HOST"));
         let (replica, writer) = hosts?;
@@ -65,7 +66,7 @@ impl<S: Source> Reader<'_, S> {
         }
     }
 
-    /// `None` if it is wrong, `Some(None)` if it is not set.
+    /// `None` if it is invalid, `Some(None)` if it is not set.
     fn database_host(&mut self, name: &str) -> Option<Option<HostPort>> {
         match self.source.get(name).map(|text| HostPort::parse(&text)) {
             None => Some(None),
@@ -75,7 +76,7 @@ impl<S: Source> Reader<'_, S> {
     }
 }
 
-/// Where the database's address and password are, as the environment says.
+/// Where the environment says that the database's address and password are.
 #[derive(Clone, Debug)]
 pub struct DatabaseSource(Place);
 
@@ -87,11 +88,11 @@ enum Place {
     Secret { arn: Arc<str>, settings: Settings },
 }
 
-/// What is the same whatever a secret says.
+/// The settings that do not depend on a secret.
 #[derive(Clone, Debug, Default)]
 struct Settings {
     auth: Auth,
-    /// In place of the URL's or the secret's.
+    /// Replaces the host of the URL or the secret.
     host: Option<HostPort>,
     ca_file: Option<PathBuf>,
     naming: StatementNaming,
@@ -100,11 +101,11 @@ struct Settings {
 /// How statements are sent to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StatementNaming {
-    /// Prepared once in a connection's life, under a name: the server plans it once. To plan a booking takes it longer
-    /// than to run it.
+    /// Prepared under a name once per connection, so that the server plans each statement once. Planning a booking
+    /// takes longer than running it.
     #[default]
     Prepared,
-    /// Without a name, planned each time: for poolers that pin a session which prepares statements, as RDS Proxy does.
+    /// Unnamed, planned on each run: for poolers such as RDS Proxy that pin a session once it prepares statements.
     Unnamed,
 }
 
@@ -117,17 +118,17 @@ enum Auth {
     },
 }
 
-/// How a connection proves who it is.
+/// How a connection logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Login {
-    /// By the URL's password, or without one. It does not change while we run.
+    /// With the URL's password or none. It does not change while the process runs.
     Fixed,
-    /// By the password in a secret of Secrets Manager, which may be rotated while we run.
+    /// With the password in a secret of Secrets Manager, which may be rotated while the process runs.
     Secret {
         /// The secret's ARN.
         arn: Arc<str>,
     },
-    /// By a token of RDS, made for each connection.
+    /// With an RDS token that is made for each connection.
     Iam {
         /// The database's region.
         region: Arc<str>,
@@ -158,7 +159,7 @@ impl HostPort {
 }
 
 impl DatabaseSource {
-    /// Certificates to trust besides the system's.
+    /// The file of certificates to trust in addition to the system's.
     pub fn ca_file(&self) -> Option<&Path> {
         match &self.0 {
             Place::Known(database) => database.ca_file(),
@@ -166,7 +167,7 @@ impl DatabaseSource {
         }
     }
 
-    /// The database, with a secret read by `read` if it is in one.
+    /// Builds the database's settings. `read` reads the secret, if they are in one.
     pub(crate) async fn resolve<E, R>(self, read: impl FnOnce(Arc<str>) -> R) -> Result<Database, E>
     where
         E: From<String>,
@@ -182,7 +183,7 @@ impl DatabaseSource {
     }
 }
 
-/// The database's address, login and trusted certificates. Its `Debug` shows no secret.
+/// The database's address, login and trusted certificates. Its `Debug` shows no secrets.
 #[derive(Clone, Debug)]
 pub struct Database {
     postgres: Config,
@@ -191,19 +192,19 @@ pub struct Database {
 }
 
 impl Database {
-    /// A `postgres://` URL. With `ca_file`, TLS is required whatever the URL says; without it, it is required on any
-    /// host but loopback, unless the URL says `sslmode=disable`.
+    /// Parses a `postgres://` URL. With `ca_file`, TLS is required whatever the URL says. Without it, TLS is required
+    /// on every host except loopback, unless the URL says `sslmode=disable`.
     ///
     /// # Errors
-    /// What is wrong, without the URL: it has a password in it.
+    /// What is wrong with the URL. The message does not contain the URL, which has a password in it.
     pub fn from_url(url: &str, ca_file: Option<PathBuf>) -> Result<Self, String> {
         Self::from_url_with(url, Settings { ca_file, ..Settings::default() })
     }
 
-    /// The JSON that RDS keeps in Secrets Manager. TLS is required. The password is fixed.
+    /// Parses the JSON that RDS stores in Secrets Manager. TLS is required. The password is fixed.
     ///
     /// # Errors
-    /// What is wrong, without the secret.
+    /// What is wrong with the secret. The message does not contain the secret.
     pub fn from_secret(json: &str, ca_file: Option<PathBuf>) -> Result<Self, String> {
         Self::from_secret_with(json, None, Settings { ca_file, ..Settings::default() })
     }
@@ -253,13 +254,13 @@ impl Database {
         Self { postgres, login, settings }
     }
 
-    /// With statements sent in this way. Prepared unless it is said otherwise.
+    /// Sets how statements are sent. The default is prepared.
     pub fn with_naming(mut self, naming: StatementNaming) -> Self {
         self.settings.naming = naming;
         self
     }
 
-    /// The same database by what its secret says now.
+    /// The same database with the current contents of its secret.
     pub(crate) fn with_secret(&self, json: &str) -> Result<Self, String> {
         let arn = match &self.login {
             Login::Secret { arn } => Some(Arc::clone(arn)),
@@ -273,7 +274,7 @@ impl Database {
         self.postgres.get_user().unwrap_or_default()
     }
 
-    /// The role's password, where it has one.
+    /// The role's password, if it has one.
     pub fn password(&self) -> Option<&[u8]> {
         self.postgres.get_password()
     }
@@ -296,7 +297,7 @@ impl Database {
 }
 
 impl Settings {
-    /// The same server's settings at another host, where one is set: it takes the place of all of them.
+    /// The configuration with its hosts replaced by the one that is set, if any.
     fn moved(&self, postgres: &Config) -> Config {
         let Some(HostPort { host, port }) = &self.host else { return postgres.clone() };
         let mut moved = Config::new();
@@ -318,7 +319,7 @@ impl Settings {
     }
 }
 
-/// Whether every address is this machine's: what is sent to it passes no network.
+/// Whether every address is this machine's, so that nothing crosses a network.
 fn is_loopback(postgres: &Config) -> bool {
     let local = |host: &Host| match host {
         Host::Tcp(host) => host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
@@ -327,7 +328,7 @@ fn is_loopback(postgres: &Config) -> bool {
     postgres.get_hosts().iter().all(local) && postgres.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
-/// As RDS writes it. It may have more; with IAM it needs no password.
+/// A secret as RDS writes it. It may have more members; with IAM it needs no password.
 #[derive(Deserialize)]
 struct Secret {
     username: String,
@@ -338,98 +339,4 @@ struct Secret {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::platform::config::Faults;
-
-    const SECRET: &str =
-        r#"{"username":"app","password":"s3cret","host":"db","port":6432,"dbname":"boxoffice","engine":"postgres"}"#;
-
-    fn source(pairs: &[(&str, &str)], read: bool) -> Result<DatabaseSource, Faults> {
-        let source = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        let mut reader = Reader::new(&source);
-        let database = if read { reader.read_database() } else { reader.database() };
-        reader.finish(database)
-    }
-
-    async fn database(pairs: &[(&str, &str)]) -> Result<Database, String> {
-        let source = source(pairs, false).map_err(|faults| faults.to_string())?;
-        source.resolve(async |_| Ok(SECRET.to_owned())).await
-    }
-
-    fn ssl_mode(url: &str) -> SslMode {
-        Database::from_url(url, None).unwrap().postgres().get_ssl_mode()
-    }
-
-    #[test]
-    fn on_a_network_tls_is_required_unless_the_url_says_otherwise() {
-        for here in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
-            assert_eq!(ssl_mode(&format!("postgres://a:b@{here}/x")), SslMode::Prefer, "{here}");
-        }
-        for away in ["db", "10.0.0.1", "localhost.example", "0.0.0.0", "[fe80::1]", "localhost,db", "db,localhost"] {
-            assert_eq!(ssl_mode(&format!("postgres://a:b@{away}/x")), SslMode::Require, "{away}");
-            assert_eq!(ssl_mode(&format!("postgres://a:b@{away}/x?sslmode=prefer")), SslMode::Require, "{away}");
-            assert_eq!(ssl_mode(&format!("postgres://a:b@{away}/x?sslmode=disable")), SslMode::Disable, "{away}");
-        }
-        assert_eq!(ssl_mode("postgres://a:b@localhost/x?hostaddr=10.0.0.1"), SslMode::Require);
-    }
-
-    #[tokio::test]
-    async fn another_host_takes_the_place_of_the_named_one() {
-        let named = [
-            [("DATABASE_URL", "postgres://app:s3cret@db:6432/boxoffice"), ("DATABASE_STATEMENTS", "unnamed")],
-            [("DATABASE_SECRET_ARN", "arn:x"), ("DATABASE_STATEMENTS", "unnamed")],
-        ];
-        for pairs in named {
-            for (host, expected) in [("proxy", ("proxy", 6432)), ("proxy:99", ("proxy", 99)), ("[::2]:99", ("::2", 99))]
-            {
-                let moved = database(&[&pairs[..], &[("DATABASE_HOST", host)]].concat()).await.unwrap();
-                let postgres = moved.postgres();
-                assert_eq!(postgres.get_hosts(), [Host::Tcp(expected.0.into())]);
-                assert_eq!(postgres.get_ports(), [expected.1]);
-                assert_eq!((moved.user(), moved.password()), ("app", Some(b"s3cret".as_slice())));
-                assert_eq!((postgres.get_dbname(), postgres.get_ssl_mode()), (Some("boxoffice"), SslMode::Require));
-                assert_eq!(moved.naming(), StatementNaming::Unnamed);
-            }
-        }
-        // What is read again is at the same host.
-        let moved = database(&[named[1][0], ("DATABASE_HOST", "proxy")]).await.unwrap();
-        let again = moved.with_secret(SECRET).unwrap();
-        assert_eq!((again.postgres(), again.login()), (moved.postgres(), moved.login()));
-        for bad in ["db:port", "db/x", "user@db", ":5432", "db:65536", "a b"] {
-            assert!(database(&[named[0][0], ("DATABASE_HOST", bad)]).await.is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn what_only_reads_may_have_a_host_of_its_own() {
-        let hosts = |pairs: &[(&str, &str)], read| match source(pairs, read).unwrap().0 {
-            Place::Known(database) => database.postgres().get_hosts().to_vec(),
-            Place::Secret { .. } => Vec::new(),
-        };
-        let url = ("DATABASE_URL", "postgres://app@db/boxoffice");
-        let (proxy, replica) = (("DATABASE_HOST", "proxy"), ("DATABASE_READ_HOST", "replica"));
-        assert_eq!(hosts(&[url, proxy, replica], true), [Host::Tcp("replica".into())]);
-        assert_eq!(hosts(&[url, proxy, replica], false), [Host::Tcp("proxy".into())]);
-        assert_eq!(hosts(&[url, proxy], true), [Host::Tcp("proxy".into())]);
-        assert_eq!(hosts(&[url], true), [Host::Tcp("db".into())]);
-    }
-
-    #[tokio::test]
-    async fn iam_needs_tls_a_region_and_no_password() {
-        let url = ("DATABASE_URL", "postgres://app@localhost:5432/boxoffice");
-        let iam = [("DATABASE_AUTH", "iam"), ("AWS_REGION", "eu-west-1")];
-        for place in [url, ("DATABASE_SECRET_ARN", "arn:x")] {
-            let database = database(&[&iam[..], &[place]].concat()).await.unwrap();
-            assert_eq!(*database.login(), Login::Iam { region: "eu-west-1".into() });
-            assert_eq!((database.password(), database.postgres().get_ssl_mode()), (None, SslMode::Require));
-        }
-        let clear = ("DATABASE_URL", "postgres://app@localhost/boxoffice?sslmode=disable");
-        let with_password = ("DATABASE_URL", "postgres://app:s3cret@localhost/boxoffice");
-        for bad in [vec![iam[0], url], vec![iam[0], iam[1], clear], vec![iam[0], iam[1], with_password]] {
-            let fault = database(&bad).await.unwrap_err();
-            assert!(!fault.contains("s3cret"), "{fault}");
-        }
-        assert!(database(&[url, ("DATABASE_AUTH", "kerberos")]).await.is_err());
-    }
-}
+mod tests;
