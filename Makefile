@@ -1,12 +1,14 @@
 # Boxoffice. `make` lists the targets.
 
 .DEFAULT_GOAL := help
+# The server programs of test-db.
+export POSTGRES_BIN
 STATE = $(or $(BOXOFFICE_STATE),.local)
 # An operator's token has every scope.
 SCOPE = shows:write bookings:read bookings:confirm payments:read payments:settle subjects:erase
 SUB = operator
 
-.PHONY: help up demo down url dsn token logs check test lint fuzz sbom bench tools check-prereqs clean distclean
+.PHONY: help up demo down url dsn token logs check test test-unit test-db test-e2e lint fuzz sbom bench tools check-prereqs clean distclean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -36,8 +38,17 @@ logs: ## follow the functions' logs in the local cloud
 check: ## print the broken invariants of the database at DATABASE_URL (unset: the local cloud's)
 	@DATABASE_URL="$${DATABASE_URL:-$$(cat $(STATE)/dsn)}" cargo run --quiet --package boxoffice-migrations --bin check
 
-test: ## run lint and all tests: unit, database and end-to-end
-	@local/test.sh
+test: ## run lint and all tests, as continuous integration does
+	@local/test.sh all
+
+test-unit: ## run the unit and documentation tests; they need no database
+	@local/test.sh unit
+
+test-db: ## run the database tests: make test-db POSTGRES_BIN=/usr/lib/postgresql/17/bin takes another version
+	@local/test.sh db
+
+test-e2e: ## run the end-to-end tests in a local cloud of their own
+	@local/test.sh e2e
 
 lint: ## lint code, docs, template, licences and scripts
 	@local/lint.sh
@@ -50,7 +61,7 @@ sbom: ## write an SBOM of the shipped binaries (CycloneDX JSON) into target/sbom
 
 bench: ## run the benchmarks (minutes) and write bench/report/report.html; BENCH="--only statements" runs a part
 	@local/tools.sh lambda
-	@local/build.sh
+	@BOXOFFICE_LTO=1 local/build.sh
 	@cargo run --profile load --package boxoffice-bench -- $(BENCH)
 
 tools: ## install the pinned tools into .tools (make up does this too)

@@ -5,8 +5,7 @@
 # and uses every core, and what `sam build` then finds is ready. Both build the same packages with the same features, so
 # each dependency is compiled once. zig links, so that a newer glibc than that of Amazon Linux 2023 here does no harm.
 #
-# Most of it is link-time optimisation, over half a minute a binary. Who changes code all day and does not measure:
-# export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+# Without link-time optimisation, which takes over half a minute a binary: BOXOFFICE_LTO=1 turns it on (see lib.sh).
 set -euo pipefail
 # shellcheck source=local/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

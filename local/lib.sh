@@ -11,6 +11,12 @@ BOXOFFICE_BIN_DIR="${CARGO_TARGET_DIR:-$BOXOFFICE_ROOT/target}/lambda"
 export BOXOFFICE_ROOT BOXOFFICE_STATE BOXOFFICE_TOOLS BOXOFFICE_BIN_DIR
 export PATH="$BOXOFFICE_TOOLS/bin:$PATH"
 
+# The local cloud's binaries are built for a quick rebuild. What is deployed to AWS, and what is measured, has the release profile of
+# Cargo.toml: BOXOFFICE_LTO=1. One place for both builds: build.sh and `sam build` of deploy.sh must not compile everything twice.
+if [[ -z "${BOXOFFICE_LTO:-}" ]]; then
+  export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+fi
+
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf 'boxoffice: %s\n' "$*" >&2; exit 1; }
 

@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The environment variable that names the directory of the server programs.
+const POSTGRES_BIN: &str = "POSTGRES_BIN";
+
 const MISSING: &str = "no Postgres server programs (initdb, pg_ctl, postgres) in PATH or /usr/lib/postgresql/*/bin; \
                        on Debian: apt-get install postgresql";
 
@@ -63,6 +66,12 @@ impl Tools {
 
 fn find_bin() -> Option<PathBuf> {
     let has_all = |bin: &PathBuf| ["initdb", "pg_ctl", "postgres"].iter().all(|name| bin.join(name).is_file());
+    // Named on purpose: another installation would be a silent answer to a wrong path.
+    if let Some(named) = std::env::var_os(POSTGRES_BIN).filter(|path| !path.is_empty()) {
+        let bin = PathBuf::from(named);
+        assert!(has_all(&bin), "{POSTGRES_BIN}: {} lacks initdb, pg_ctl or postgres", bin.display());
+        return Some(bin);
+    }
     let in_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).find(has_all);
     in_path.or_else(|| {
         // Debian does not put them in PATH; it has a directory for each major version.
