@@ -1,6 +1,6 @@
-//! The real binaries under a Lambda runtime, by what they are tested for; and the files that describe them.
+//! Tests of the real binaries in a Lambda runtime, and of the files that describe them.
 //!
-//! One binary: it links once, and all its tests run side by side.
+//! One test binary, so that it links once and all tests run in parallel.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod admin;

@@ -1,4 +1,4 @@
-//! What `SECURITY.md` says that tests show, tests show: each that it names is there, and is run.
+//! Every test that `SECURITY.md` names exists and is not ignored.
 
 use std::{
     collections::BTreeSet,
@@ -10,12 +10,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The tests that a line names: `file::test`, in backquotes.
+/// The tests that a line names, as `file::test` in backquotes.
 fn named(line: &str) -> Vec<(&str, &str)> {
     line.split('`').skip(1).step_by(2).filter_map(|word| word.split_once(".rs::")).collect()
 }
 
-/// Whether the source has a test of this name that is not left out: its attributes are the lines before it.
+/// Whether the source has a test of this name that is not ignored. Its attributes are on the lines before it.
 fn has_test(source: &str, name: &str) -> bool {
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     let declares = |line: &str| {
@@ -30,7 +30,7 @@ fn has_test(source: &str, name: &str) -> bool {
 }
 
 #[test]
-fn every_test_that_is_named_is_there() {
+fn every_named_test_exists() {
     let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
     let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| **")).collect();
     assert!(rows.len() >= 15, "{} threats", rows.len());
@@ -38,7 +38,7 @@ fn every_test_that_is_named_is_there() {
     for row in rows {
         let threat = row.split("**").nth(1).unwrap();
         let tests = named(row);
-        assert!(!tests.is_empty(), "no test shows: {threat}");
+        assert!(!tests.is_empty(), "{threat}: names no test");
         for (file, test) in tests {
             let file = format!("{file}.rs");
             let source = fs::read_to_string(root().join(&file)).unwrap_or_else(|e| panic!("{threat}: {file}: {e}"));
@@ -50,7 +50,7 @@ fn every_test_that_is_named_is_there() {
 }
 
 #[test]
-fn a_test_is_a_function_with_its_attribute() {
+fn only_functions_with_a_test_attribute_count() {
     let source = "#[test]\nfn one() {}\n\n#[tokio::test(flavor = \"x\")]\nasync fn two() {}\nfn three() {}\n#[test]\n#[ignore]\nfn four() {}";
     assert!(has_test(source, "one") && has_test(source, "two"));
     assert!(

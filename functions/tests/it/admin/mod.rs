@@ -1,4 +1,4 @@
-//! The operator's calls.
+//! Operator routes.
 
 mod path_ids;
 mod payments;

@@ -1,5 +1,6 @@
-//! Ids of providers that mean something in a path: whatever is listed can be acted on, the way AWS hands a path over
-//! (percent-encoded) and the way other gateways do (decoded). The real binaries under a Lambda runtime.
+//! Provider ids with characters that are special in a path. Operators can act on everything that the lists return,
+//! whether the gateway passes paths percent-encoded (AWS) or decoded (other gateways). Runs the real binaries in a
+//! Lambda runtime.
 
 use crate::common::{
     Answer, call, operator, ready,
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 const ADMIN: &str = env!("CARGO_BIN_EXE_admin");
 
-/// Visible ASCII, all of it, and what is worse together.
+/// Ids with each visible ASCII character, and ids that are awkward as a whole.
 fn odd_ids() -> BTreeSet<String> {
     let each = (b'!'..=b'~').map(|byte| format!("x{}y", byte as char));
     let odd = [
@@ -47,7 +48,7 @@ fn odd_ids() -> BTreeSet<String> {
     each.chain(odd.map(str::to_owned)).chain(["/".repeat(255), "z".repeat(255)]).collect()
 }
 
-/// As a client writes it into a path: everything but RFC 3986's unreserved characters.
+/// Percent-encodes an id as clients do in a path: all characters except the unreserved ones of RFC 3986.
 fn encoded(id: &str) -> String {
     id.bytes().fold(String::new(), |mut text, byte| {
         match byte {
@@ -78,7 +79,7 @@ async fn settle(admin: &Instance, segment: &str) -> Answer {
     call(admin, &operator(api_event("POST", resource, &path, &[], &[], None))).await
 }
 
-/// A decision about a dispute that nobody has: it is answered by the payment that the segment means.
+/// Decides a dispute that does not exist. The answer shows which payment the segment resolves to.
 async fn decide(admin: &Instance, segment: &str) -> Answer {
     let path = [("provider", "standard"), ("payment_id", segment)];
     let resource = "/admin/payments/{provider}/{payment_id}/dispute";
@@ -92,7 +93,7 @@ async fn replay(admin: &Instance, segment: &str) -> Answer {
     call(admin, &operator(api_event("POST", resource, &path, &[], &[], None))).await
 }
 
-/// Payments that name a booking that is not there: their money is due back.
+/// Records payments for an unknown booking, which are due for refund, and starts the admin binary.
 async fn due(scene: &Scene, ids: &BTreeSet<String>) -> Instance {
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let confirm = ready(scene.confirm(&queue.endpoint(), &queue.queue_url())).await;
@@ -106,7 +107,7 @@ async fn due(scene: &Scene, ids: &BTreeSet<String>) -> Instance {
 }
 
 #[tokio::test]
-async fn every_payment_that_is_listed_can_be_settled_by_its_path_id() {
+async fn every_listed_payment_can_be_settled_by_its_path_id() {
     let scene = Scene::new().await;
     let ids = odd_ids();
     let admin = due(&scene, &ids).await;
@@ -114,7 +115,7 @@ async fn every_payment_that_is_listed_can_be_settled_by_its_path_id() {
     assert_eq!(listed.iter().map(|p| p["payment_id"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>(), ids);
     for payment in &listed {
         let (id, path_id) = (&payment["payment_id"], payment["path_id"].as_str().unwrap());
-        // No client encodes it, and no gateway changes it.
+        // It has no characters that clients encode or gateways change.
         assert_eq!(encoded(path_id), path_id, "{id}");
         let decided = decide(&admin, path_id).await;
         assert_eq!((decided.status, decided.problem()), (409, "dispute-not-lost"), "{id}: {}", decided.body);
@@ -125,9 +126,9 @@ async fn every_payment_that_is_listed_can_be_settled_by_its_path_id() {
 }
 
 #[tokio::test]
-async fn every_payment_can_be_settled_by_its_id_as_aws_sends_it() {
+async fn every_payment_can_be_settled_by_its_percent_encoded_id() {
     let scene = Scene::new().await;
-    // What looks like a path id is one; and of a path, "." and ".." are gone before a gateway sees them.
+    // A segment that starts with "b64." is always read as a path id.
     let ids: BTreeSet<_> = odd_ids().into_iter().filter(|id| !id.starts_with("b64.")).collect();
     let admin = due(&scene, &ids).await;
     for id in &ids {
@@ -137,13 +138,13 @@ async fn every_payment_can_be_settled_by_its_id_as_aws_sends_it() {
     assert!(list(&admin, "/admin/payments", "payments").await.is_empty());
 }
 
-/// A gateway that decodes a path hands over the id itself.
+/// A gateway that decodes paths passes the id itself.
 #[tokio::test]
-async fn every_payment_can_be_settled_by_its_id_where_the_gateway_decodes_it() {
+async fn every_payment_can_be_settled_by_its_decoded_id() {
     let scene = Scene::new().await;
     let ids: BTreeSet<_> = odd_ids().into_iter().filter(|id| !id.starts_with("b64.") && id != "a/b").collect();
     let admin = due(&scene, &ids).await;
-    // Of two ids of which one is the other's encoding, the shorter one first: it is the one that the longer one may mean.
+    // If one id is the encoding of another, settle the shorter one first: the longer one may resolve to it.
     let mut ids: Vec<_> = ids.into_iter().filter(|id| !id.starts_with("a%25") && id != "%25").collect();
     ids.sort_unstable();
     for id in &ids {
@@ -153,7 +154,7 @@ async fn every_payment_can_be_settled_by_its_id_where_the_gateway_decodes_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_payments_path_is_404() {
+async fn unknown_payment_path_is_404() {
     let scene = Scene::new().await;
     let admin = due(&scene, &BTreeSet::from(["a/b".to_owned(), "pi_1".to_owned()])).await;
     for segment in
@@ -166,7 +167,7 @@ async fn what_is_no_payments_path_is_404() {
 }
 
 #[tokio::test]
-async fn every_event_that_is_listed_can_be_replayed() {
+async fn every_listed_event_can_be_replayed() {
     let scene = Scene::new().await;
     let ids = odd_ids();
     for id in &ids {
@@ -180,7 +181,7 @@ async fn every_event_that_is_listed_can_be_replayed() {
     assert_eq!(listed.len(), ids.len());
     for (number, event) in listed.iter().enumerate() {
         let id = event["event_id"].as_str().unwrap();
-        // The two forms by turns.
+        // Alternate between the two forms.
         let by_id = number % 2 == 0 && !id.starts_with("b64.");
         let segment = if by_id { encoded(id) } else { event["path_id"].as_str().unwrap().to_owned() };
         let replayed = replay(&admin, &segment).await;

@@ -1,4 +1,4 @@
-//! Extending a hold, prices, and what operators see of payments: the real binaries under a Lambda runtime.
+//! Hold extension, prices, and the operators' view of payments. Runs the real binaries in a Lambda runtime.
 
 use crate::common::{
     Answer, bookings_of, call, operator, ready,
@@ -32,7 +32,7 @@ fn seconds_between(booking: &Value, from: &str, to: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_hold_is_extended_up_to_its_ceiling() {
+async fn hold_can_be_extended_up_to_the_maximum() {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let builder = bookings_of(&scene.database.url());
@@ -42,7 +42,7 @@ async fn a_hold_is_extended_up_to_its_ceiling() {
     let first = extend(&instance, &id).await;
     assert_eq!((first.status, &first.body["status"]), (200, &json!("PENDING")));
     assert!((300..=305).contains(&seconds_between(&first.body, "created_at", "expires_at")), "{}", first.body);
-    // Three minutes later it may have 100 seconds more.
+    // After three minutes, 100 of the 400 seconds are left to extend by.
     let aged =
         "UPDATE bookings SET created_at = created_at - interval '3 min', expires_at = expires_at - interval '3 min'";
     scene.client.execute(aged, &[]).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_hold_is_extended_up_to_its_ceiling() {
 }
 
 #[tokio::test]
-async fn an_operator_sees_what_is_due_and_settles_it() {
+async fn operator_lists_due_refunds_and_settles_them() {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let instance = ready(scene.confirm(&queue.endpoint(), &queue.queue_url())).await;
@@ -77,7 +77,7 @@ async fn an_operator_sees_what_is_due_and_settles_it() {
     assert_eq!((&payment["payment_id"], &payment["reason"]), (&json!("pi_2"), &json!("already_paid")));
     assert_eq!((&payment["amount_minor"], &payment["currency"]), (&json!(5000), &json!("EUR")));
     assert_eq!(payment["booking_id"], scene.booking.to_string());
-    // Without a state, what is due; and the next page.
+    // The default state is refund_due. Read the next page.
     let next = list(&[("limit", "1"), ("cursor", due.body["next_cursor"].as_str().unwrap())]).await;
     assert_eq!((&next.body["payments"][0]["payment_id"], &next.body["next_cursor"]), (&json!("pi_3"), &Value::Null));
     assert_eq!(list(&[("state", "confirmed")]).await.body["payments"].as_array().unwrap().len(), 1);
@@ -104,9 +104,9 @@ async fn an_operator_sees_what_is_due_and_settles_it() {
     assert_eq!(list(&[]).await.body["payments"].as_array().unwrap().len(), 1);
 }
 
-/// An older version did not understand these: as rows, they are what it left.
+/// The rows are what an older version stored for events that it could not read.
 #[tokio::test]
-async fn an_operator_sees_what_was_not_understood_and_replays_it() {
+async fn operator_lists_unreadable_events_and_replays_them() {
     let scene = Scene::new().await;
     let admin = admin(&scene.database).await;
     let keep = async |provider: &str, id: &str, payload: &str| {
@@ -130,7 +130,7 @@ async fn an_operator_sees_what_was_not_understood_and_replays_it() {
     };
     let first = list(&[("change", "unreadable"), ("limit", "3")]).await;
     assert_eq!((first.status, ids(&first)), (200, vec!["evt_1".into(), "msg_1".into(), "evt_2".into()]));
-    assert!(first.body["events"][0].get("payload").is_none(), "it may have personal data");
+    assert!(first.body["events"][0].get("payload").is_none(), "the payload may contain personal data");
     let next = list(&[("limit", "3"), ("cursor", first.body["next_cursor"].as_str().unwrap())]).await;
     assert_eq!((ids(&next), &next.body["next_cursor"]), (vec!["evt_3".into()], &Value::Null));
     for bad in [("change", "other"), ("limit", "0"), ("cursor", "x")] {
@@ -169,7 +169,7 @@ async fn an_operator_sees_what_was_not_understood_and_replays_it() {
 }
 
 #[tokio::test]
-async fn a_show_is_made_with_a_price_or_without() {
+async fn show_can_be_created_with_or_without_a_price() {
     let database = Database::create().await;
     let admin = admin(&database).await;
     let create = async |members: Value| {
@@ -194,9 +194,10 @@ async fn a_show_is_made_with_a_price_or_without() {
     }
 }
 
-/// What the parsers make of a provider's events is recorded here as events in the queue are: what is shown is the answers.
+/// Records parsed changes directly, as the worker does with queued events. The subject of the test is the API's
+/// answers.
 #[tokio::test]
-async fn an_operator_sees_refunds_and_what_of_them_is_due() {
+async fn operator_settles_failed_refunds_and_decides_lost_disputes() {
     let scene = Scene::new().await;
     let admin = admin(&scene.database).await;
     let record = async |id: &str, change: PaymentChange| {

@@ -1,4 +1,4 @@
-//! `POST /admin/shows` with an `Idempotency-Key`: the real binary under a Lambda runtime.
+//! `POST /admin/shows` with an `Idempotency-Key`. Runs the real binary in a Lambda runtime.
 
 use crate::common::{self, Answer, call, ready};
 use boxoffice_testkit::{
@@ -29,19 +29,19 @@ async fn shows(database: &Database) -> i64 {
 }
 
 #[tokio::test]
-async fn the_same_key_and_body_give_the_same_show() {
+async fn same_key_and_body_return_the_same_show() {
     let database = Database::create().await;
     let instance = admin(&database).await;
     let first = create(&instance, "ada", "k1", BODY).await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (201, None), "{}", first.body);
-    // The members in another order, and other spaces: the same body.
+    // Member order, whitespace and escapes do not matter: this is the same body.
     let reordered = r#"{"total_seats":40,"start_time":"2131-05-01T20:00:00Z","name":"\u0048amlet"}"#;
     for body in [BODY, reordered] {
         let again = create(&instance, "ada", "k1", body).await;
         assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")), "{}", again.body);
         assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
     }
-    // It is told as it is by then.
+    // A replay returns the show's current state.
     let client = database.client().await;
     client.batch_execute("UPDATE seat_pools SET free = free - 1 WHERE pool_no = 0").await.unwrap();
     client
@@ -55,7 +55,7 @@ async fn the_same_key_and_body_give_the_same_show() {
 }
 
 #[tokio::test]
-async fn the_same_key_with_another_body_is_refused() {
+async fn same_key_with_another_body_is_refused() {
     let database = Database::create().await;
     let instance = admin(&database).await;
     assert_eq!(create(&instance, "ada", "k1", BODY).await.status, 201);
@@ -76,7 +76,7 @@ async fn the_same_key_with_another_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_is_its_subjects_own() {
+async fn keys_are_scoped_to_the_subject() {
     let database = Database::create().await;
     let instance = admin(&database).await;
     let ids = [
@@ -88,13 +88,13 @@ async fn a_key_is_its_subjects_own() {
     ]
     .map(|answer| answer.body["show_id"].as_i64().unwrap());
     assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 5, "{ids:?}");
-    // Who it was is not kept, nor the key.
+    // Neither the subject nor the key is stored.
     let sql = "SELECT count(*) FROM shows WHERE shows::text ~ 'zorro|yvonne|kx|ky' OR length(creation_key) <> 32";
     assert_eq!(database.client().await.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_makes_the_show() {
+async fn concurrent_requests_with_one_key_create_one_show() {
     let database = Database::create().await;
     let instances = [admin(&database).await, admin(&database).await, admin(&database).await];
     for key in ["k1", "k2", "k3"] {
@@ -108,15 +108,15 @@ async fn of_many_at_once_one_makes_the_show() {
     assert_eq!(shows(&database).await, 3);
 }
 
-/// The request whose key another one is about to take waits for it, and gets its show.
+/// A request whose key belongs to an uncommitted transaction waits for that transaction and returns its show.
 #[tokio::test]
-async fn a_request_waits_for_the_one_that_has_its_key() {
+async fn request_waits_for_the_transaction_with_its_key() {
     let database = Database::create().await;
     let instance = admin(&database).await;
     let first = create(&instance, "ada", "k1", BODY).await;
     let mut client = database.client().await;
     let transaction = client.transaction().await.unwrap();
-    // As if the first had not ended: its row is there for nobody else yet.
+    // Simulates a first request whose row is not committed yet.
     let moved = "WITH gone AS (UPDATE shows SET creation_key = NULL, creation_request = NULL WHERE id = 1 RETURNING 1)
         INSERT INTO shows (name, start_time, total_seats, max_seats_per_booking, pools, creation_key, creation_request)
         SELECT name, start_time, total_seats, max_seats_per_booking, pools, sha256('ada k9'), creation_request FROM shows WHERE id = 1";
@@ -129,7 +129,7 @@ async fn a_request_waits_for_the_one_that_has_its_key() {
     let waiting = call(&instance, &event);
     let watcher = database.admin_client().await;
     let ending = async {
-        common::until("the second waits", async || {
+        common::until("the second request waits for the lock", async || {
             let sql = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
             watcher.query_one(sql, &[]).await.unwrap().get(0)
         })
@@ -143,7 +143,7 @@ async fn a_request_waits_for_the_one_that_has_its_key() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_or_a_show_that_is_none_makes_nothing() {
+async fn invalid_key_or_invalid_show_creates_nothing() {
     let database = Database::create().await;
     let instance = admin(&database).await;
     let long = "k".repeat(256);
@@ -156,7 +156,7 @@ async fn a_key_that_is_none_or_a_show_that_is_none_makes_nothing() {
         let answer = create(&instance, "ada", "k1", &past).await;
         assert_eq!((answer.status, answer.problem()), (422, "validation-failed"));
     }
-    // What failed took no key.
+    // A failed request does not use up its key.
     assert_eq!(create(&instance, "ada", "k1", BODY).await.header("idempotency-replayed"), None);
     assert_eq!(shows(&database).await, 1);
 }

@@ -1,4 +1,4 @@
-//! What is kept about a subject, told and erased: the real admin binary under a Lambda runtime.
+//! Export and erasure of a subject's data. Runs the real admin binary in a Lambda runtime.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common::{Answer, call, ready, show};
@@ -20,14 +20,14 @@ const ADMIN: &str = env!("CARGO_BIN_EXE_admin");
 
 const SUBJECTS: &str = "/admin/subjects/bookings";
 
-/// A subject that is not what it looks like in a URL, a pattern or a statement.
+/// A subject with characters that are special in a URL, a pattern or a statement.
 const ADA: &str = "auth0|ada+1%20' -- ü";
 
 async fn admin(database: &Database) -> Instance {
     ready(Instance::builder(ADMIN).env("DATABASE_URL", database.url())).await
 }
 
-/// The call of an operator with this scope.
+/// Calls the route as an operator with this scope.
 async fn ask(instance: &Instance, method: &str, scope: &str, query: &[(&str, &str)]) -> Answer {
     call(instance, &with_token(api_event(method, SUBJECTS, &[], query, &[], None), "operator", scope)).await
 }
@@ -40,7 +40,7 @@ async fn erase(instance: &Instance, query: &[(&str, &str)]) -> Answer {
     ask(instance, "DELETE", "subjects:erase", query).await
 }
 
-/// A seat of show 1 for this subject.
+/// Books a seat of show 1 for this subject.
 async fn book(db: &Db, subject: &str, key: &str) -> BookingId {
     let request = BookRequest {
         id: BookingId::generate("1".parse().unwrap()),
@@ -60,7 +60,7 @@ fn booking_ids(page: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_operator_tells_and_erases_what_is_kept_about_somebody() {
+async fn operator_exports_and_erases_a_subjects_data() {
     let database = Database::create().await;
     let db = show(&database).await;
     let instance = admin(&database).await;
@@ -71,19 +71,19 @@ async fn an_operator_tells_and_erases_what_is_kept_about_somebody() {
     let other = book(&db, "auth0|ada", "a").await.to_string();
     mine.sort_unstable();
 
-    let (mut told, mut cursor) = (Vec::new(), None::<String>);
+    let (mut exported, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let mut query = vec![("subject", ADA), ("limit", "2")];
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let page = export(&instance, &query).await;
         assert_eq!(page.status, 200, "{}", page.body);
-        told.extend(booking_ids(&page.body));
+        exported.extend(booking_ids(&page.body));
         match &page.body["next_cursor"] {
             Value::String(next) => cursor = Some(next.clone()),
             next => break assert_eq!(*next, Value::Null),
         }
     }
-    assert_eq!(told, mine);
+    assert_eq!(exported, mine);
     let first = export(&instance, &[("subject", ADA)]).await.body["bookings"][0].clone();
     assert_eq!((&first["booking"]["user_name"], &first["booking"]["status"]), (&json!("Ada"), &json!("PENDING")));
     assert_eq!((&first["payments"], &first["events"], &first["complete"]), (&json!([]), &json!([]), &json!(true)));
@@ -99,9 +99,9 @@ async fn an_operator_tells_and_erases_what_is_kept_about_somebody() {
     assert_invariants(&database.client().await).await;
 }
 
-/// As many as there is time for; `more` says whether there are some left.
+/// One call erases as many bookings as its time allows; `more` says whether any are left.
 #[tokio::test]
-async fn an_erasure_of_many_is_done_in_one_call_or_says_that_it_is_not() {
+async fn erasure_of_many_bookings_completes_or_reports_more() {
     let database = Database::create().await;
     show(&database).await;
     let instance = admin(&database).await;
@@ -124,7 +124,7 @@ async fn an_erasure_of_many_is_done_in_one_call_or_says_that_it_is_not() {
 }
 
 #[tokio::test]
-async fn a_subject_that_is_missing_doubled_or_none_is_400() {
+async fn missing_repeated_or_invalid_subject_is_400() {
     let database = Database::create().await;
     let instance = admin(&database).await;
     let long = "a".repeat(256);
@@ -151,7 +151,7 @@ async fn a_subject_that_is_missing_doubled_or_none_is_400() {
 }
 
 #[tokio::test]
-async fn each_needs_its_own_scope() {
+async fn export_and_erasure_each_need_their_own_scope() {
     let database = Database::create().await;
     let instance = admin(&database).await;
     let who = [("subject", "ada")];
@@ -169,9 +169,9 @@ async fn each_needs_its_own_scope() {
     }
 }
 
-/// An erasure that was not done is not said to be; repeated, it is done.
+/// A failed erasure reports the failure, and a retry completes it.
 #[tokio::test]
-async fn an_erasure_that_fails_is_repeated() {
+async fn failed_erasure_can_be_retried() {
     let server = Server::start(&Options::fast());
     let database = server.create_database().await;
     let db = show(&database).await;

@@ -1,4 +1,4 @@
-//! The real authorizer under a Lambda runtime, asked as API Gateway asks.
+//! The real authorizer in a Lambda runtime, called as API Gateway calls it.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ const API: &str = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1";
 const CREATE: (&str, &str) = ("POST", "/admin/shows");
 const BOOK: (&str, &str) = ("POST", "/shows/{show_id}/bookings");
 
-/// An authorizer that believes this issuer.
+/// Starts an authorizer that trusts this issuer.
 async fn start(issuer: &Issuer) -> Instance {
     Instance::start(AUTHORIZE, &[("OIDC_ISSUER", &issuer.url()), ("OIDC_AUDIENCE", AUDIENCE)]).await
 }
 
-/// What API Gateway sends for a call of this route with these `Authorization` headers.
+/// The event that API Gateway sends for a call of this route with these `Authorization` headers.
 fn event((method, resource): (&str, &str), authorizations: &[&str]) -> Value {
     let path = resource.replace("{show_id}", "1");
     let mut headers = json!({ "Host": "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com" });
@@ -46,7 +46,7 @@ fn with_token(route: (&str, &str), token: &str) -> Value {
     event(route, &[&format!("Bearer {token}")])
 }
 
-/// The routes that an answer allows, without the API.
+/// The routes that a policy allows, without the API's ARN.
 fn allowed(answer: &Value) -> Vec<String> {
     let resources = answer["policyDocument"]["Statement"][0]["Resource"].as_array().unwrap();
     let paths = resources.iter().map(|arn| arn.as_str().unwrap().strip_prefix(&format!("{API}/")).unwrap().to_owned());
@@ -56,7 +56,7 @@ fn allowed(answer: &Value) -> Vec<String> {
 const OPEN: [&str; 5] =
     ["POST/shows/*/bookings", "GET/bookings/*", "HEAD/bookings/*", "DELETE/bookings/*", "POST/bookings/*/extend"];
 
-/// API Gateway answers 401 to this error, word for word.
+/// Asserts the error message that API Gateway turns into 401. It must match exactly.
 async fn refused(instance: &Instance, event: &Value) {
     match instance.invoke(event).await {
         Err(InvokeError::Function(error)) => assert_eq!(error["errorMessage"], "Unauthorized", "{event}"),
@@ -64,7 +64,7 @@ async fn refused(instance: &Instance, event: &Value) {
     }
 }
 
-/// And 5xx to any other.
+/// Asserts any other error message, which API Gateway turns into 5xx.
 async fn unavailable(instance: &Instance, event: &Value) {
     match instance.invoke(event).await {
         Err(InvokeError::Function(error)) => {
@@ -76,7 +76,7 @@ async fn unavailable(instance: &Instance, event: &Value) {
 }
 
 #[tokio::test]
-async fn a_call_without_a_token_may_do_what_is_open_and_costs_the_issuer_nothing() {
+async fn anonymous_call_gets_open_routes_without_an_issuer_fetch() {
     let issuer = Issuer::start().await;
     let instance = start(&issuer).await;
     for _ in 0..2 {
@@ -93,7 +93,7 @@ async fn a_call_without_a_token_may_do_what_is_open_and_costs_the_issuer_nothing
 }
 
 #[tokio::test]
-async fn a_token_opens_the_routes_of_its_scopes() {
+async fn token_allows_the_routes_of_its_scopes() {
     let issuer = Issuer::start().await;
     let instance = start(&issuer).await;
     for key in [&issuer.rsa, &issuer.ec, &issuer.ed] {
@@ -107,7 +107,8 @@ async fn a_token_opens_the_routes_of_its_scopes() {
             assert_eq!(allowed(&answer), [&OPEN[..], &of_scopes].concat());
         }
     }
-    // A token without a scope of ours says who calls, and opens nothing more: the gateway answers 403 to the rest.
+    // A token without any of our scopes identifies the caller and allows no further routes: the gateway answers them
+    // with 403.
     let token = issuer.ed.token(&issuer.claims(AUDIENCE, "openid"));
     let answer = instance.invoke(&with_token(CREATE, &token)).await.unwrap();
     assert_eq!((&answer["context"]["scope"], allowed(&answer)), (&json!(""), OPEN.map(str::to_owned).to_vec()));
@@ -115,7 +116,7 @@ async fn a_token_opens_the_routes_of_its_scopes() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_refused_everywhere_and_the_log_says_why_but_not_whose() {
+async fn bad_token_is_refused_everywhere_and_only_the_reason_is_logged() {
     let issuer = Issuer::start().await;
     let instance = start(&issuer).await;
     let good = issuer.claims(AUDIENCE, "shows:write");
@@ -148,9 +149,9 @@ async fn a_bad_token_is_refused_everywhere_and_the_log_says_why_but_not_whose() 
     assert_eq!(issuer.fetches(), 1);
 }
 
-/// A key id that nobody has makes it read the keys once, not once a token.
+/// An unknown key id causes one fetch of the keys, not one for each token.
 #[tokio::test]
-async fn unknown_keys_make_it_read_no_oftener() {
+async fn unknown_key_ids_cause_no_extra_fetches() {
     let issuer = Issuer::start().await;
     let instance = start(&issuer).await;
     let new = Key::ed("new");
@@ -160,7 +161,7 @@ async fn unknown_keys_make_it_read_no_oftener() {
     }
     assert_eq!(issuer.fetches(), 1);
     issuer.publish(&[new.jwk()]);
-    // Its keys are those of a moment ago: within 30 s it does not look again. An instance that starts now does.
+    // The keys were fetched less than 30 s ago, so this instance does not fetch them again. A new instance does.
     refused(&instance, &with_token(CREATE, &token)).await;
     assert_eq!(issuer.fetches(), 1);
     let later = start(&issuer).await;
@@ -169,26 +170,26 @@ async fn unknown_keys_make_it_read_no_oftener() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_cannot_be_reached_is_not_the_callers_fault() {
+async fn unreachable_issuer_is_a_server_error() {
     let issuer = Issuer::start().await;
     issuer.fail();
     let instance = start(&issuer).await;
     let good = with_token(CREATE, &issuer.ed.token(&issuer.claims(AUDIENCE, "shows:write")));
     unavailable(&instance, &good).await;
     assert!(instance.logged(r#""IssuerUnreachable":1"#).await);
-    // Who needs no keys is answered as ever.
+    // Calls that need no keys are answered as usual.
     assert!(instance.invoke(&event(BOOK, &[])).await.is_ok());
     refused(&instance, &with_token(CREATE, "garbage")).await;
     issuer.publish(&[issuer.ed.jwk()]);
     assert!(instance.invoke(&good).await.is_ok());
-    // Its keys are kept: when it is down again, nobody notices.
+    // The keys are cached, so another outage does not matter.
     issuer.fail();
     assert!(instance.invoke(&good).await.is_ok());
 }
 
-/// It is told that the keys cannot be read, and not that the function took too long.
+/// The error is that the keys cannot be read, not a timeout of the function.
 #[tokio::test]
-async fn a_silent_issuer_is_told_of_before_the_functions_time_is_up() {
+async fn silent_issuer_is_reported_before_the_function_times_out() {
     let (issuer, silent) = (Issuer::start().await, BlackHole::start().await);
     let builder = Instance::builder(AUTHORIZE)
         .env("OIDC_ISSUER", silent.endpoint())
@@ -210,7 +211,7 @@ async fn without_an_issuer_every_token_is_refused() {
 }
 
 #[tokio::test]
-async fn half_an_issuer_is_a_start_that_fails() {
+async fn incomplete_issuer_settings_fail_the_start() {
     for (name, value, said) in [
         ("OIDC_ISSUER", "https://id.example", "OIDC_AUDIENCE must be set"),
         ("OIDC_AUDIENCE", "boxoffice", "OIDC_ISSUER must be set"),
@@ -223,7 +224,7 @@ async fn half_an_issuer_is_a_start_that_fails() {
 }
 
 #[tokio::test]
-async fn an_event_that_names_no_method_gets_no_policy() {
+async fn event_without_a_valid_method_arn_gets_no_policy() {
     let issuer = Issuer::start().await;
     let instance = start(&issuer).await;
     let mut wild = event(BOOK, &[]);

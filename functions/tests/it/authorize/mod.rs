@@ -1,3 +1,3 @@
-//! The authorizer.
+//! The authorizer binary.
 
 mod authorizer;

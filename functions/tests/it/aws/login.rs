@@ -1,4 +1,5 @@
-//! The database's login changes, moves or is a token while a Lambda serves: nobody notices, or is told to come back.
+//! Database logins: passwords that rotate while a Lambda serves, IAM tokens, replicas and TLS. Requests succeed or get
+//! 503.
 
 use crate::common::{TIMEOUT, call, ready, show, until};
 use boxoffice_testkit::{
@@ -15,7 +16,7 @@ use tokio_postgres::Client;
 const LIST_SHOWS: &str = env!("CARGO_BIN_EXE_list-shows");
 const NEW: &str = "n3w";
 
-/// A database that asks for TLS and a password, and the secret with it.
+/// A database that requires TLS and a password, and the secret with that password.
 struct Stage {
     server: Server,
     database: Database,
@@ -45,7 +46,7 @@ impl Stage {
         self.admin.batch_execute(&format!("ALTER ROLE boxoffice_app PASSWORD '{password}'")).await.unwrap();
     }
 
-    /// Ends the functions' connections and waits until they are gone.
+    /// Closes the functions' connections and waits until they are gone.
     async fn end_connections(&self) {
         let end =
             "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE usename = 'boxoffice_app'";
@@ -69,28 +70,29 @@ async fn status(instance: &Instance) -> u64 {
     call(instance, &list()).await.status
 }
 
-/// The status; of a refusal, also that it says when to come back.
-async fn told(instance: &Instance) -> u64 {
+/// Calls the API and returns the status. Any answer other than 200 must have `Retry-After: 2`.
+async fn status_or_retry(instance: &Instance) -> u64 {
     let answer = call(instance, &list()).await;
     assert!(answer.status == 200 || answer.header("retry-after") == Some("2"), "{}: {}", answer.status, answer.body);
     answer.status
 }
 
 #[tokio::test]
-async fn a_rotated_password_is_found_without_a_restart() {
+async fn rotated_password_is_picked_up_without_a_restart() {
     let stage = Stage::new().await;
     let instance = ready(stage.builder().env("AWS_LAMBDA_MAX_CONCURRENCY", "4")).await;
     assert_eq!((status(&instance).await, stage.store.reads()), (200, 1));
 
-    // Connections that are open go on, whatever their password is now.
+    // Open connections keep working after the password changes.
     stage.set_password(NEW).await;
     stage.store_password(NEW);
     for _ in 0..5 {
         assert_eq!(status(&instance).await, 200);
     }
-    assert_eq!(stage.store.reads(), 1, "nobody was refused");
+    assert_eq!(stage.store.reads(), 1, "no login failed");
 
-    // New ones are refused with the old password, all four at once: one reading serves them all, and every request after.
+    // New connections fail with the old password, four at once. One read of the secret serves all of them and later
+    // requests.
     stage.end_connections().await;
     let at_once = tokio::join!(status(&instance), status(&instance), status(&instance), status(&instance));
     assert_eq!(at_once, (200, 200, 200, 200), "{}", instance.stdout());
@@ -100,9 +102,9 @@ async fn a_rotated_password_is_found_without_a_restart() {
     assert_eq!(stage.store.reads(), 2);
 }
 
-/// Rotation changes the database's password first and the secret some time later.
+/// A rotation changes the database's password first and the secret later.
 #[tokio::test]
-async fn between_the_two_halves_of_a_rotation_it_is_503_and_few_readings() {
+async fn requests_during_a_rotation_are_503_and_secret_reads_are_limited() {
     let stage = Stage::new().await;
     let instance = ready(stage.builder()).await;
     assert_eq!(status(&instance).await, 200);
@@ -110,17 +112,20 @@ async fn between_the_two_halves_of_a_rotation_it_is_503_and_few_readings() {
     stage.end_connections().await;
     let (begun, before) = (Instant::now(), stage.store.reads());
     for _ in 0..10 {
-        assert_eq!(told(&instance).await, 503);
+        assert_eq!(status_or_retry(&instance).await, 503);
     }
     let most = 1 + begun.elapsed().as_secs() / 2;
     let reads = stage.store.reads() - before;
-    assert!((1..=most).contains(&reads), "{reads} readings, {most} at most, by 10 requests of 4 attempts each");
+    assert!(
+        (1..=most).contains(&reads),
+        "{reads} reads of the secret by 10 requests of 4 attempts each; expected at most {most}"
+    );
     stage.store_password(NEW);
-    until("the new password is found", async || told(&instance).await == 200).await;
+    until("the new password is picked up", async || status_or_retry(&instance).await == 200).await;
 }
 
 #[tokio::test]
-async fn without_secrets_manager_a_good_password_goes_on_and_a_bad_one_is_503() {
+async fn secrets_manager_outage_is_503_only_if_the_password_has_changed() {
     let stage = Stage::new().await;
     let instance = ready(stage.builder()).await;
     stage.store.set(None);
@@ -128,33 +133,34 @@ async fn without_secrets_manager_a_good_password_goes_on_and_a_bad_one_is_503() 
         stage.end_connections().await;
         assert_eq!(status(&instance).await, 200);
     }
-    assert_eq!(stage.store.reads(), 1, "a password that is taken is not asked for again");
+    assert_eq!(stage.store.reads(), 1, "a working password is not read again");
     stage.set_password(NEW).await;
     stage.end_connections().await;
-    assert_eq!(told(&instance).await, 503);
-    // A secret that cannot be understood is as good as none.
+    assert_eq!(status_or_retry(&instance).await, 503);
+    // An unreadable secret counts as none.
     stage.store.set(Some(r#"{"password": "s3cret"}"#));
     let reads = stage.store.reads();
-    until("it is read again", async || told(&instance).await == 503 && stage.store.reads() > reads).await;
+    until("the secret is read again", async || status_or_retry(&instance).await == 503 && stage.store.reads() > reads)
+        .await;
     assert!(!instance.stdout().contains("s3cret"));
     stage.store_password(NEW);
-    until("it is there again", async || told(&instance).await == 200).await;
+    until("the database is reached again", async || status_or_retry(&instance).await == 200).await;
 }
 
-/// The secret of a start that comes in the middle of a rotation is read again by its first request.
+/// An instance that started in the middle of a rotation reads the secret again on its first request.
 #[tokio::test]
-async fn an_instance_that_starts_with_the_old_password_finds_the_new_one() {
+async fn instance_started_with_the_old_password_picks_up_the_new_one() {
     let stage = Stage::new().await;
     stage.set_password(NEW).await;
     let instance = ready(stage.builder()).await;
-    assert_eq!(told(&instance).await, 503);
+    assert_eq!(status_or_retry(&instance).await, 503);
     stage.store_password(NEW);
-    until("the new password is found", async || told(&instance).await == 200).await;
+    until("the new password is picked up", async || status_or_retry(&instance).await == 200).await;
 }
 
-/// The writer is not there at all, and the server that is takes no writes.
+/// The writer is unreachable, and the replica accepts no writes.
 #[tokio::test]
-async fn what_only_reads_is_served_by_a_replica() {
+async fn read_only_routes_are_served_by_the_replica() {
     let database = Database::create().await;
     show(&database).await;
     let admin = database.admin_client().await;
@@ -170,12 +176,12 @@ async fn what_only_reads_is_served_by_a_replica() {
     assert_eq!(call(&instance, &get).await.body["available_seats"], 100);
 }
 
-/// A host that is no loopback address is not spoken to in clear, unless the URL says that it may be.
+/// Connections to a host other than loopback use TLS unless the URL disables it.
 #[tokio::test]
-async fn a_database_on_a_network_is_not_spoken_to_in_clear() {
+async fn remote_database_requires_tls() {
     let database = Database::create().await;
     show(&database).await;
-    // It leads to this machine, and is not its loopback address.
+    // 0.0.0.0 reaches this machine but is not a loopback address.
     let url = database.url().replace("@127.0.0.1:", "@0.0.0.0:");
     for (url, expected) in [(url.clone(), 200), (url.replace("?sslmode=disable", ""), 503)] {
         let instance = ready(Instance::builder(LIST_SHOWS).env("DATABASE_URL", url).timeout(TIMEOUT)).await;
@@ -184,7 +190,7 @@ async fn a_database_on_a_network_is_not_spoken_to_in_clear() {
 }
 
 #[tokio::test]
-async fn by_iam_each_connection_has_a_token_of_its_own_over_tls() {
+async fn iam_login_sends_a_signed_token_over_tls() {
     let server = TokenServer::start();
     let url = format!("postgres://boxoffice_app@localhost:{}/boxoffice", server.port());
     let builder = Instance::builder(LIST_SHOWS)
@@ -195,7 +201,7 @@ async fn by_iam_each_connection_has_a_token_of_its_own_over_tls() {
         .env("AWS_SESSION_TOKEN", "session/token")
         .timeout(TIMEOUT);
     let instance = ready(builder).await;
-    assert_eq!(told(&instance).await, 503, "that server takes no token");
+    assert_eq!(status_or_retry(&instance).await, 503, "the server accepts no token");
     let logins = server.logins();
     assert!(logins.len() >= 2, "{}", instance.stdout());
     for (user, token) in &logins {
@@ -207,7 +213,7 @@ async fn by_iam_each_connection_has_a_token_of_its_own_over_tls() {
         assert_eq!(value("X-Amz-Security-Token"), "session%2Ftoken");
         assert!(value("X-Amz-Credential").ends_with("%2Feu-west-1%2Frds-db%2Faws4_request"), "{token}");
         assert_eq!(value("X-Amz-Signature").len(), 64);
-        assert!(!instance.stdout().contains(value("X-Amz-Signature")), "a token is a password: it is in no log");
+        assert!(!instance.stdout().contains(value("X-Amz-Signature")), "a token is a password and must not be logged");
         let made: jiff::Timestamp =
             jiff::fmt::strtime::parse("%Y%m%dT%H%M%S%z", value("X-Amz-Date").replace('Z', "+0000"))
                 .and_then(|made| made.to_timestamp())

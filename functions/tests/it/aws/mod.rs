@@ -1,4 +1,4 @@
-//! What the functions are told by Secrets Manager and IAM, and how they learn that it has changed.
+//! Secrets Manager and IAM: reading credentials and picking up their rotation.
 
 mod login;
 mod webhook_secrets;

@@ -1,4 +1,4 @@
-//! The webhooks' secrets in Secrets Manager: they are away, come, and change while the confirm binary runs.
+//! Webhook secrets in Secrets Manager: missing, added and rotated while the confirm binary runs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,9 +9,9 @@ use crate::common::{
 use boxoffice_testkit::secrets::SecretStore;
 use tokio::task::JoinSet;
 
-/// 503, so that the provider comes again, and the keys as soon as they can be read.
+/// Without secrets the answer is 503, so that the provider retries. Once the secrets can be read, events are accepted.
 #[tokio::test]
-async fn without_its_secrets_it_verifies_nothing_and_finds_them_later() {
+async fn webhooks_are_503_until_the_secrets_can_be_read() {
     let scene = Scene::new().await;
     let store = SecretStore::start(None).await;
     let builder = scene.confirm(&store.endpoint(), "http://127.0.0.1:1/queue").env("STRIPE_WEBHOOK_SECRETS", "");
@@ -19,14 +19,14 @@ async fn without_its_secrets_it_verifies_nothing_and_finds_them_later() {
     let event = scene.paid(1);
     let answer = call(&instance, &stripe(&event)).await;
     assert_eq!((answer.status, answer.problem()), (503, "unavailable"));
-    // One that is no list of secrets is none.
+    // A value that is not a list of secrets counts as none.
     store.set(Some("s3cret"));
     assert_eq!(call(&instance, &stripe(&event)).await.status, 503);
     store.set(Some("whsec_stored"));
     let reads = store.reads();
     assert_eq!(call(&instance, &stripe_by("whsec_stored", &event)).await.body["outcome"], "confirmed");
     assert_eq!(call(&instance, &stripe_by("whsec_stored", &event)).await.body["outcome"], "repeated");
-    // Rubbish does not have them read again at once, nor does the other endpoint.
+    // Neither a bad signature nor the other endpoint makes it read the secrets again at once.
     assert_eq!(call(&instance, &stripe_by("whsec_rubbish", &event)).await.status, 401);
     assert_eq!(call(&instance, &standard("msg_1", "{}")).await.status, 200);
     assert_eq!(store.reads() - reads, 1);

@@ -1,4 +1,4 @@
-//! The real book binary and its two sides: the database decides, and the queue is a hint that may fail.
+//! Hold messages of the real book binary. The database decides about a booking; the message is a hint and may fail.
 
 use crate::common::{book, booking, bookings, call, ready, show, until};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use boxoffice_testkit::{
 use serde_json::json;
 
 #[tokio::test]
-async fn a_booking_sends_its_message_for_a_second_after_the_hold() {
+async fn hold_message_is_delayed_until_one_second_after_the_hold() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -25,14 +25,14 @@ async fn a_booking_sends_its_message_for_a_second_after_the_hold() {
         let id = answer.body["booking_id"].as_str().unwrap();
         assert_eq!(answer.header("location").unwrap(), format!("../../bookings/{id}"));
         let message = Sent { body: json!({ "booking_id": id }).to_string(), delay_seconds: Some(delay) };
-        until("the message is there", async || queue.sent().last() == Some(&message)).await;
+        until("the message arrives", async || queue.sent().last() == Some(&message)).await;
     }
     assert_eq!(queue.count(), 3);
 }
 
-/// Whatever is wrong with the queue: the buyer has the booking, and the sweep ends the hold.
+/// If the queue fails in any way, the booking still succeeds and the sweep expires the hold.
 #[tokio::test]
-async fn a_message_that_cannot_be_sent_costs_no_booking() {
+async fn failed_hold_message_does_not_fail_the_booking() {
     let (refusing, black_hole) = (Refusing::start(), BlackHole::start().await);
     let failing = FixedDelayQueue::start(Duration::ZERO).await;
     failing.set_failing(true);
@@ -45,7 +45,7 @@ async fn a_message_that_cannot_be_sent_costs_no_booking() {
         let db = show(&database).await;
         let client = database.client().await;
         let instance = ready(book(&database.url(), &endpoint, &queue_url)).await;
-        // Within the function's timeout, whatever the queue does.
+        // `call` fails after the function's timeout.
         let answer = call(&instance, &booking(2, &[])).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         assert!(instance.logged("\"HoldMessageFailed\":1").await, "{}", instance.stdout());
@@ -59,10 +59,10 @@ async fn a_message_that_cannot_be_sent_costs_no_booking() {
     }
 }
 
-/// The answer is there while the queue has taken the message and said nothing. Whoever waited for the queue before answering would
-/// have given the message up by then, for nobody lets the queue go on before the answer came.
+/// The queue holds back its answer until the response has arrived. A function that waited for the queue first would
+/// time out and count the message as failed.
 #[tokio::test]
-async fn the_buyer_does_not_wait_for_the_message() {
+async fn response_does_not_wait_for_the_hold_message() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -72,13 +72,13 @@ async fn the_buyer_does_not_wait_for_the_message() {
     assert_eq!(answer.status, 201);
     queue.set_held(false);
     assert_eq!(call(&instance, &from_somebody(booking(2, &[]))).await.status, 201);
-    until("both messages are there", async || queue.count() == 2).await;
+    until("both messages arrive", async || queue.count() == 2).await;
     assert!(!instance.stdout().contains("HoldMessageFailed"), "{}", instance.stdout());
 }
 
-/// An instance may be frozen when it asks for the next request: it does not before its message is sent.
+/// Lambda may freeze an instance once it asks for the next request, so the instance sends its message before it asks.
 #[tokio::test]
-async fn the_message_is_sent_before_the_next_request_is_taken() {
+async fn hold_message_is_sent_before_the_next_request() {
     let database = Database::create().await;
     show(&database).await;
     let client = database.client().await;
@@ -88,16 +88,16 @@ async fn the_message_is_sent_before_the_next_request_is_taken() {
     assert_eq!(call(&instance, &booking(2, &[])).await.status, 201);
     let next = from_somebody(booking(2, &[]));
     let (answer, ()) = tokio::join!(call(&instance, &next), async {
-        until("the queue has the first message", async || queue.count() == 1).await;
+        until("the first message reaches the queue", async || queue.count() == 1).await;
         assert_eq!(bookings(&client).await, 1, "the second request is not taken yet");
         queue.set_held(false);
     });
     assert_eq!(answer.status, 201);
 }
 
-/// Whatever is refused sends nothing, and neither does a repetition: the first request has sent its message.
+/// Refused requests send nothing, and neither do replays: the first request has sent the message.
 #[tokio::test]
-async fn only_a_booking_that_was_made_sends_a_message() {
+async fn only_a_new_booking_sends_a_message() {
     let database = Database::create().await;
     show(&database).await;
     let client = database.client().await;

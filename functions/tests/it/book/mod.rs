@@ -1,4 +1,4 @@
-//! The book binary, the queue and clients that retry.
+//! The book binary: hold messages and client retries.
 
 mod hold_message;
 mod retries;

@@ -1,4 +1,4 @@
-//! The real book binary, and a client that tries again.
+//! Client retries and outages, against the real book binary.
 
 use crate::common::{book, booking, bookings, call, ready, show, until};
 use std::time::Duration;
@@ -13,9 +13,10 @@ use boxoffice_testkit::{
 };
 use serde_json::Value;
 
-/// The process is killed when its booking is committed and not answered: the client has the booking by its key.
+/// The process is killed after its booking is committed and before it answers. A retry with the same key returns the
+/// booking.
 #[tokio::test]
-async fn a_process_killed_between_commit_and_answer_leaves_one_booking() {
+async fn process_killed_between_commit_and_response_leaves_one_booking() {
     let database = Database::create().await;
     show(&database).await;
     let client = database.client().await;
@@ -24,7 +25,7 @@ async fn a_process_killed_between_commit_and_answer_leaves_one_booking() {
     let proxied = database.url_at(proxy.port(), "disable");
     let doomed = ready(book(&proxied, &queue.endpoint(), &queue.queue_url())).await;
     let event = booking(3, &[("Idempotency-Key", "order-1")]);
-    // What the database does is done; its answer is held back.
+    // The database runs the statement, but its reply is held back.
     proxy.freeze_replies();
     let (lost, ()) = tokio::join!(doomed.invoke(&event), async {
         until("the booking is committed", async || bookings(&client).await == 1).await;
@@ -35,7 +36,7 @@ async fn a_process_killed_between_commit_and_answer_leaves_one_booking() {
 
     let next = ready(book(&proxied, &queue.endpoint(), &queue.queue_url())).await;
     let committed: String = client.query_one("SELECT show_id || '-' || id FROM bookings", &[]).await.unwrap().get(0);
-    // And again: whoever has the key has the booking.
+    // Every retry with the key returns the booking.
     for _ in 0..2 {
         let answer = call(&next, &event).await;
         assert_eq!((answer.status, answer.header("idempotency-replayed")), (201, Some("true")));
@@ -49,7 +50,7 @@ async fn a_process_killed_between_commit_and_answer_leaves_one_booking() {
 }
 
 #[tokio::test]
-async fn two_at_once_with_one_key_are_one_booking() {
+async fn concurrent_requests_with_one_key_make_one_booking() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -58,20 +59,20 @@ async fn two_at_once_with_one_key_are_one_booking() {
     let mut replays = 0;
     for round in 0..20 {
         let event = booking(1, &[("Idempotency-Key", &format!("order-{round}"))]);
-        // A phone that changes its address between the two: they have the key in common, and nothing else.
+        // A phone that changes its address between the two requests: they share only the key.
         let (here, there) = (from_somebody(event.clone()), from_somebody(event));
         let (first, second) = tokio::join!(call(&one, &here), call(&two, &there));
         assert_eq!((first.status, second.status), (201, 201));
         assert_eq!(first.body, second.body);
         replays += [&first, &second].iter().filter(|a| a.header("idempotency-replayed") == Some("true")).count();
     }
-    assert_eq!(replays, 20, "one made it, the other one found it");
+    assert_eq!(replays, 20, "one request creates the booking, the other one replays it");
     let client = database.client().await;
     assert_eq!(bookings(&client).await, 20);
     assert_invariants(&client).await;
 }
 
-/// Headers that are wrong: 400 that names the header, and nothing is done.
+/// Asserts that each of these sets of headers is a 400 that names the header, and that nothing is booked.
 async fn refused(many: &[Vec<(&str, &str)>]) {
     let database = Database::create().await;
     show(&database).await;
@@ -85,20 +86,20 @@ async fn refused(many: &[Vec<(&str, &str)>]) {
         assert_eq!((errors.len(), &errors[0]["pointer"]), (1, &Value::from("Idempotency-Key")), "{}", answer.body);
     }
     assert_eq!(bookings(&database.client().await).await, 0);
-    assert_eq!(queue.count(), 0, "nothing is promised for a request that cannot be read");
+    assert_eq!(queue.count(), 0, "an invalid request sends no message");
     let fits = "k".repeat(255);
     assert_eq!(call(&instance, &booking(1, &[("Idempotency-Key", &fits)])).await.status, 201);
 }
 
 #[tokio::test]
-async fn a_key_that_is_malformed_is_400() {
+async fn malformed_idempotency_key_is_400() {
     let long = "k".repeat(256);
     refused(&["", "two words", "tab\t", "k\u{f6}", &long].map(|key| vec![("Idempotency-Key", key)])).await;
 }
 
-/// As API Gateway sends it: all values in `multiValueHeaders`, and the last one in `headers`.
+/// API Gateway sends all values in `multiValueHeaders` and the last one in `headers`.
 #[tokio::test]
-async fn of_a_doubled_key_the_last_counts() {
+async fn last_of_repeated_idempotency_keys_is_used() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -112,9 +113,9 @@ async fn of_a_doubled_key_the_last_counts() {
     assert_eq!((other.status, other.header("idempotency-replayed")), (201, None));
 }
 
-/// 503 with a time to wait while the database is away, 201 when it is back: the same instance, the same request.
+/// 503 with `Retry-After` while the database is down, 201 once it is back, for the same request to the same instance.
 #[tokio::test]
-async fn a_database_that_is_down_is_503_and_is_found_again() {
+async fn database_outage_is_503_and_the_instance_reconnects() {
     let server = Server::start(&Options::fast());
     let database = server.create_database().await;
     show(&database).await;
@@ -133,9 +134,9 @@ async fn a_database_that_is_down_is_503_and_is_found_again() {
     assert_invariants(&client).await;
 }
 
-/// Whatever the time of the function is: what it waits for ends before.
+/// Waits end before the function's timeout, however short the timeout is.
 #[tokio::test]
-async fn a_silent_database_is_503_before_the_functions_time_is_up() {
+async fn silent_database_is_503_before_the_function_times_out() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -153,9 +154,9 @@ async fn a_silent_database_is_503_before_the_functions_time_is_up() {
     }
 }
 
-/// A server that lost a library, a disk that is full: 503, and the next request has a connection that can.
+/// Server errors such as a missing library or a full disk are 503, and the next request gets a working connection.
 #[tokio::test]
-async fn a_server_that_cannot_is_503_and_found_again() {
+async fn server_error_is_503_and_the_next_request_succeeds() {
     let database = Database::create().await;
     show(&database).await;
     let owner = database.admin_client().await;
@@ -177,7 +178,7 @@ async fn a_server_that_cannot_is_503_and_found_again() {
 }
 
 #[tokio::test]
-async fn a_lock_that_is_not_had_is_503_and_says_so() {
+async fn lock_timeout_is_503_busy() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -186,14 +187,14 @@ async fn a_lock_that_is_not_had_is_503_and_says_so() {
     holder.batch_execute("BEGIN; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
     let answer = call(&instance, &booking(2, &[])).await;
     assert_eq!((answer.status, answer.problem(), answer.header("retry-after")), (503, "busy", Some("1")));
-    assert!(!answer.body.to_string().contains("lock"), "no internals: {}", answer.body);
+    assert!(!answer.body.to_string().contains("lock"), "the answer must not show internals: {}", answer.body);
     holder.batch_execute("COMMIT").await.unwrap();
     assert_eq!(call(&instance, &booking(2, &[])).await.status, 201);
 }
 
-/// An instance that is given several requests at once answers them side by side, each rightly.
+/// An instance that receives several requests at once handles them concurrently and correctly.
 #[tokio::test]
-async fn requests_at_once_in_one_instance_sell_what_there_is() {
+async fn concurrent_requests_in_one_instance_sell_each_seat_once() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;

@@ -1,4 +1,4 @@
-//! A database with a show, and the real binaries under a Lambda runtime.
+//! A database with a show, and the real binaries in a Lambda runtime.
 #![allow(unreachable_pub, reason = "tests")]
 
 pub mod webhook;
@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep};
 pub const BOOK: &str = env!("CARGO_BIN_EXE_book");
 pub const BOOKINGS: &str = env!("CARGO_BIN_EXE_bookings");
 
-/// Each Lambda of the API, with its binary.
+/// Each Lambda of the API and its binary.
 pub const LAMBDAS: [(Lambda, &str); 5] = [
     (Lambda::ListShows, env!("CARGO_BIN_EXE_list-shows")),
     (Lambda::Book, BOOK),
@@ -36,15 +36,15 @@ pub const LAMBDAS: [(Lambda, &str); 5] = [
     (Lambda::Admin, env!("CARGO_BIN_EXE_admin")),
 ];
 
-/// The API functions' `Timeout` in the template: an answer that takes longer is none.
+/// The API functions' `Timeout` in the template. A later answer counts as none.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A show of 100 seats, by the operation itself. It has the id 1.
+/// Creates a show of 100 seats through the operation itself. Its id is 1.
 pub async fn show(database: &Database) -> Db {
     show_for(database, None).await
 }
 
-/// The same with a price.
+/// Like [`show`], with a price.
 pub async fn show_for(database: &Database, price: Option<Price>) -> Db {
     let settings = config::Database::from_url(&database.url(), None).unwrap();
     let db = Db::new(&settings, connector(None).unwrap(), NonZeroU16::MIN).unwrap();
@@ -62,7 +62,7 @@ pub async fn show_for(database: &Database, price: Option<Price>) -> Db {
     db
 }
 
-/// All Lambdas of the API, started, with a database and a queue.
+/// All Lambdas of the API, running with a database and a queue.
 pub struct Api(BTreeMap<Lambda, Instance>);
 
 impl Api {
@@ -93,7 +93,7 @@ impl Api {
     }
 }
 
-/// The event of a call of this method and path, with an id of nothing for each parameter.
+/// The event for this method and path. Path parameters are valid ids; only show 1 may exist.
 pub fn request(method: &str, path: &str, query: &[(&str, &str)], body: Option<&str>) -> Value {
     let parameters = [
         ("show_id", "1"),
@@ -120,14 +120,14 @@ pub fn bookings_of(database_url: &str) -> Builder {
     Instance::builder(BOOKINGS).env("DATABASE_URL", database_url).timeout(TIMEOUT)
 }
 
-/// Started, and with its connection open.
+/// Starts a binary and waits until its connection is open.
 pub async fn ready(builder: Builder) -> Instance {
     let instance = builder.start().await;
     instance.ready().await.unwrap();
     instance
 }
 
-/// `POST /shows/1/bookings` for Ada.
+/// The event of `POST /shows/1/bookings` for Ada.
 pub fn booking(seats: i32, headers: &[(&str, &str)]) -> Value {
     let mut all = vec![("Content-Type", "application/json")];
     all.extend(headers);
@@ -135,7 +135,7 @@ pub fn booking(seats: i32, headers: &[(&str, &str)]) -> Value {
     api_event("POST", "/shows/{show_id}/bookings", &[("show_id", "1")], &[], &all, Some(&body))
 }
 
-/// The event of somebody whose token allows everything.
+/// The event with an operator's token that has all scopes.
 pub fn operator(event: Value) -> Value {
     let scopes: Vec<_> = Scope::ALL.into_iter().map(Scope::as_str).collect();
     with_token(event, "operator", &scopes.join(" "))
@@ -154,12 +154,12 @@ impl Answer {
         Self { status: raw["statusCode"].as_u64().unwrap(), body, raw }
     }
 
-    /// The one value of a header.
+    /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.raw["multiValueHeaders"][name].get(0).or_else(|| self.raw["headers"].get(name)).and_then(Value::as_str)
     }
 
-    /// The end of a problem's type.
+    /// The last segment of a problem's type.
     pub fn problem(&self) -> &str {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.raw);
         self.body["type"].as_str().unwrap().rsplit('/').next().unwrap()
@@ -171,12 +171,12 @@ pub async fn call(instance: &Instance, event: &Value) -> Answer {
     Answer::of(instance.invoke(event).await.unwrap())
 }
 
-/// How many bookings there are.
+/// The number of bookings.
 pub async fn bookings(client: &tokio_postgres::Client) -> i64 {
     client.query_one("SELECT count(*) FROM bookings", &[]).await.unwrap().get(0)
 }
 
-/// Looks until it is so, 20 s at most.
+/// Waits until the condition holds; panics after 20 s.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !is_so().await {

@@ -1,4 +1,4 @@
-//! A booking to be paid for, and what payment providers send about it.
+//! A booking with a price, and payment providers' events about it.
 
 use std::collections::BTreeSet;
 
@@ -28,10 +28,10 @@ pub const STRIPE_SECRET: &str = "whsec_boxoffice_stripe";
 pub const STANDARD_SECRET: &str = "whsec_Ym94b2ZmaWNlLXN0YW5kYXJk";
 const STANDARD_KEY: &[u8] = b"boxoffice-standard";
 
-/// What a booking of two seats costs.
+/// The price of a booking of two seats, in cents.
 pub const AMOUNT: i64 = 5_000;
 
-/// A hold of two seats of a show that costs 25 euros a seat.
+/// A hold of two seats of a show at 25 euros a seat.
 pub struct Scene {
     pub database: Database,
     pub db: Db,
@@ -52,17 +52,17 @@ impl Scene {
         Self { database, db, client, booking }
     }
 
-    /// What the provider says when the booking is paid for: by this payment, in an event of the same number.
+    /// Stripe's event that the booking was paid. The payment and the event have this number.
     pub fn paid(&self, number: u32) -> String {
         paid(self.booking, number)
     }
 
-    /// `PENDING`, `CONFIRMED`, `FAILED refunded` and so on.
+    /// The booking's status and failure reason: `PENDING`, `CONFIRMED`, `FAILED refunded` and so on.
     pub async fn status(&self) -> String {
         status(&self.client, self.booking).await
     }
 
-    /// The states of all payments.
+    /// All payments, as `id state reason`.
     pub async fn payments(&self) -> Vec<String> {
         let sql = "SELECT concat_ws(' ', payment_id, state, reason) FROM payments ORDER BY 1";
         self.client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
@@ -74,13 +74,13 @@ impl Scene {
         self.client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
-    /// The confirm binary with this database and these queues.
+    /// The confirm binary with this database and this queue, not yet started.
     pub fn confirm(&self, endpoint: &str, queue_url: &str) -> Builder {
         confirm(&self.database.url(), endpoint, queue_url)
     }
 }
 
-/// Two seats of show 1, held for two minutes.
+/// Holds two seats of show 1 for two minutes.
 pub async fn book(db: &Db) -> BookingId {
     let request = BookRequest {
         id: BookingId::generate("1".parse().unwrap()),
@@ -88,14 +88,14 @@ pub async fn book(db: &Db) -> BookingId {
         seats: SeatCount::try_from(2).unwrap(),
         hold: Hold::DEFAULT,
         idempotency_key: None,
-        // Each from a line of its own.
+        // A different address each time.
         holder: Holder::of_address(std::net::Ipv6Addr::from_bits(rand::random()).into()),
         limits: HolderLimits::DEFAULT,
     };
     bookings::book(db, &request).await.unwrap().booking.id()
 }
 
-/// Where a booking is in its life.
+/// A booking's status and failure reason.
 pub async fn status(client: &tokio_postgres::Client, booking: BookingId) -> String {
     let sql = "SELECT concat_ws(' ', status, failure_reason) FROM bookings WHERE show_id = $1 AND id = $2";
     client.query_one(sql, &[&booking.show_id().get(), &booking.uuid()]).await.unwrap().get(0)
@@ -112,7 +112,7 @@ pub fn confirm(database_url: &str, endpoint: &str, queue_url: &str) -> Builder {
         .timeout(TIMEOUT)
 }
 
-/// Stripe's `payment_intent.succeeded` for this booking.
+/// The body of Stripe's `payment_intent.succeeded` for this booking.
 pub fn paid(booking: BookingId, number: u32) -> String {
     let intent = json!({
         "id": format!("pi_{number}"), "object": "payment_intent", "amount": AMOUNT, "amount_received": AMOUNT,
@@ -121,7 +121,7 @@ pub fn paid(booking: BookingId, number: u32) -> String {
     stripe_event(&format!("evt_{number}"), "payment_intent.succeeded", &intent)
 }
 
-/// A body of Stripe's.
+/// The body of a Stripe event.
 pub fn stripe_event(id: &str, event_type: &str, object: &Value) -> String {
     let created = Timestamp::now().as_second();
     json!({ "id": id, "object": "event", "created": created, "type": event_type, "data": { "object": object } })
@@ -133,14 +133,14 @@ pub fn stripe(body: &str) -> Value {
     stripe_by(STRIPE_SECRET, body)
 }
 
-/// The same with another secret.
+/// Like [`stripe`], signed with another secret.
 pub fn stripe_by(secret: &str, body: &str) -> Value {
     let time = Timestamp::now().as_second();
     let signature = hex::encode(sign(secret.as_bytes(), &format!("{time}.{body}")));
     stripe_with(&[("Stripe-Signature", &format!("t={time},v1={signature}"))], body)
 }
 
-/// The same with these headers.
+/// Like [`stripe`], with these headers.
 pub fn stripe_with(headers: &[(&str, &str)], body: &str) -> Value {
     api_event("POST", "/webhooks/payments/stripe", &[], &[], headers, Some(body))
 }
@@ -148,14 +148,14 @@ pub fn stripe_with(headers: &[(&str, &str)], body: &str) -> Value {
 /// `POST /webhooks/payments/standard`, signed now.
 pub fn standard(id: &str, body: &str) -> Value {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    // Clocks are never quite the same.
+    // The provider's clock is 30 s ahead.
     let time = (Timestamp::now() + SignedDuration::from_secs(30)).as_second().to_string();
     let signature = format!("v1,{}", STANDARD.encode(sign(STANDARD_KEY, &format!("{id}.{time}.{body}"))));
     let headers = [("webhook-id", id), ("webhook-timestamp", &time), ("webhook-signature", &signature)];
     api_event("POST", "/webhooks/payments/standard", &[], &[], &headers, Some(body))
 }
 
-/// The event with its body in base64, as API Gateway sends what it takes for binary.
+/// The event with its body in base64, as API Gateway sends binary bodies.
 pub fn in_base64(mut event: Value) -> Value {
     use base64::{Engine, engine::general_purpose::STANDARD};
     event["body"] = json!(STANDARD.encode(event["body"].as_str().unwrap()));

@@ -1,4 +1,4 @@
-//! The real confirm binary under a Lambda runtime, told of payments.
+//! The confirm binary's answers to payment events. Runs the real binary in a Lambda runtime.
 
 use crate::common::{
     call, ready,
@@ -13,7 +13,7 @@ use boxoffice_testkit::{invariants::assert_invariants, lambda::Instance, sqs::Fi
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// A scene and one instance of confirm. The queue takes what it is sent.
+/// A scene, a queue that accepts messages, and one confirm instance.
 async fn start() -> (Scene, FixedDelayQueue, Instance) {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -22,7 +22,7 @@ async fn start() -> (Scene, FixedDelayQueue, Instance) {
 }
 
 #[tokio::test]
-async fn a_payment_confirms_and_its_repetition_changes_nothing() {
+async fn payment_confirms_the_booking_and_its_repetition_changes_nothing() {
     let (scene, queue, instance) = start().await;
     let event = scene.paid(1);
     let answer = call(&instance, &stripe(&event)).await;
@@ -33,7 +33,7 @@ async fn a_payment_confirms_and_its_repetition_changes_nothing() {
         let answer = call(&instance, &stripe(&event)).await;
         assert_eq!((answer.status, &answer.body["outcome"]), (200, &json!("repeated")));
     }
-    // The checkout session tells of the same payment.
+    // The checkout session reports the same payment.
     let session = json!({
         "id": "cs_1", "object": "checkout.session", "payment_intent": "pi_1", "payment_status": "paid",
         "amount_total": AMOUNT, "currency": "eur", "client_reference_id": scene.booking.to_string(),
@@ -46,7 +46,7 @@ async fn a_payment_confirms_and_its_repetition_changes_nothing() {
 }
 
 #[tokio::test]
-async fn standard_webhooks_confirm_and_refund_in_base64_too() {
+async fn standard_webhooks_confirm_and_refund() {
     let (scene, _queue, instance) = start().await;
     let body = |event_type: &str| {
         json!({
@@ -64,16 +64,16 @@ async fn standard_webhooks_confirm_and_refund_in_base64_too() {
     assert_invariants(&scene.client).await;
 }
 
-/// Stripe's body in base64: the signature is over the bytes that Stripe sent.
+/// The signature covers the bytes that Stripe sent, not their base64 form.
 #[tokio::test]
-async fn stripes_body_may_come_in_base64() {
+async fn stripe_body_in_base64_is_accepted() {
     let (scene, _queue, instance) = start().await;
     let answer = call(&instance, &in_base64(stripe(&scene.paid(1)))).await;
     assert_eq!((answer.status, &answer.body["outcome"]), (200, &json!("confirmed")));
 }
 
 #[tokio::test]
-async fn the_same_event_20_times_at_once_has_one_effect() {
+async fn same_event_delivered_20_times_at_once_has_one_effect() {
     let (scene, queue, first) = start().await;
     let mut instances = vec![Arc::new(first)];
     for _ in 1..4 {
@@ -99,7 +99,7 @@ async fn the_same_event_20_times_at_once_has_one_effect() {
 }
 
 #[tokio::test]
-async fn a_bad_signature_is_401_without_a_word_why() {
+async fn bad_signature_is_401_without_a_reason() {
     let (scene, queue, instance) = start().await;
     let body = scene.paid(1);
     let mut changed = stripe(&body);
@@ -113,7 +113,7 @@ async fn a_bad_signature_is_401_without_a_word_why() {
         stripe_with(&[("Stripe-Signature", "")], &body),
         stripe_with(&[("Stripe-Signature", "t=1700000000,v1=00")], &body),
         stripe_by("whsec_another", &body),
-        // The other endpoint's secret.
+        // The secret of the other endpoint.
         stripe_by(STANDARD_SECRET, &body),
         changed,
         standard_changed,
@@ -131,7 +131,7 @@ async fn a_bad_signature_is_401_without_a_word_why() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_not_connected_takes_nothing() {
+async fn endpoint_without_secrets_refuses_every_event() {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let builder = scene.confirm(&queue.endpoint(), &queue.queue_url());
@@ -142,7 +142,7 @@ async fn an_endpoint_that_is_not_connected_takes_nothing() {
 }
 
 #[tokio::test]
-async fn either_secret_is_good_while_one_is_rotated() {
+async fn both_secrets_are_accepted_during_rotation() {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let builder = scene.confirm(&queue.endpoint(), &queue.queue_url());
@@ -153,7 +153,7 @@ async fn either_secret_is_good_while_one_is_rotated() {
 }
 
 #[tokio::test]
-async fn a_signed_body_that_cannot_be_read_is_kept_and_counted() {
+async fn unreadable_signed_body_is_kept_and_counted() {
     let (scene, queue, instance) = start().await;
     for body in ["not json \u{0} at all", r#"{"test": 2432232314}"#, "", "\u{ffff}"] {
         for event in [stripe(body), standard(&format!("msg_{}", body.len()), body)] {
@@ -169,7 +169,7 @@ async fn a_signed_body_that_cannot_be_read_is_kept_and_counted() {
 }
 
 #[tokio::test]
-async fn events_that_mean_nothing_here_are_acknowledged_and_kept() {
+async fn irrelevant_events_are_acknowledged_and_kept() {
     let (scene, _queue, instance) = start().await;
     let customer = json!({"id": "cus_1", "object": "customer"});
     let answer = call(&instance, &stripe(&stripe_event("evt_c", "customer.created", &customer))).await;
@@ -178,9 +178,9 @@ async fn events_that_mean_nothing_here_are_acknowledged_and_kept() {
     assert!(scene.payments().await.is_empty());
 }
 
-/// 5 MB is about as much as fits Lambda's 6 MB of event.
+/// 5 MB is about the largest body that fits into Lambda's event limit of 6 MB.
 #[tokio::test]
-async fn a_large_event_is_applied_and_kept_in_part() {
+async fn large_event_is_applied_and_its_payload_is_truncated() {
     let (scene, queue, instance) = start().await;
     let large = |number: u32, filling: &str, bytes: usize| {
         let mut event: Value = serde_json::from_str(&scene.paid(number)).unwrap();
@@ -195,20 +195,20 @@ async fn a_large_event_is_applied_and_kept_in_part() {
     let kept: i32 =
         scene.client.query_one("SELECT octet_length(payload) FROM payment_events", &[]).await.unwrap().get(0);
     assert!((65_530..=65_536).contains(&kept), "{kept}");
-    // Not its size, but its signature is looked at.
+    // A large body's signature is verified too.
     let changed = body.replace("5000", "5001");
     let mut forged = stripe(&body);
     forged["body"] = json!(changed);
     assert_eq!(call(&instance, &forged).await.status, 401);
     assert_eq!(queue.count(), 0);
-    // More than API Gateway passes on.
+    // Larger than API Gateway passes on.
     let answer = call(&instance, &stripe(&" ".repeat(10 * 1024 * 1024 + 1))).await;
     assert_eq!((answer.status, answer.problem()), (413, "body-too-large"));
 }
 
-/// What the operator gets to see afterwards is in the payments' own tests; here: each ends in one place.
+/// Each payment ends in exactly one state. The admin tests cover what operators then see.
 #[tokio::test]
-async fn wrong_late_and_doubled_payments_are_to_be_refunded() {
+async fn wrong_late_and_duplicate_payments_become_refund_due() {
     let (scene, _queue, instance) = start().await;
     let wrong = scene.paid(1).replace("5000", "4999");
     assert_eq!(call(&instance, &stripe(&wrong)).await.body["outcome"], "refund_due");
@@ -230,7 +230,7 @@ async fn wrong_late_and_doubled_payments_are_to_be_refunded() {
 }
 
 #[tokio::test]
-async fn odd_time_zones_change_nothing() {
+async fn time_zones_of_function_and_database_do_not_matter() {
     let scene = Scene::new().await;
     let zone = format!("ALTER DATABASE {} SET TimeZone = 'Pacific/Kiritimati'", scene.database.name());
     scene.database.admin_client().await.batch_execute(&zone).await.unwrap();

@@ -1,4 +1,4 @@
-//! The confirm binary, told of payments.
+//! The confirm binary and payment events.
 
 mod answers;
 mod outages;

@@ -1,4 +1,4 @@
-//! Payments arrive while something is broken: the database, the queue, the process. None is lost, and none counts twice.
+//! Payments that arrive while the database, the queue or the process fails. None is lost, and none counts twice.
 
 use crate::common::{
     self, call, ready, until,
@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::{task::JoinSet, time::Instant};
 
 #[tokio::test]
-async fn without_the_database_an_event_is_queued_and_applied_later() {
+async fn event_is_queued_during_a_database_outage_and_applied_later() {
     let server = Server::start(&Options::fast());
     let scene = Scene::on(server.create_database().await).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -29,13 +29,13 @@ async fn without_the_database_an_event_is_queued_and_applied_later() {
         let answer = call(&instance, &stripe(&event)).await;
         assert_eq!((answer.status, &answer.body["outcome"]), (200, &json!("queued")));
     }
-    // The signature is looked at all the same, before anything else.
+    // The signature is still verified, before anything else.
     assert_eq!(call(&instance, &stripe_by("whsec_another", &event)).await.status, 401);
     assert_eq!(queue.count(), 2);
     assert!(instance.logged(r#""PaymentQueued":1"#).await);
 
     server.start_again().await;
-    // What the worker does with the messages.
+    // Process the messages as the worker does.
     let mut outcomes = Vec::new();
     for message in queue.sent() {
         assert_eq!(message.delay_seconds, None);
@@ -46,16 +46,16 @@ async fn without_the_database_an_event_is_queued_and_applied_later() {
         );
     }
     assert_eq!(outcomes, [Recorded::Confirmed, Recorded::Repeated]);
-    // And the provider, which sends it again for some reason of its own.
+    // The provider delivers the event once more.
     assert_eq!(call(&instance, &stripe(&event)).await.body["outcome"], "repeated");
     let client = scene.database.client().await;
     assert_eq!(common::webhook::status(&client, scene.booking).await, "CONFIRMED");
     assert_invariants(&client).await;
 }
 
-/// A payment every 50 ms, by four instances, while the server is away for ten seconds: all are answered 2xx, and all land.
+/// A payment every 50 ms to four instances while the server is down for ten seconds: all are answered 200 and recorded.
 #[tokio::test]
-async fn payments_of_ten_seconds_without_postgres_all_land() {
+async fn payments_during_a_ten_second_outage_are_all_recorded() {
     const PAYMENTS: u32 = 240;
     const BEFORE: u32 = 20;
     let server = Server::start(&Options::fast());
@@ -65,7 +65,8 @@ async fn payments_of_ten_seconds_without_postgres_all_land() {
     for _ in 0..4 {
         instances.push(Arc::new(ready(scene.confirm(&queue.endpoint(), &queue.queue_url())).await));
     }
-    // 49 bookings are all that the show has besides the first; the rest pay for one that is paid: to be refunded.
+    // The show has room for 49 more bookings. The remaining payments are for bookings already paid and become
+    // refund_due.
     let mut bookings = vec![scene.booking];
     for _ in 1..50 {
         bookings.push(book(&scene.db).await);
@@ -117,7 +118,7 @@ async fn payments_of_ten_seconds_without_postgres_all_land() {
 }
 
 #[tokio::test]
-async fn without_the_database_and_the_queue_the_provider_must_come_again() {
+async fn outage_of_database_and_queue_makes_the_provider_retry() {
     let server = Server::start(&Options::fast());
     let scene = Scene::on(server.create_database().await).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -134,9 +135,9 @@ async fn without_the_database_and_the_queue_the_provider_must_come_again() {
     assert_eq!(queue.count(), 0);
 }
 
-/// Neither says a word: the answer comes within the function's time all the same.
+/// The database and the queue accept connections but never reply. The answer still comes before the function times out.
 #[tokio::test]
-async fn a_database_and_a_queue_that_are_silent_are_answered_in_time() {
+async fn silent_database_and_queue_are_503_before_the_function_times_out() {
     let scene = Scene::new().await;
     let proxy = Proxy::to_port(scene.database.port()).await;
     let silent = BlackHole::start().await;
@@ -149,10 +150,10 @@ async fn a_database_and_a_queue_that_are_silent_are_answered_in_time() {
     assert!(since.elapsed() < common::TIMEOUT, "{:?}", since.elapsed());
 }
 
-/// The database, the queue and what the function waits for before them: it has a third of the time that they may take, and
-/// answers before it is up.
+/// The function's timeout is a third of what the waits for the secrets, the database and the queue may take together.
+/// It still answers in time.
 #[tokio::test]
-async fn all_that_it_waits_for_together_ends_by_its_own_deadline() {
+async fn all_waits_together_end_by_the_deadline() {
     let scene = Scene::new().await;
     let proxy = Proxy::to_port(scene.database.port()).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -160,17 +161,17 @@ async fn all_that_it_waits_for_together_ends_by_its_own_deadline() {
     let url = scene.database.url_at(proxy.port(), "disable");
     let short = Duration::from_secs(6);
     let event = stripe(&scene.paid(1));
-    // The queue takes it: the time for it is spared, however long the database would be waited for.
+    // The wait for the database leaves enough time to send the event to the queue.
     let instance = ready(confirm(&url, &queue.endpoint(), &queue.queue_url()).timeout(short)).await;
     proxy.freeze();
     assert_eq!(call(&instance, &event).await.body["outcome"], "queued");
-    // It says no word either.
+    // The queue does not reply either.
     proxy.resume();
     let instance = ready(confirm(&url, &silent.endpoint(), &silent.queue_url()).timeout(short)).await;
     proxy.freeze();
     let answer = call(&instance, &event).await;
     assert_eq!((answer.status, answer.problem()), (503, "unavailable"));
-    // Nor do the secrets.
+    // Secrets Manager does not reply either.
     let builder = confirm(&url, &silent.endpoint(), &silent.queue_url()).env("STRIPE_WEBHOOK_SECRETS", "");
     let arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:webhooks-AbCdEf";
     proxy.resume();
@@ -181,20 +182,20 @@ async fn all_that_it_waits_for_together_ends_by_its_own_deadline() {
 }
 
 #[tokio::test]
-async fn a_queue_that_refuses_is_not_asked_while_the_database_is_there() {
+async fn queue_outage_does_not_matter_while_the_database_is_up() {
     let scene = Scene::new().await;
     let refusing = Refusing::start();
     let instance = ready(scene.confirm(&refusing.endpoint(), &refusing.queue_url())).await;
     assert_eq!(call(&instance, &stripe(&scene.paid(1))).await.body["outcome"], "confirmed");
 }
 
-/// Somebody has the booking's lock for longer than a statement waits.
+/// Another transaction holds the booking's lock for longer than the lock timeout.
 #[tokio::test]
-async fn a_lock_that_is_too_slow_queues_the_event() {
+async fn lock_timeout_queues_the_event() {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let instance = ready(scene.confirm(&queue.endpoint(), &queue.queue_url())).await;
-    // A superuser: no timeout ends its transaction.
+    // A superuser's transaction has no timeout.
     let holder = scene.database.admin_client().await;
     holder.batch_execute("BEGIN; SELECT FROM bookings FOR UPDATE").await.unwrap();
     let event = stripe(&scene.paid(1));
@@ -209,9 +210,9 @@ async fn a_lock_that_is_too_slow_queues_the_event() {
     assert_eq!(call(&instance, &event).await.body["outcome"], "repeated");
 }
 
-/// SQS takes 256 KiB: an event of 5 MB goes there without most of its body, and with all that it says.
+/// An SQS message has at most 256 KiB. A larger event is queued with a truncated payload and its complete change.
 #[tokio::test]
-async fn a_large_event_fits_the_queue() {
+async fn large_event_fits_the_queue() {
     let server = Server::start(&Options::fast());
     let scene = Scene::on(server.create_database().await).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -240,9 +241,9 @@ async fn a_large_event_fits_the_queue() {
     assert_eq!(outcomes, [Recorded::Confirmed, already, already]);
 }
 
-/// Killed when the event has not reached the database: the provider's next delivery is the first.
+/// The process is killed before the event reaches the database. The provider's next delivery takes effect.
 #[tokio::test]
-async fn a_process_killed_before_the_commit_has_done_nothing() {
+async fn process_killed_before_the_commit_changes_nothing() {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let proxy = Proxy::to_port(scene.database.port()).await;
@@ -252,7 +253,7 @@ async fn a_process_killed_before_the_commit_has_done_nothing() {
     let event = stripe(&scene.paid(1));
     let heard = proxy.heard();
     let (lost, ()) = tokio::join!(doomed.invoke(&event), async {
-        until("what it asks the database is on its way", async || proxy.heard() > heard).await;
+        until("the statement is sent", async || proxy.heard() > heard).await;
         doomed.kill().await;
     });
     assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
@@ -265,15 +266,15 @@ async fn a_process_killed_before_the_commit_has_done_nothing() {
     assert_invariants(&scene.client).await;
 }
 
-/// Killed when its effect is committed and not answered: the provider's next delivery changes nothing.
+/// The process is killed after the commit and before it answers. The provider's next delivery changes nothing.
 #[tokio::test]
-async fn a_process_killed_after_the_commit_has_done_it_once() {
+async fn process_killed_after_the_commit_applies_the_event_once() {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let proxy = Proxy::to_port(scene.database.port()).await;
     let url = scene.database.url_at(proxy.port(), "disable");
     let doomed = ready(confirm(&url, &queue.endpoint(), &queue.queue_url())).await;
-    // Its statement is prepared by then.
+    // This event makes it prepare the statement.
     assert_eq!(call(&doomed, &stripe("{}")).await.body["outcome"], "kept");
     proxy.freeze_replies();
     let event = stripe(&scene.paid(1));

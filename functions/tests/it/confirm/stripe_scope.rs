@@ -1,4 +1,4 @@
-//! Which of Stripe's events a stack takes: those of its mode and its account, through the real binaries.
+//! A stack takes only the Stripe events of its own mode and account. Runs the real binaries.
 
 use crate::common::{
     call, operator, ready,
@@ -13,7 +13,7 @@ use boxoffice_testkit::{
 };
 use serde_json::{Value, json};
 
-/// A scene and its confirm binary, not yet started, whose queue takes what it is sent.
+/// A scene, a queue that accepts messages, and the confirm binary, not yet started.
 async fn start() -> (Scene, FixedDelayQueue, Builder) {
     let scene = Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -21,14 +21,14 @@ async fn start() -> (Scene, FixedDelayQueue, Builder) {
     (scene, queue, builder)
 }
 
-/// The body with other members of the event.
+/// The body with these members of the event replaced.
 fn with(body: &str, members: &Value) -> String {
     let mut event: Value = serde_json::from_str(body).unwrap();
     event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     event.to_string()
 }
 
-/// The body with another member of its object.
+/// The body with this member of its object replaced.
 fn with_own(body: &str, name: &str, value: &Value) -> String {
     let mut event: Value = serde_json::from_str(body).unwrap();
     event["data"]["object"][name] = value.clone();
@@ -41,7 +41,7 @@ async fn outcome(instance: &Instance, body: &str) -> String {
     answer.body["outcome"].as_str().unwrap().to_owned()
 }
 
-/// None of these events was applied, kept or queued, though each named the booking and paid its price.
+/// Asserts that no event was applied, kept or queued, although each one named the booking and paid its price.
 async fn assert_untouched(scene: &Scene, queue: &FixedDelayQueue) {
     assert_eq!(scene.status().await, "PENDING");
     assert!(scene.events().await.is_empty() && scene.payments().await.is_empty());
@@ -49,12 +49,12 @@ async fn assert_untouched(scene: &Scene, queue: &FixedDelayQueue) {
 }
 
 #[tokio::test]
-async fn a_stack_that_sells_for_real_takes_no_event_of_test_mode() {
+async fn live_stack_ignores_test_events() {
     let (scene, queue, builder) = start().await;
     let instance = ready(builder).await;
     let test = with(&scene.paid(1), &json!({"livemode": false}));
     assert_eq!(outcome(&instance, &test).await, "ignored");
-    // The event is silent, its object is not.
+    // Only the event's object has the mode.
     assert_eq!(outcome(&instance, &with_own(&scene.paid(1), "livemode", &json!(false))).await, "ignored");
     for event_type in ["charge.refunded", "charge.dispute.created", "customer.created", "unheard.of"] {
         let body = with(&stripe_event("evt_t", event_type, &json!({"id": "x"})), &json!({"livemode": false}));
@@ -65,14 +65,14 @@ async fn a_stack_that_sells_for_real_takes_no_event_of_test_mode() {
     assert_untouched(&scene, &queue).await;
     assert!(instance.logged(r#""WebhookIgnored":1"#).await);
     assert_eq!(instance.stdout().matches("WebhookUnreadable").count(), 0);
-    // A signature that is not good tells nobody which events are taken.
+    // A bad signature does not reveal which events are taken.
     assert_eq!(call(&instance, &stripe_by("whsec_another", &test)).await.status, 401);
-    // The same event in earnest.
+    // The same event in live mode.
     assert_eq!(outcome(&instance, &with(&scene.paid(1), &json!({"livemode": true}))).await, "confirmed");
 }
 
 #[tokio::test]
-async fn a_stack_that_is_tried_out_takes_no_event_of_real_money() {
+async fn test_stack_ignores_live_events() {
     let (scene, queue, builder) = start().await;
     let instance = ready(builder.env("STRIPE_MODE", "test")).await;
     assert_eq!(outcome(&instance, &with(&scene.paid(1), &json!({"livemode": true}))).await, "ignored");
@@ -80,12 +80,12 @@ async fn a_stack_that_is_tried_out_takes_no_event_of_real_money() {
     assert_eq!(outcome(&instance, &with(&scene.paid(1), &json!({"livemode": false}))).await, "confirmed");
 }
 
-/// Stripe's events all say it. Each mode's endpoint has a secret of its own, so that the secret says it too.
+/// All of Stripe's events have a mode. Each mode's endpoint has its own secret, so the secret shows the mode too.
 #[tokio::test]
-async fn an_event_that_says_no_mode_is_of_the_mode_whose_secret_signed_it() {
+async fn event_without_a_mode_has_the_mode_of_its_secret() {
     let (scene, _queue, builder) = start().await;
     let instance = ready(builder).await;
-    // What is there and says neither is not understood.
+    // A mode that is neither true nor false is unreadable.
     for (number, livemode) in [json!("false"), json!("true"), json!(0), json!({})].into_iter().enumerate() {
         let id = format!("evt_odd_{number}");
         let body = with(&scene.paid(1), &json!({"livemode": livemode, "id": id}));
@@ -97,7 +97,7 @@ async fn an_event_that_says_no_mode_is_of_the_mode_whose_secret_signed_it() {
 }
 
 #[tokio::test]
-async fn another_merchants_event_is_ignored() {
+async fn event_of_another_account_is_ignored() {
     let (scene, queue, builder) = start().await;
     let instance = ready(builder).await;
     for members in [
@@ -119,11 +119,11 @@ async fn another_merchants_event_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_stack_of_one_account_takes_that_ones_events_only() {
+async fn stack_with_an_account_takes_only_its_events() {
     let (scene, queue, builder) = start().await;
     let instance = ready(builder.env("STRIPE_ACCOUNT", "acct_ours")).await;
     for members in [
-        // The platform's own.
+        // The platform's own account.
         json!({}),
         json!({"account": "acct_other"}),
         json!({"account": "acct_ours2"}),
@@ -136,16 +136,16 @@ async fn a_stack_of_one_account_takes_that_ones_events_only() {
     assert_untouched(&scene, &queue).await;
     let ours = json!({"account": "acct_ours", "livemode": true});
     assert_eq!(outcome(&instance, &with(&scene.paid(1), &ours)).await, "confirmed");
-    // Of an organization's endpoint.
+    // An event of an organisation's endpoint.
     let charge = json!({"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "amount": 5000,
         "amount_captured": 5000, "amount_refunded": 5000, "currency": "eur", "refunded": true});
     let refunded = with(&stripe_event("evt_r", "charge.refunded", &charge), &json!({"context": "acct_ours"}));
     assert_eq!(outcome(&instance, &refunded).await, "refunded");
 }
 
-/// A version that did not ask kept them; nor may an operator have them applied.
+/// An older version without this check kept such events. Operators cannot apply them.
 #[tokio::test]
-async fn an_event_that_is_not_ours_is_not_replayed_either() {
+async fn ignored_event_cannot_be_replayed() {
     let scene = Scene::new().await;
     let keep = "INSERT INTO payment_events (provider, event_id, type, occurred_at, change, outcome, payload)
                 VALUES ('stripe', $1, '', now(), 'unreadable', 'kept', $2)";
@@ -173,10 +173,10 @@ async fn an_event_that_is_not_ours_is_not_replayed_either() {
     assert_eq!(replay("evt_ours").await.body["outcome"], "confirmed");
 }
 
-/// Stripe's destinations send thin events where somebody chose them; they show no object, so that nothing can be done by
-/// them. Nor by anything else that is no event, however well it is signed.
+/// Stripe's event destinations can be set to send thin events. They contain no object and cannot be applied, nor can
+/// any other signed body that is not a snapshot event.
 #[tokio::test]
-async fn what_is_signed_and_no_snapshot_event_is_kept_as_unreadable_and_counted() {
+async fn signed_body_that_is_not_a_snapshot_event_is_kept_as_unreadable() {
     let (scene, _queue, builder) = start().await;
     let instance = ready(builder).await;
     let thin = |event_type: &str| {
@@ -192,7 +192,7 @@ async fn what_is_signed_and_no_snapshot_event_is_kept_as_unreadable_and_counted(
         thin("v1.payment_intent.succeeded"),
         thin("payment_intent.succeeded"),
         thin("v2.core.event_destination.ping"),
-        // An event in all but name.
+        // A complete event with another object type.
         paid(json!("v2.core.event")),
         paid(json!("payment_intent")),
         paid(json!("Event")),
@@ -213,7 +213,7 @@ async fn what_is_signed_and_no_snapshot_event_is_kept_as_unreadable_and_counted(
     assert!(events.iter().all(|event| event.ends_with("unreadable kept")), "{events:?}");
     assert!(scene.payments().await.is_empty());
     assert!(instance.logged(r#""WebhookUnreadable":1"#).await);
-    // A second event in one body, and a good signature of it all: no.
+    // Two events in one body with a valid signature are unreadable too.
     let two = format!("{0}{0}", scene.paid(1));
     assert_eq!(call(&instance, &stripe_by(STRIPE_SECRET, &two)).await.body["outcome"], "kept");
     assert_eq!(scene.status().await, "PENDING");

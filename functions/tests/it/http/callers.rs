@@ -1,4 +1,4 @@
-//! Whoever may not make a call is refused by the function itself, whatever the gateway let through.
+//! Access control in the functions themselves, whatever the gateway lets through.
 
 use crate::common::{Answer, Api, book, booking, bookings_of, call, ready, request, show};
 use std::time::{Duration, SystemTime};
@@ -18,20 +18,20 @@ use boxoffice_testkit::{
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn every_route_asks_for_its_scope_and_no_other() {
+async fn every_route_requires_exactly_its_scope() {
     let database = Database::create().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let api = Api::start(&database, &queue).await;
     for route in ROUTES {
         let instance = api.of(route);
         let what = format!("{} {}", route.method, route.path);
-        // It gets as far as it is let: to a 404 or a 4xx of its body, where it is let in.
+        // A call that is let in still fails, with 404 or with 4xx for its body.
         let bare = request(route.method, route.path, &[], Some("{}"));
         let all = Scope::ALL.map(Scope::as_str).join(" ");
         let expired = with_token_until(bare.clone(), "ada", &all, SystemTime::now() - Duration::from_secs(40));
         match route.access {
             Access::Public | Access::Webhook | Access::PartnerKey => {
-                // A token that somehow came along is not looked at, be it good or bad.
+                // Such routes ignore tokens, valid or not.
                 for event in [bare, expired] {
                     let answer = call(instance, &event).await;
                     let let_in = !matches!(answer.status, 403 | 500..) && answer.header("www-authenticate").is_none();
@@ -44,7 +44,7 @@ async fn every_route_asks_for_its_scope_and_no_other() {
                     matches!(call(instance, &with_token(bare.clone(), "ada", "")).await.status, 404 | 415 | 422),
                     "{what}"
                 );
-                // What the authorizer let in, by its half minute of leeway, is not refused here.
+                // The authorizer allows 30 s of clock skew, and so does the function.
                 let late = with_token_until(bare, "ada", "", SystemTime::now() - Duration::from_secs(10));
                 assert!(matches!(call(instance, &late).await.status, 404 | 415 | 422), "{what}");
                 refused(&call(instance, &expired).await, 401, &what);
@@ -56,7 +56,7 @@ async fn every_route_asks_for_its_scope_and_no_other() {
                 let others = others.collect::<Vec<_>>().join(" ");
                 refused(&call(instance, &with_token(bare.clone(), "ada", &others)).await, 403, &what);
                 refused(&call(instance, &with_token(bare.clone(), "ada", "")).await, 403, &what);
-                // Scopes are words, not text.
+                // Scopes match as whole words.
                 let looks_like_it = format!("x{scope} {scope}x", scope = scope.as_str());
                 refused(&call(instance, &with_token(bare.clone(), "ada", &looks_like_it)).await, 403, &what);
                 let answer = call(instance, &with_token(bare, "ada", scope.as_str())).await;
@@ -73,9 +73,9 @@ fn refused(answer: &Answer, status: u64, what: &str) {
     assert_eq!(answer.header("www-authenticate"), (status == 401).then_some("Bearer"), "{what}");
 }
 
-/// Not the headers, the query nor the body of a client, only what the gateway says of its authorizer.
+/// Only the authorizer's context counts, not the client's headers, query or body.
 #[tokio::test]
-async fn nothing_that_a_client_sends_passes_for_the_authorizers_word() {
+async fn client_input_cannot_forge_the_authorizer_context() {
     let database = Database::create().await;
     let instance = ready(Instance::builder(env!("CARGO_BIN_EXE_admin")).env("DATABASE_URL", database.url())).await;
     let scope = "shows:write";
@@ -90,8 +90,8 @@ async fn nothing_that_a_client_sends_passes_for_the_authorizers_word() {
         json!({"name": "x", "requestContext": {"authorizer": {"sub": "ada", "scope": scope, "exp": "4102444800"}}});
     let query = [("sub", "ada"), ("scope", scope), ("exp", "4102444800")];
     let event = api_event("POST", "/admin/shows", &[], &query, &headers, Some(&body.to_string()));
-    refused(&call(&instance, &event).await, 401, "what the client says");
-    // An authorizer of another kind, or of another version.
+    refused(&call(&instance, &event).await, 401, "claims sent by the client");
+    // The context of another kind or version of authorizer.
     for context in [
         json!({"principalId": "ada"}),
         json!({"sub": "ada", "scope": scope}),
@@ -107,7 +107,7 @@ async fn nothing_that_a_client_sends_passes_for_the_authorizers_word() {
 }
 
 #[tokio::test]
-async fn a_booking_is_its_subjects_and_an_unknown_one_looks_the_same() {
+async fn booking_of_another_user_looks_like_an_unknown_one() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -130,7 +130,7 @@ async fn a_booking_is_its_subjects_and_an_unknown_one_looks_the_same() {
             let answer = call(&keeper, &event).await;
             assert_eq!((answer.status, &answer.body), (404, &nobodys.body), "{method} {resource}");
         }
-        // To read everybody's is not to change it.
+        // The scope to read all bookings does not allow changes.
         let reader = call(&keeper, &with_token(event(id), "operator", "bookings:read")).await;
         assert_eq!(reader.status, if method == "GET" { 200 } else { 404 }, "{method} {resource}");
         let own = call(&keeper, &with_token(event(id), "ada", "")).await;
@@ -138,9 +138,9 @@ async fn a_booking_is_its_subjects_and_an_unknown_one_looks_the_same() {
     }
 }
 
-/// Who holds what is told by the token, else the API key, else the address; and each is limited.
+/// The holder is the token's subject, else the API key, else the address. Each holder has its own limits.
 #[tokio::test]
-async fn each_holder_is_limited_and_told_when_to_come_back() {
+async fn each_holder_has_its_own_limits_and_retry_after() {
     let database = Database::create().await;
     show(&database).await;
     let client = database.client().await;
@@ -171,14 +171,14 @@ async fn each_holder_is_limited_and_told_when_to_come_back() {
         let held = "SELECT sum(seats) FROM bookings WHERE holder = $1";
         assert_eq!(client.query_one(held, &[holder]).await.unwrap().get::<_, i64>(0), 4, "{holder}");
     }
-    // Sold, they are no longer held; but 6 are the most.
+    // Confirmed seats no longer count as pending, but at most 6 seats are allowed in all.
     client.execute("UPDATE bookings SET status = 'CONFIRMED', settled_at = now()", &[]).await.unwrap();
     let more = call(&instance, &holders[0].1).await;
     assert_eq!((more.status, more.problem()), (409, "holder-limit"));
     assert_eq!((&more.body["held_seats"], &more.body["max_seats"]), (&json!(4), &json!(6)));
     assert_invariants(&client).await;
 
-    // None may end unpaid: after one that did, a minute's wait.
+    // No hold may expire unpaid: after one, the holder waits for up to a minute.
     let let_go =
         "UPDATE bookings SET status = 'FAILED', failure_reason = 'expired', settled_at = now(), expires_at = now(),
         created_at = now() - interval '2 min' WHERE holder = 'ip:192.0.2.1'";
@@ -191,9 +191,9 @@ async fn each_holder_is_limited_and_told_when_to_come_back() {
     assert_eq!(waits.header("ratelimit"), Some(format!("\"unpaid-holds\";r=0;t={seconds}").as_str()));
 }
 
-/// A request that did not come through the gateway has no holder, and makes no booking.
+/// A request that did not come through the gateway has no holder and makes no booking.
 #[tokio::test]
-async fn a_request_from_nowhere_makes_no_booking() {
+async fn request_without_a_source_address_makes_no_booking() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -207,9 +207,10 @@ async fn a_request_from_nowhere_makes_no_booking() {
     assert!(Holder::of_api_key("").is_err());
 }
 
-/// A client's word for where it is has no weight: the gateway's does. Nor is a key that the gateway did not check.
+/// Only the gateway's source address counts, not a header. An API key that the gateway did not check does not count
+/// either.
 #[tokio::test]
-async fn a_header_cannot_change_where_a_request_came_from() {
+async fn headers_cannot_change_the_source_address() {
     let database = Database::create().await;
     show(&database).await;
     let client = database.client().await;

@@ -1,4 +1,4 @@
-//! Cursors are good for their own list and filter: the real binaries under a Lambda runtime.
+//! Cursors are valid only for their own list and filter. Runs the real binaries in a Lambda runtime.
 
 use crate::common::{Answer, call, operator, ready, show};
 use boxoffice_testkit::{events::api_event, lambda::Instance, postgres::Database};
@@ -9,10 +9,10 @@ const PAYMENTS: &str = "/admin/payments";
 const EVENTS: &str = "/admin/payments/events";
 const SUBJECT: &str = "/admin/subjects/bookings";
 
-/// Parameters of a query.
+/// Query parameters.
 type Query = &'static [(&'static str, &'static str)];
 
-/// Each list, the rest of its query, and another filter of it.
+/// Each list with a filter, and another filter of the same list.
 const LISTS: [(&str, Query, Query); 6] = [
     (SHOWS, &[], &[]),
     (PAYMENTS, &[], &[("state", "refunded")]),
@@ -22,7 +22,7 @@ const LISTS: [(&str, Query, Query); 6] = [
     (SUBJECT, &[("subject", "eve")], &[("subject", "ada")]),
 ];
 
-/// Two of everything, so that a page of one has a next.
+/// A database with two rows for each list, so that a page of one row has a next page.
 async fn filled() -> Database {
     let database = Database::create().await;
     show(&database).await;
@@ -62,7 +62,7 @@ impl Api {
         call(instance, &operator(api_event("GET", list, &[], query, &[], None))).await
     }
 
-    /// The cursor of the first page.
+    /// The cursor that the first page returns.
     async fn cursor(&self, list: &str, filter: &[(&str, &str)]) -> String {
         let page = self.list(list, &[filter, &[("limit", "1")]].concat()).await;
         page.body["next_cursor"].as_str().unwrap_or_else(|| panic!("{list}: {}", page.body)).to_owned()
@@ -77,7 +77,7 @@ impl Api {
 }
 
 #[tokio::test]
-async fn a_cursor_leads_on_in_its_own_list_and_nowhere_else() {
+async fn cursor_works_only_for_its_own_list_and_filter() {
     let database = filled().await;
     let api = Api::new(&database).await;
     for (list, filter, other) in LISTS {
@@ -94,9 +94,9 @@ async fn a_cursor_leads_on_in_its_own_list_and_nowhere_else() {
     }
 }
 
-/// As they were made until now, and by who knows how they are made.
+/// Covers the format of older versions and forgeries that know the current format.
 #[tokio::test]
-async fn a_cursor_that_was_made_by_hand_is_refused() {
+async fn forged_cursor_is_refused() {
     let database = filled().await;
     let api = Api::new(&database).await;
     for (list, filter, _) in LISTS {

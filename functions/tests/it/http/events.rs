@@ -1,4 +1,4 @@
-//! Requests whose headers, path and query no URL can be made of: the real binaries under a Lambda runtime.
+//! Malformed headers, paths, queries, bodies and events. Runs the real binaries in a Lambda runtime.
 
 use crate::common::{Answer, book, booking, call, ready, show};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use boxoffice_testkit::{events::api_event, lambda::Instance, postgres::Database,
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// What a client may write into a header, and a URL cannot have.
+/// Values that a client may send in a header but that are invalid in a URL.
 const NASTY: [&str; 24] = [
     "https,http",
     "https, http",
@@ -54,7 +54,7 @@ async fn list_shows(database: &Database) -> Instance {
 }
 
 #[tokio::test]
-async fn no_header_of_a_client_reaches_a_panic() {
+async fn malformed_headers_do_not_panic() {
     let database = Database::create().await;
     show(&database).await;
     let instance = list_shows(&database).await;
@@ -64,7 +64,7 @@ async fn no_header_of_a_client_reaches_a_panic() {
             assert_eq!(call(&instance, &event).await.status, 200, "{name}: {value:?}");
             let mut event = api_event("GET", "/shows", &[], &[], &[(name, value)], None);
             assert_eq!(call(&instance, &event).await.status, 200, "{name}: {value:?}");
-            // Where the gateway says them in one place only.
+            // A gateway that sends headers in one place only.
             event["multiValueHeaders"] = Value::Null;
             assert_eq!(call(&instance, &event).await.status, 200, "{name}: {value:?}");
         }
@@ -73,7 +73,7 @@ async fn no_header_of_a_client_reaches_a_panic() {
 }
 
 #[tokio::test]
-async fn no_path_or_query_of_a_client_reaches_a_panic() {
+async fn malformed_paths_and_queries_do_not_panic() {
     let database = Database::create().await;
     show(&database).await;
     let instance = list_shows(&database).await;
@@ -95,7 +95,7 @@ async fn no_path_or_query_of_a_client_reaches_a_panic() {
 }
 
 #[tokio::test]
-async fn no_body_of_a_client_reaches_a_panic() {
+async fn malformed_bodies_do_not_panic() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -112,9 +112,9 @@ async fn no_body_of_a_client_reaches_a_panic() {
     assert_eq!(call(&instance, &booking(1, &[("X-Forwarded-Proto", "https,http")])).await.status, 201);
 }
 
-/// What is no event of the gateway's is refused, and the instance lives.
+/// Events that the gateway would not send are refused, and the instance survives.
 #[tokio::test]
-async fn what_is_no_event_is_answered() {
+async fn malformed_events_get_a_response() {
     let database = Database::create().await;
     show(&database).await;
     let instance = list_shows(&database).await;
@@ -138,7 +138,7 @@ async fn what_is_no_event_is_answered() {
     assert_eq!(call(&instance, &api_event("GET", "/shows", &[], &[], &[], None)).await.status, 200);
 }
 
-/// The bytes of a body as a client sent them, as the gateway hands them over.
+/// The event with a body of raw bytes, as the gateway passes them.
 fn bytes(mut event: Value, body: &[u8]) -> Value {
     event["body"] = json!(STANDARD.encode(body));
     event["isBase64Encoded"] = json!(true);
@@ -146,7 +146,7 @@ fn bytes(mut event: Value, body: &[u8]) -> Value {
 }
 
 #[tokio::test]
-async fn no_name_is_sold_damaged() {
+async fn body_that_is_not_utf_8_is_refused() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;

@@ -1,4 +1,4 @@
-//! `Location`, followed as RFC 9110 says: the real binaries under a Lambda runtime, behind whatever stands before them.
+//! `Location` resolves as in RFC 9110, behind any stage or domain. Runs the real binaries in a Lambda runtime.
 
 use crate::common::{Answer, book, booking, call, operator, ready, show};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use boxoffice_testkit::{
 use serde_json::{Value, json};
 use url::Url;
 
-/// The API's base URL as clients have it, and what the event's `path` and `requestContext.path` have before the API's path.
+/// The API's base URL for clients, and the prefixes of the event's `path` and `requestContext.path`.
 const BASES: [(&str, &str, &str); 5] = [
     ("https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1", "", "/v1"),
     ("https://tickets.example.com", "", ""),
@@ -21,7 +21,7 @@ const BASES: [(&str, &str, &str); 5] = [
     ("http://127.0.0.1:4566/restapis/a1b2c3d4/v1/_user_request_", "", "/v1"),
 ];
 
-/// The event of a request to this path, and its URL.
+/// The event and the URL of a request to this path under a base.
 fn at(base: usize, mut event: Value, path: &str) -> (Value, Url) {
     let (url, prefix, of_context) = BASES[base];
     event["path"] = json!(format!("{prefix}{path}"));
@@ -35,13 +35,13 @@ fn followed(answer: &Answer, url: &Url) -> String {
 }
 
 #[tokio::test]
-async fn it_leads_to_the_booking_under_every_stage_and_domain() {
+async fn location_leads_to_the_booking_under_every_stage_and_domain() {
     let database = Database::create().await;
     show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let instance = ready(book(&database.url(), &queue.endpoint(), &queue.queue_url())).await;
     for (base, (root, ..)) in BASES.iter().enumerate() {
-        // API Gateway takes a path with a slash at its end, or with an empty segment, for the same; a client does not.
+        // API Gateway ignores a trailing slash or an empty segment; clients resolve relative URLs against them.
         for path in ["/shows/1/bookings", "/shows/1/bookings/", "/shows//1/bookings", "/shows/1/bookings//"] {
             let (event, url) = at(base, from_somebody(booking(1, &[])), path);
             let answer = call(&instance, &event).await;
@@ -58,7 +58,7 @@ async fn it_leads_to_the_booking_under_every_stage_and_domain() {
 }
 
 #[tokio::test]
-async fn it_leads_to_the_show_under_every_stage_and_domain() {
+async fn location_leads_to_the_show_under_every_stage_and_domain() {
     let database = Database::create().await;
     let instance = ready(Instance::builder(env!("CARGO_BIN_EXE_admin")).env("DATABASE_URL", database.url())).await;
     let body = json!({ "name": "Hamlet", "start_time": "2131-05-01T20:00:00Z", "total_seats": 1 }).to_string();

@@ -1,5 +1,4 @@
-//! Methods and query parameters that a route has, and those that it has not: every route, by the real binaries under a
-//! Lambda runtime.
+//! Supported and unsupported methods and query parameters of every route. Runs the real binaries in a Lambda runtime.
 
 use crate::common::{Answer, Api, operator, request, show};
 use std::time::Duration;
@@ -12,14 +11,14 @@ async fn start(database: &Database) -> Api {
     Api::start(database, &FixedDelayQueue::start(Duration::ZERO).await).await
 }
 
-/// The raw answer of a route's Lambda to this method, whatever the route's is.
+/// Calls the route's Lambda with any method and returns the raw answer.
 async fn ask(api: &Api, route: &Route, method: &str, query: &[(&str, &str)], by: impl Fn(Value) -> Value) -> Value {
     api.of(route).invoke(&by(request(method, route.path, query, None))).await.unwrap()
 }
 
-/// Each Lambda serves the routes of its rows, and no others.
+/// Each Lambda serves the routes that the table assigns to it, and no others.
 #[tokio::test]
-async fn a_route_is_served_by_its_lambda_only() {
+async fn each_route_is_served_only_by_its_lambda() {
     let database = Database::create().await;
     let api = start(&database).await;
     for route in ROUTES {
@@ -33,9 +32,9 @@ async fn a_route_is_served_by_its_lambda_only() {
     }
 }
 
-/// By list-shows, to which the template sends it, as by any other function.
+/// The template sends unsupported methods to list-shows. The route's own function answers them alike.
 #[tokio::test]
-async fn another_method_is_405_for_everybody_and_says_which_there_are() {
+async fn unsupported_method_is_405_with_the_allowed_methods() {
     let database = Database::create().await;
     let api = start(&database).await;
     for route in ROUTES {
@@ -62,7 +61,7 @@ async fn another_method_is_405_for_everybody_and_says_which_there_are() {
             }
         }
     }
-    // What is no path has no methods.
+    // An unknown path has no allowed methods.
     for method in ["GET", "HEAD", "PUT"] {
         let raw = api.get(Lambda::ListShows).invoke(&operator(request(method, "/admin", &[], None))).await.unwrap();
         assert_eq!((&raw["statusCode"], raw["headers"].get("allow")), (&json!(404), None), "{method}");
@@ -70,7 +69,7 @@ async fn another_method_is_405_for_everybody_and_says_which_there_are() {
 }
 
 #[tokio::test]
-async fn head_is_answered_as_get_without_the_body() {
+async fn head_is_answered_like_get_without_the_body() {
     let database = Database::create().await;
     show(&database).await;
     let api = start(&database).await;
@@ -79,7 +78,7 @@ async fn head_is_answered_as_get_without_the_body() {
             for by in [operator, std::convert::identity] {
                 let get = ask(&api, route, "GET", query, by).await;
                 let mut head = ask(&api, route, "HEAD", query, by).await;
-                // Of what is not sent the length is told.
+                // Content-Length is that of the body of GET.
                 let length = head["headers"].as_object_mut().unwrap().remove("content-length");
                 assert_eq!(length, Some(json!(get["body"].as_str().unwrap().len().to_string())));
                 assert_ne!(get["body"], "", "{}", route.path);
@@ -93,7 +92,7 @@ async fn head_is_answered_as_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn an_unknown_query_parameter_is_400_on_every_route() {
+async fn unknown_query_parameter_is_400_on_every_route() {
     let database = Database::create().await;
     show(&database).await;
     let api = start(&database).await;
@@ -113,7 +112,7 @@ async fn an_unknown_query_parameter_is_400_on_every_route() {
 }
 
 #[tokio::test]
-async fn a_query_parameter_is_given_once_and_all_faults_are_told() {
+async fn repeated_query_parameter_is_400_and_all_errors_are_reported() {
     let database = Database::create().await;
     show(&database).await;
     let api = start(&database).await;
@@ -125,13 +124,13 @@ async fn a_query_parameter_is_given_once_and_all_faults_are_told() {
             let answer = Answer::of(ask(&api, route, route.method, &query, operator).await);
             assert_eq!((answer.status, answer.problem()), (400, "malformed-request"), "{name}");
             let errors = answer.body["errors"].as_array().unwrap();
-            let told =
+            let detail =
                 |pointer: &str| errors.iter().find(|error| error["pointer"] == pointer).map(|error| &error["detail"]);
-            assert_eq!(told(name), Some(&json!("must be given once")), "{} {name}: {}", route.path, answer.body);
-            assert_eq!(told("State"), Some(&json!("is not known")), "{}", answer.body);
+            assert_eq!(detail(name), Some(&json!("must be given once")), "{} {name}: {}", route.path, answer.body);
+            assert_eq!(detail("State"), Some(&json!("is not known")), "{}", answer.body);
         }
     }
-    // Thousands of them are told in a bounded length.
+    // The list of errors is bounded, even for thousands of parameters.
     let names: Vec<_> = (0..2_000).map(|number| format!("p{number}")).collect();
     let query: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
     let answer = Answer::of(ask(&api, &ROUTES[0], "GET", &query, operator).await);

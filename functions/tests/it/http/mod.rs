@@ -1,4 +1,4 @@
-//! Requests of any shape, and what is answered.
+//! HTTP requests of any shape and their answers.
 
 mod callers;
 mod cursors;

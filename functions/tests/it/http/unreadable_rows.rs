@@ -1,4 +1,4 @@
-//! A row that cannot be read takes no list down: the real binaries leave it out, log and count it, and go on after it.
+//! Unreadable rows do not break lists: the real binaries leave such a row out, log and count it, and continue after it.
 
 use crate::common::{call, operator, ready};
 use boxoffice_testkit::{events::api_event, lambda::Instance, postgres::Database};
@@ -9,10 +9,10 @@ async fn start(binary: &str, database: &Database) -> Instance {
     ready(Instance::builder(binary).env("DATABASE_URL", database.url()).env("AWS_LAMBDA_LOG_FORMAT", "JSON")).await
 }
 
-/// All of a list, page by page: what `id` has of each thing.
+/// Reads a list page by page and returns the `id` of each item.
 async fn walk(instance: &Instance, path: &str, query: &[(&str, &str)], id: impl Fn(&Value) -> String) -> Vec<String> {
     let (mut all, mut cursor) = (Vec::new(), None::<String>);
-    // As many pages as there are rows, and one.
+    // One page for each row, and one more.
     for _ in 0..=ROWS {
         let mut query = query.to_vec();
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
@@ -28,11 +28,12 @@ async fn walk(instance: &Instance, path: &str, query: &[(&str, &str)], id: impl 
     panic!("{path}: the list does not end: {all:?}");
 }
 
-/// Rows of each list, of which these can be read.
+/// The number of rows in each list.
 const ROWS: usize = 9;
+/// The rows that stay readable.
 const READABLE: [usize; 4] = [1, 3, 6, 7];
 
-/// The last two are beyond all that can be read, by what the list is sorted by.
+/// Makes rows 2, 4, 5, 8 and 9 unreadable. The last two have unreadable sort keys.
 async fn spoil(client: &Client, table: &str, number: &str, key: &str, inner: [&str; 3]) {
     let drop = format!("ALTER TABLE {table} DROP CONSTRAINT {table}_clocks");
     client.batch_execute(&drop).await.unwrap();
@@ -45,7 +46,7 @@ async fn spoil(client: &Client, table: &str, number: &str, key: &str, inner: [&s
     }
 }
 
-/// The walks by pages of each length find the same, and each row that is left out is logged by its key.
+/// Asserts that every page size returns the same items and that each row left out is logged by its key.
 async fn leaves_out(
     instance: &Instance,
     (path, query): (&str, &[(&str, &str)]),
@@ -74,7 +75,7 @@ fn named(prefix: &str, numbers: &[usize]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_show_that_cannot_be_read_is_left_out_of_the_list() {
+async fn unreadable_show_is_left_out_of_the_list() {
     let database = Database::create().await;
     let client = database.client().await;
     let shows = format!(
@@ -94,7 +95,7 @@ async fn a_show_that_cannot_be_read_is_left_out_of_the_list() {
 }
 
 #[tokio::test]
-async fn payments_and_events_that_cannot_be_read_are_left_out_of_their_lists() {
+async fn unreadable_payments_and_events_are_left_out_of_their_lists() {
     let database = Database::create().await;
     let client = database.client().await;
     let rows = format!(
@@ -124,9 +125,9 @@ async fn payments_and_events_that_cannot_be_read_are_left_out_of_their_lists() {
     leaves_out(&instance, list, id, &named("evt_", &READABLE), &left_out).await;
 }
 
-/// What belongs to a booking and cannot be read is left out of it: the booking then says that it is not complete.
+/// Unreadable payments and events of a booking are left out, and the booking is then marked as not complete.
 #[tokio::test]
-async fn what_cannot_be_read_is_left_out_of_an_export() {
+async fn unreadable_rows_are_left_out_of_an_export() {
     let database = Database::create().await;
     let client = database.client().await;
     let rows = format!(

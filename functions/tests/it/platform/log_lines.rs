@@ -1,4 +1,4 @@
-//! Whatever a client sends, each line of the log is the function's own: at the lowest level, as JSON and as text.
+//! Clients cannot forge log lines, whatever they send. Tested with the most verbose level, as JSON and as text.
 
 use crate::common::{book, bookings_of, webhook};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use boxoffice_testkit::{
 };
 use serde_json::{Value, json};
 
-/// What an attacker's line would begin with. It is found nowhere else.
+/// The marker of a forged line. It appears nowhere else.
 const MARK: &str = "zq-forged";
 
-/// What a line of the text form begins with.
+/// The prefixes of lines in text format.
 const BEGINNINGS: [&str; 5] = ["ERROR ", " WARN ", " INFO ", "DEBUG ", "TRACE "];
 
-/// Texts that would begin a line, or end a JSON text, if they were written as they are.
+/// Texts that would start a new line or end a JSON string if they were logged without escaping.
 fn forged() -> [String; 5] {
     [
         format!("x\n{MARK}"),
@@ -30,7 +30,7 @@ fn forged() -> [String; 5] {
     ]
 }
 
-/// One request of each route with this text wherever a text can stand.
+/// Requests to each route with this text in every place that takes text.
 fn requests(text: &str) -> Vec<Value> {
     let names = ["show_id", "booking_id", "provider", "payment_id", "event_id"];
     let path: Vec<_> = names.iter().map(|name| (*name, text)).collect();
@@ -51,14 +51,14 @@ fn requests(text: &str) -> Vec<Value> {
     requests
 }
 
-/// Starts it with all levels; sends it everything; and looks at each line that it wrote.
+/// Starts the binary with verbose logs, sends all events, and checks each line that it logged.
 async fn holds_its_lines(name: &str, builder: impl Fn() -> Builder, events: &[Value], says: &str) {
     for format in ["JSON", "TEXT"] {
         let builder = builder().env("AWS_LAMBDA_LOG_LEVEL", "DEBUG").env("AWS_LAMBDA_LOG_FORMAT", format);
         let instance: Instance = builder.start().await;
         instance.ready().await.unwrap();
         for event in events {
-            // What is answered is for other tests.
+            // Other tests check the answers.
             let _ = instance.invoke(event).await;
         }
         assert!(instance.logged(says).await, "{name}: {}", instance.stdout());
@@ -68,7 +68,8 @@ async fn holds_its_lines(name: &str, builder: impl Fn() -> Builder, events: &[Va
     }
 }
 
-/// Whether a line can be the function's own: by its form and its beginning, and without anything that ends or hides a line.
+/// Whether a line is the function's own: a JSON object without the forged member, or a known prefix; no control
+/// characters.
 fn is_ours(format: &str, line: &str) -> bool {
     let has_form = match format {
         "JSON" => serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object() && line.get(MARK).is_none()),
@@ -77,7 +78,7 @@ fn is_ours(format: &str, line: &str) -> bool {
     has_form && !line.contains(char::is_control)
 }
 
-/// A metric is a JSON object in either form.
+/// Whether a line is a metric. Metrics are JSON objects in both formats.
 fn is_metric(line: &str) -> bool {
     serde_json::from_str::<Value>(line).is_ok_and(|line| line.get("_aws").is_some())
 }
@@ -87,7 +88,7 @@ fn events() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_clients_text_begins_no_line_of_the_api_functions() {
+async fn client_input_cannot_forge_log_lines() {
     let database = Database::create().await;
     crate::common::show(&database).await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
@@ -102,9 +103,9 @@ async fn a_clients_text_begins_no_line_of_the_api_functions() {
     holds_its_lines("admin", || plain(env!("CARGO_BIN_EXE_admin")), &events, says).await;
 }
 
-/// What is signed is believed, and still is no line.
+/// A valid signature does not help: the text is still escaped.
 #[tokio::test]
-async fn a_signed_text_begins_no_line_either() {
+async fn signed_webhook_cannot_forge_log_lines() {
     let scene = webhook::Scene::new().await;
     let queue = FixedDelayQueue::start(Duration::ZERO).await;
     let mut events = Vec::new();
@@ -118,7 +119,7 @@ async fn a_signed_text_begins_no_line_either() {
 }
 
 #[tokio::test]
-async fn a_token_begins_no_line_of_the_authorizer() {
+async fn token_cannot_forge_log_lines() {
     let issuer = Issuer::start().await;
     let claims = |text: &str| {
         let mut claims = issuer.claims(text, text);
@@ -149,9 +150,9 @@ async fn a_token_begins_no_line_of_the_authorizer() {
     holds_its_lines("authorize", builder, &events, "a call was refused").await;
 }
 
-/// What would be written without escapes is seen.
+/// `is_ours` detects text that was logged without escaping.
 #[test]
-fn a_forged_line_is_no_line_of_ours() {
+fn line_check_detects_forged_lines() {
     for text in forged() {
         let json = |message: &str| format!("{{\"level\":\"INFO\",\"fields\":{{\"message\":\"{message}\"}}}}");
         let ours = |format, lines: &str| lines.lines().all(|line| is_ours(format, line));

@@ -1,4 +1,4 @@
-//! Who somebody is stands in no line that the API's binaries write, at the lowest level there is, whatever happens.
+//! The API's binaries log no personal data, at the most verbose level, in success and failure.
 
 use crate::common::{
     self, Answer, TIMEOUT, book, bookings_of, call,
@@ -14,7 +14,7 @@ use boxoffice_testkit::{
 };
 use serde_json::{Value, json};
 
-/// What stands for a person in these tests. Each is found nowhere else.
+// Personal data of the tests' user. Each value appears nowhere else.
 const NAME: &str = "Zebulon Quagmire-Xylander";
 const SUBJECT: &str = "oidc|zq-subject-7f3a";
 const KEY: &str = "zq-key-91c4";
@@ -22,15 +22,16 @@ const ADDRESS: &str = "198.51.100.77";
 const TOKEN: &str = "zq-token-c0ffee";
 const EMAIL: &str = "zq.payer@xylander.example";
 const PAYER: &str = "Zebediah Payerson";
-/// In a place where nothing of the kind belongs: a member's name, a value of the wrong type, a cursor.
+/// Sent where no personal data belongs: as a member's name, a value of the wrong type, a cursor.
 const STRAY: &str = "zq-stray";
 
-const TELLING: [&str; 10] = [NAME, SUBJECT, KEY, ADDRESS, TOKEN, EMAIL, PAYER, STRAY, "zq-", STRIPE_SECRET];
+/// Texts that must not appear in the logs.
+const PRIVATE: [&str; 10] = [NAME, SUBJECT, KEY, ADDRESS, TOKEN, EMAIL, PAYER, STRAY, "zq-", STRIPE_SECRET];
 
-/// An endpoint of AWS where nobody answers.
+/// An AWS endpoint that does not answer.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// A binary that logs all that it can, in one of the two forms.
+/// Starts a binary with the most verbose logs, in this format.
 async fn start(builder: Builder, format: &str) -> Instance {
     let builder = builder.env("AWS_LAMBDA_LOG_LEVEL", "TRACE").env("AWS_LAMBDA_LOG_FORMAT", format);
     let instance = builder.timeout(TIMEOUT).start().await;
@@ -38,7 +39,7 @@ async fn start(builder: Builder, format: &str) -> Instance {
     instance
 }
 
-/// A request of this person's.
+/// A request with this user's token, key and address.
 fn request(method: &str, resource: &str, path: &[(&str, &str)], query: &[(&str, &str)], body: Option<&str>) -> Value {
     let bearer = format!("Bearer {TOKEN}");
     let headers = [
@@ -70,17 +71,17 @@ fn seats(seats: i32) -> String {
     json!({ "user_name": NAME, "seats": seats }).to_string()
 }
 
-/// Makes the last call, waits until its line is there, and looks for the person in all lines before it.
-async fn told_nothing(instance: &Instance) {
+/// Makes a last call, waits for its log line, and asserts that no line contains personal data.
+async fn assert_logged_nothing_private(instance: &Instance) {
     let last = call(instance, &request("GET", "/nowhere", &[], &[("q", STRAY)], None)).await;
     assert_eq!(last.status, 404);
     assert!(instance.logged("route-not-found").await, "{}", instance.stdout());
     let said = instance.stdout() + &instance.stderr();
-    // It does write at this level: a test of what is written must not pass for want of lines.
+    // Guard against passing on an empty log.
     assert!(said.contains("DEBUG") && said.contains("a request was refused"), "{said}");
-    for telling in TELLING {
-        if let Some(line) = said.lines().find(|line| line.contains(telling)) {
-            panic!("{telling:?} is in the log: {line}");
+    for private in PRIVATE {
+        if let Some(line) = said.lines().find(|line| line.contains(private)) {
+            panic!("{private:?} is in the log: {line}");
         }
     }
 }
@@ -94,8 +95,8 @@ async fn statuses(instance: &Instance, events: impl IntoIterator<Item = Value>) 
     statuses
 }
 
-/// Events that are no requests, and the process goes on. What the runtime says of them is for the test to look at.
-async fn not_requests(instance: &Instance) {
+/// Sends events that are not requests. The process survives, and the caller checks what was logged about them.
+async fn send_invalid_events(instance: &Instance) {
     let plain = json!({ "user_name": NAME, "email": EMAIL });
     let mut odd = booking(&seats(1));
     odd["requestContext"]["identity"] = json!(STRAY);
@@ -105,7 +106,7 @@ async fn not_requests(instance: &Instance) {
 }
 
 #[tokio::test]
-async fn book_tells_nobody_who_books() {
+async fn book_logs_no_personal_data() {
     for format in ["JSON", "TEXT"] {
         let server = Server::start(&Options::fast());
         let database = server.create_database().await;
@@ -121,7 +122,7 @@ async fn book_tells_nobody_who_books() {
             event["requestContext"]["identity"]["apiKeyId"] = json!(STRAY);
             event
         };
-        // Made, found again, reused; too many; by address; by a partner.
+        // New, replayed, key reused; then by address, and by a partner.
         let events = [mine(&seats(2)), mine(&seats(2)), mine(&seats(3)), booking(&seats(2)), partner(&seats(2))];
         assert_eq!(statuses(&instance, events).await, [201, 201, 422, 201, 201]);
         let keyless = |seats: i32| {
@@ -139,26 +140,26 @@ async fn book_tells_nobody_who_books() {
             request("POST", "/shows/{show_id}/bookings", &[("show_id", STRAY)], &[], Some(&seats(1))),
         ];
         assert_eq!(statuses(&instance, refused).await, [422, 422, 400, 400, 404]);
-        not_requests(&instance).await;
+        send_invalid_events(&instance).await;
 
-        // The server quotes the row that it refuses.
+        // Postgres quotes the refused row in its error.
         let client = database.client().await;
         let forbid = format!("ALTER TABLE bookings ADD CONSTRAINT nobody CHECK (user_name <> '{NAME}') NOT VALID");
         client.batch_execute(&forbid).await.unwrap();
         assert_eq!(statuses(&instance, [keyless(1)]).await, [500]);
         client.batch_execute("ALTER TABLE bookings DROP CONSTRAINT nobody").await.unwrap();
-        // It waits too long for a lock.
+        // A lock timeout.
         let holder = database.admin_client().await;
         holder.batch_execute("BEGIN; SELECT FROM seat_pools FOR UPDATE").await.unwrap();
         assert_eq!(statuses(&instance, [keyless(1)]).await, [503]);
         holder.batch_execute("COMMIT").await.unwrap();
-        // It waits since it let holds end.
+        // The holder must wait because too many of its holds expired.
         let late =
             "UPDATE bookings SET created_at = created_at - interval '1 hour', expires_at = now() - interval '1 minute',
             status = 'FAILED', failure_reason = 'expired', settled_at = now()";
         client.batch_execute(late).await.unwrap();
         assert_eq!(statuses(&instance, [keyless(1)]).await, [429]);
-        // Neither a queue nor a database.
+        // No queue, then no database either.
         let alone = start(of(NOWHERE), format).await;
         let other = with_token(booking(&seats(1)), "oidc|zq-other", "");
         assert_eq!(statuses(&alone, [other.clone()]).await, [201]);
@@ -166,12 +167,12 @@ async fn book_tells_nobody_who_books() {
         server.stop(Stop::Immediate).await;
         assert_eq!(statuses(&alone, [other.clone()]).await, [503]);
         assert_eq!(statuses(&instance, [other]).await, [503]);
-        told_nothing(&instance).await;
-        told_nothing(&alone).await;
+        assert_logged_nothing_private(&instance).await;
+        assert_logged_nothing_private(&alone).await;
     }
 }
 
-/// The body of an event with all that a provider may put there.
+/// An event's body with the personal data that a provider may include.
 fn paid(scene: &Scene, number: u32) -> String {
     let intent = json!({
         "id": format!("pi_{number}"), "object": "payment_intent", "amount": 5000, "amount_received": 5000,
@@ -181,7 +182,7 @@ fn paid(scene: &Scene, number: u32) -> String {
     stripe_event(&format!("evt_{number}"), "payment_intent.succeeded", &intent)
 }
 
-/// Makes the scene's booking this person's.
+/// Assigns the scene's booking to this user.
 async fn hold(scene: &Scene) {
     let held = "UPDATE bookings SET user_name = $1, holder = $2, idempotency_key = $3";
     let (holder, key) = (format!("sub:{SUBJECT}"), format!("sub:{SUBJECT} {KEY}"));
@@ -189,14 +190,14 @@ async fn hold(scene: &Scene) {
 }
 
 #[tokio::test]
-async fn bookings_tells_nobody_who_booked() {
+async fn bookings_logs_no_personal_data() {
     for format in ["JSON", "TEXT"] {
         let server = Server::start(&Options::fast());
         let scene = Scene::on(server.create_database().await).await;
         let instance = start(bookings_of(&scene.database.url()), format).await;
         let id = scene.booking.to_string();
         hold(&scene).await;
-        // Its holder; nobody; somebody else; one who may see all.
+        // The holder; no token; another user; an operator who may read all bookings.
         let mine = |event: Value| with_token(event, SUBJECT, "");
         let see = || of_booking("GET", "", &id);
         let seen = [mine(see()), see(), with_token(see(), "zq-other", ""), with_scopes(see())];
@@ -209,15 +210,15 @@ async fn bookings_tells_nobody_who_booked() {
             mine(of_booking("POST", "/extend", &id)),
         ];
         assert_eq!(statuses(&instance, changed).await, [200, 404, 404, 200, 409]);
-        not_requests(&instance).await;
+        send_invalid_events(&instance).await;
         server.stop(Stop::Immediate).await;
         assert_eq!(statuses(&instance, [mine(see())]).await, [503]);
-        told_nothing(&instance).await;
+        assert_logged_nothing_private(&instance).await;
     }
 }
 
 #[tokio::test]
-async fn confirm_tells_nobody_who_paid() {
+async fn confirm_logs_no_personal_data() {
     for format in ["JSON", "TEXT"] {
         let server = Server::start(&Options::fast());
         let scene = Scene::on(server.create_database().await).await;
@@ -243,22 +244,22 @@ async fn confirm_tells_nobody_who_paid() {
         ];
         assert_eq!(statuses(&instance, webhooks).await, [200, 200, 401, 200, 200, 200]);
         assert_eq!(statuses(&instance, [with_scopes(of_booking("POST", "/confirm", &id))]).await, [200]);
-        not_requests(&instance).await;
+        send_invalid_events(&instance).await;
 
         let alone = start(confirm(&scene.database.url(), NOWHERE, &format!("{NOWHERE}/payments")), format).await;
         server.stop(Stop::Immediate).await;
-        // It goes to the queue, and then not even there.
+        // The event goes to the queue; without a queue it is refused.
         let confirm_again = with_scopes(of_booking("POST", "/confirm", &id));
         assert_eq!(statuses(&instance, [stripe(&paid(&scene, 2)), confirm_again]).await, [200, 503]);
         assert_eq!(statuses(&alone, [stripe(&paid(&scene, 3))]).await, [503]);
-        told_nothing(&instance).await;
-        told_nothing(&alone).await;
+        assert_logged_nothing_private(&instance).await;
+        assert_logged_nothing_private(&alone).await;
         assert!(!(instance.stdout() + &alone.stdout()).contains(STANDARD_SECRET));
     }
 }
 
 #[tokio::test]
-async fn admin_tells_nobody_who_was_asked_about() {
+async fn admin_logs_no_personal_data() {
     for format in ["JSON", "TEXT"] {
         let server = Server::start(&Options::fast());
         let scene = Scene::on(server.create_database().await).await;
@@ -272,8 +273,10 @@ async fn admin_tells_nobody_who_was_asked_about() {
         let path = "/admin/subjects/bookings";
         let ask = |method: &str, query: &[(&str, &str)]| request(method, path, &[], query, None);
         let who = [("subject", SUBJECT)];
-        let told = call(&instance, &with_scopes(ask("GET", &who))).await;
-        assert!(told.status == 200 && told.body.to_string().contains(NAME) && told.body.to_string().contains(EMAIL));
+        let export = call(&instance, &with_scopes(ask("GET", &who))).await;
+        assert!(
+            export.status == 200 && export.body.to_string().contains(NAME) && export.body.to_string().contains(EMAIL)
+        );
         let events = [
             ask("GET", &who),
             with_token(ask("DELETE", &who), SUBJECT, "bookings:read"),
@@ -290,22 +293,22 @@ async fn admin_tells_nobody_who_was_asked_about() {
             )),
         ];
         assert_eq!(statuses(&instance, events).await, [401, 403, 400, 400, 200, 200, 422]);
-        not_requests(&instance).await;
+        send_invalid_events(&instance).await;
         server.stop(Stop::Immediate).await;
         let down = [with_scopes(ask("GET", &who)), with_scopes(ask("DELETE", &who))];
         assert_eq!(statuses(&instance, down).await, [503, 503]);
-        told_nothing(&instance).await;
+        assert_logged_nothing_private(&instance).await;
     }
 }
 
 #[tokio::test]
-async fn list_shows_tells_nobody_who_looks() {
+async fn list_shows_logs_no_personal_data() {
     let database = Database::create().await;
     common::show(&database).await;
     let builder = Instance::builder(env!("CARGO_BIN_EXE_list-shows")).env("DATABASE_URL", database.url());
     let instance = start(builder, "JSON").await;
     let events = [request("GET", "/shows", &[], &[], None), request("GET", "/shows", &[], &[("cursor", STRAY)], None)];
     assert_eq!(statuses(&instance, events).await, [200, 400]);
-    not_requests(&instance).await;
-    told_nothing(&instance).await;
+    send_invalid_events(&instance).await;
+    assert_logged_nothing_private(&instance).await;
 }

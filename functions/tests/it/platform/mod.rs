@@ -1,4 +1,4 @@
-//! Start and logs of every binary.
+//! Startup and logs of every binary.
 
 mod log_lines;
 mod logs;

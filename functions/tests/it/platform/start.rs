@@ -1,4 +1,4 @@
-//! A binary whose environment is not usable says all that is wrong with it, and ends.
+//! A binary with invalid settings reports all of them and exits.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const DATABASE: &[&str] = &["DATABASE_URL", "DATABASE_STATEMENTS", "AWS_LAMBDA_MAX_CONCURRENCY"];
 
-/// Each binary, and the settings of its own.
+/// Each binary and its own settings.
 const BINARIES: [(&str, &[&str]); 5] = [
     (env!("CARGO_BIN_EXE_list-shows"), &[]),
     (env!("CARGO_BIN_EXE_book"), &["HOLD_SECONDS", "HOLD_QUEUE_URL", "MAX_SEATS_PER_HOLDER", "ADDRESS_ALLOWANCE"]),
@@ -19,7 +19,7 @@ const BINARIES: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// What the binary says before it ends with the exit code 1: one line with all that is wrong.
+/// Starts the binary, asserts that it exits with code 1, and returns the one line that reports what is wrong.
 async fn refusal(binary: &str, env: &[(&str, &str)]) -> String {
     let instance = Instance::start(binary, env).await;
     match instance.ready().await {
@@ -34,7 +34,7 @@ async fn refusal(binary: &str, env: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_said_in_one_line() {
+async fn all_invalid_settings_are_reported_in_one_line() {
     let wrong = [
         ("DATABASE_URL", "postgres://boxoffice:s3cret@/?nonsense=1"),
         ("DATABASE_STATEMENTS", "s3cret"),
@@ -56,7 +56,7 @@ async fn all_that_is_wrong_is_said_in_one_line() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said() {
+async fn missing_settings_are_reported() {
     for (binary, _) in BINARIES {
         let line = refusal(binary, &[]).await;
         assert!(line.contains("DATABASE_URL or DATABASE_SECRET_ARN"), "{line}");
@@ -66,7 +66,7 @@ async fn what_is_missing_is_said() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_named_twice_is_refused() {
+async fn two_database_settings_are_refused() {
     let both = [("DATABASE_URL", "postgres://a:s3cret@db/x"), ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:x")];
     for (binary, _) in BINARIES {
         assert!(refusal(binary, &both).await.contains("must not both be set"));
@@ -74,7 +74,7 @@ async fn a_database_that_is_named_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn a_file_of_certificates_that_is_not_there_is_refused() {
+async fn missing_certificate_file_is_refused() {
     let missing = [
         ("DATABASE_URL", "postgres://a:s3cret@127.0.0.1:9/x"),
         ("DATABASE_CA_FILE", "/nonexistent.pem"),
@@ -86,7 +86,7 @@ async fn a_file_of_certificates_that_is_not_there_is_refused() {
 }
 
 #[tokio::test]
-async fn a_hold_that_no_call_could_extend_is_refused() {
+async fn maximum_hold_below_the_hold_is_refused() {
     let longer = [
         ("DATABASE_URL", "postgres://a:s3cret@127.0.0.1:9/x"),
         ("HOLD_QUEUE_URL", "http://127.0.0.1:9/holds"),
@@ -99,9 +99,10 @@ async fn a_hold_that_no_call_could_extend_is_refused() {
     }
 }
 
-/// CloudFormation refuses it before anything is deployed: its rules cannot compare two numbers, but a parameter has a least value.
+/// CloudFormation rules cannot compare two numbers, so `MinValue` and `MaxValue` refuse such parameters before a
+/// deployment.
 #[test]
-fn the_template_takes_no_hold_that_no_call_could_extend() {
+fn template_keeps_the_maximum_hold_at_or_above_the_hold() {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let template: Value = serde_saphyr::from_str(&fs::read_to_string(template).unwrap()).unwrap();
     let parameter = |name: &str, property: &str| template["Parameters"][name][property].as_u64().unwrap();

@@ -1,4 +1,4 @@
-//! What the template says of the functions, held to what they are.
+//! The template's settings of the functions.
 
 use std::{fs, path::Path};
 
@@ -12,9 +12,10 @@ fn template() -> Value {
     serde_saphyr::from_str(&text("template.yaml")).unwrap()
 }
 
-/// A message that is sent on as often as a hold is extended is no loop: ours has a bound of its own.
+/// ExpireHolds sends a message again each time its hold was extended. Lambda would stop that as a loop; it has its own
+/// bound.
 #[test]
-fn only_the_function_that_sends_its_own_messages_on_may_loop() {
+fn only_expire_holds_may_loop() {
     let template = template();
     for (name, resource) in template["Resources"].as_object().unwrap() {
         let expected = if name == "ExpireHolds" { &Value::from("Allow") } else { &Value::Null };

@@ -1,10 +1,10 @@
-//! What API Gateway and the web ACL answer by themselves: problem documents, as everything else.
+//! Responses that API Gateway and the web ACL generate themselves are problem documents too.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
 
-/// Every type of a gateway response that a REST API has, and the default that answers in its place where the template has none:
+/// Every gateway response type of a REST API, and the default that applies if the template does not define it:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
 const TYPES: [(&str, &str); 21] = [
     ("ACCESS_DENIED", "DEFAULT_4XX"),
@@ -30,7 +30,7 @@ const TYPES: [(&str, &str); 21] = [
     ("WAF_FILTERED", "DEFAULT_4XX"),
 ];
 
-/// What the gateway answers where nobody says otherwise, of the types whose status is the client's to act on.
+/// The gateway's default status of the response types that clients act on.
 const MEANINGS: [(&str, u64); 9] = [
     ("BAD_REQUEST_BODY", 400),
     ("BAD_REQUEST_PARAMETERS", 400),
@@ -51,7 +51,7 @@ fn template() -> Value {
     serde_saphyr::from_str(&read("template.yaml")).unwrap()
 }
 
-/// The problem types of the contract's table, with their status.
+/// The problem types in the contract's table, with their status.
 fn contract() -> BTreeMap<String, u64> {
     let contract: Value = serde_saphyr::from_str(&read("openapi.yaml")).unwrap();
     let table = contract["components"]["schemas"]["Problem"]["description"].as_str().unwrap().to_owned();
@@ -66,7 +66,7 @@ fn contract() -> BTreeMap<String, u64> {
     names.collect()
 }
 
-/// Says what is wrong with a document as an answer of this status.
+/// Asserts that a document is a problem document of this status and of a type in the contract.
 #[track_caller]
 fn is_problem(what: &str, text: &str, status: u64) {
     let document: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{what}: {error}: {text}"));
@@ -81,20 +81,20 @@ fn is_problem(what: &str, text: &str, status: u64) {
 }
 
 fn status(response: &Value) -> u64 {
-    response["StatusCode"].as_u64().expect("a response without a status of its own cannot say it in its document")
+    response["StatusCode"].as_u64().expect("a response needs its own status to repeat it in its document")
 }
 
 #[test]
-fn whatever_the_gateway_answers_is_a_problem_document() {
+fn every_gateway_response_is_a_problem_document() {
     let template = template();
     let responses = &template["Resources"]["Api"]["Properties"]["GatewayResponses"];
     for name in responses.as_object().unwrap().keys() {
-        assert!(TYPES.iter().any(|(known, _)| known == name), "{name} is no type of a gateway response");
+        assert!(TYPES.iter().any(|(known, _)| known == name), "{name} is not a gateway response type");
     }
     for (name, default) in TYPES {
         let response = if responses[name].is_null() { &responses[default] } else { &responses[name] };
         let templates = response["ResponseTemplates"].as_object().unwrap();
-        assert_eq!(templates.keys().collect::<Vec<_>>(), ["application/json"], "{name}: the gateway knows no other");
+        assert_eq!(templates.keys().collect::<Vec<_>>(), ["application/json"], "{name}: the gateway supports no other");
         is_problem(name, templates["application/json"].as_str().unwrap(), status(response));
         let headers = &response["ResponseParameters"]["Headers"];
         assert_eq!(headers["Content-Type"], "'application/problem+json'", "{name}");
@@ -104,7 +104,7 @@ fn whatever_the_gateway_answers_is_a_problem_document() {
 }
 
 #[test]
-fn a_refusal_keeps_its_meaning() {
+fn gateway_responses_keep_their_default_status() {
     let template = template();
     let responses = &template["Resources"]["Api"]["Properties"]["GatewayResponses"];
     for (name, expected) in MEANINGS {
@@ -115,15 +115,15 @@ fn a_refusal_keeps_its_meaning() {
 }
 
 #[test]
-fn what_the_web_acl_answers_by_itself_is_a_problem_document() {
+fn every_web_acl_response_is_a_problem_document() {
     let template = template();
     let acl = &template["Resources"]["Waf"]["Properties"];
     let mut bodies = acl["CustomResponseBodies"].as_object().unwrap().clone();
     for rule in acl["Rules"].as_array().unwrap() {
         let custom = &rule["Action"]["Block"]["CustomResponse"];
-        // A rule without one is answered by the gateway, as WAF_FILTERED.
+        // Without one, the gateway answers with WAF_FILTERED.
         let Some(key) = custom["CustomResponseBodyKey"].as_str() else { continue };
-        let body = bodies.remove(key).unwrap_or_else(|| panic!("{key} is no body"));
+        let body = bodies.remove(key).unwrap_or_else(|| panic!("{key} is not a custom response body"));
         assert_eq!(body["ContentType"], "APPLICATION_JSON");
         is_problem(key, body["Content"].as_str().unwrap(), custom["ResponseCode"].as_u64().unwrap());
         assert_eq!(custom["ResponseHeaders"], json!([{ "Name": "Retry-After", "Value": "60" }]));

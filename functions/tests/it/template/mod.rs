@@ -1,4 +1,4 @@
-//! `template.yaml` against the table of routes and the contract.
+//! Consistency of `template.yaml` with the routes and the contract.
 
 mod functions;
 mod gateway_answers;

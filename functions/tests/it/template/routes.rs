@@ -1,4 +1,4 @@
-//! The table of routes against the template, which is what API Gateway does, and against the contract.
+//! The table of routes matches the template, which configures API Gateway, and the contract.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ fn read(file: &str) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The methods and paths that the template gives to functions, each with the binary that serves it and with what guards it.
+/// The template's methods and paths, each with its binary and its authorizer.
 fn in_template() -> BTreeMap<(String, String), (String, Value)> {
     let template = read("template.yaml");
     let mut routes = BTreeMap::new();
@@ -27,16 +27,16 @@ fn in_template() -> BTreeMap<(String, String), (String, Value)> {
             let text = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
             let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap().to_owned();
             let known = routes.insert((text("Method"), text("Path")), (binary, event["Properties"]["Auth"].clone()));
-            assert_eq!(known, None, "{} {} is there twice", text("Method"), text("Path"));
+            assert_eq!(known, None, "{} {} is defined twice", text("Method"), text("Path"));
         }
     }
     routes
 }
 
-/// What a path has no method for is 405, and needs no token: whoever floods it must take no instance from those who book, pay and
-/// operate. So it is for list-shows.
+/// Unsupported methods go to list-shows, which answers 405 without a token. A flood of them then takes no instances
+/// from booking, payment and operator routes.
 #[test]
-fn the_template_has_each_route_at_its_lambda_behind_its_guard() {
+fn template_sends_each_route_to_its_lambda_behind_its_authorizer() {
     let mut expected = BTreeMap::new();
     for route in ROUTES {
         let guard = match route.access {
@@ -54,7 +54,7 @@ fn the_template_has_each_route_at_its_lambda_behind_its_guard() {
 }
 
 #[test]
-fn each_operation_of_the_contract_takes_the_query_that_its_row_says() {
+fn contract_query_parameters_match_the_routes() {
     let contract = read("openapi.yaml");
     for route in ROUTES {
         let item = &contract["paths"][route.path];
@@ -74,7 +74,7 @@ fn each_operation_of_the_contract_takes_the_query_that_its_row_says() {
 }
 
 #[test]
-fn the_authorizers_are_kept_as_the_policies_allow() {
+fn authorizer_results_are_cached_as_the_policies_allow() {
     let template = read("template.yaml");
     let authorizers = &template["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"];
     let identity = |name: &str| authorizers[name]["Identity"].clone();
@@ -84,7 +84,7 @@ fn the_authorizers_are_kept_as_the_policies_allow() {
 }
 
 #[test]
-fn each_operation_of_the_contract_says_what_its_row_says() {
+fn contract_operations_match_the_routes() {
     let contract = read("openapi.yaml");
     let paths = contract["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, item)| {
@@ -108,7 +108,7 @@ fn each_operation_of_the_contract_says_what_its_row_says() {
 }
 
 #[test]
-fn a_route_that_is_not_there_is_nobodys() {
+fn unknown_route_is_not_found() {
     let access = |method: &str, path: &str| find(method, path).map(|route| route.access);
     assert_eq!(access("GET", "/shows"), Some(Access::Public));
     assert_eq!(access("POST", "/admin/shows"), Some(Access::Needs(Scope::ShowsWrite)));
@@ -124,9 +124,9 @@ fn a_route_that_is_not_there_is_nobodys() {
     assert_eq!(distinct.len(), ROUTES.len());
 }
 
-/// Whatever an operator may do needs a scope, and what nobody asks a token for is as it was.
+/// Every operator route needs a scope. Webhook and partner routes have their own access rules.
 #[test]
-fn what_operators_do_needs_a_scope() {
+fn operator_routes_need_a_scope() {
     for route in ROUTES {
         let operators = route.path.starts_with("/admin/") || route.path.ends_with("/confirm");
         assert_eq!(matches!(route.access, Access::Needs(_)), operators, "{} {}", route.method, route.path);
@@ -136,7 +136,7 @@ fn what_operators_do_needs_a_scope() {
 }
 
 #[test]
-fn scopes_are_read_as_they_are_written() {
+fn scopes_round_trip() {
     for scope in Scope::ALL {
         let scopes = Scopes::read(scope.as_str());
         assert!(scopes.contains(scope));
@@ -148,16 +148,16 @@ fn scopes_are_read_as_they_are_written() {
     assert_eq!(Scopes::read("shows:write,bookings:read Shows:write  "), Scopes::default());
 }
 
-/// A flood of one costly route must not take the stage's whole rate from the others.
+/// A flood of one costly route must not use up the stage's rate for the others.
 #[test]
-fn each_route_has_the_limits_of_its_class() {
+fn each_route_has_the_throttle_of_its_class() {
     let template = read("template.yaml");
     let settings = template["Resources"]["Api"]["Properties"]["MethodSettings"].as_array().unwrap();
     let limits = |throttle: &str| json!([format!("{throttle}ThrottleRate"), format!("{throttle}ThrottleBurst")]);
     let mut expected = BTreeMap::from([(("*".to_owned(), "/*".to_owned()), limits("Stage"))]);
     for route in ROUTES.iter().filter(|route| route.throttle != Throttle::Stage) {
         for method in route.methods() {
-            // A slash of a path is written "~1".
+            // Method settings encode a slash as "~1".
             let path = format!("/{}", route.path.replace('/', "~1"));
             expected.insert((method.to_owned(), path), limits(&format!("{:?}", route.throttle)));
         }
@@ -175,9 +175,9 @@ fn each_route_has_the_limits_of_its_class() {
     }
 }
 
-/// The other way round: no route is there that the contract does not tell of.
+/// The reverse check: the contract describes every route.
 #[test]
-fn each_row_is_an_operation_of_the_contract() {
+fn every_route_is_in_the_contract() {
     let contract = read("openapi.yaml");
     let is_described =
         |method: &str, path: &str| contract["paths"][path][method.to_lowercase()]["responses"].is_object();
@@ -186,15 +186,15 @@ fn each_row_is_an_operation_of_the_contract() {
     assert_eq!(missing, Vec::<&str>::new());
 }
 
-/// A key that the deployment names opens secrets, and by Secrets Manager only.
+/// Roles may decrypt only with the keys that the deployment names, and only through Secrets Manager.
 #[test]
-fn the_roles_may_decrypt_with_the_named_keys_and_by_secrets_manager_only() {
+fn roles_may_decrypt_only_with_named_keys_through_secrets_manager() {
     let template = read("template.yaml");
     let text = template["Resources"].to_string();
     assert_eq!(
         text.matches("kms:Decrypt").count(),
         1,
-        "one statement, in the policy that every role with a database has"
+        "only one statement, in the policy of every role that uses the database"
     );
     let statements =
         template["Resources"]["FunctionBasics"]["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap();
@@ -207,9 +207,9 @@ fn the_roles_may_decrypt_with_the_named_keys_and_by_secrets_manager_only() {
     assert_eq!(decrypt, [&expected]);
 }
 
-/// Else the gateway hands a body over as text, in which what is no UTF-8 was replaced.
+/// Otherwise the gateway passes a body as text and replaces invalid UTF-8.
 #[test]
-fn every_body_comes_as_it_was_sent() {
+fn gateway_passes_bodies_on_as_raw_bytes() {
     let template = read("template.yaml");
     assert_eq!(template["Resources"]["Api"]["Properties"]["BinaryMediaTypes"], json!(["*/*"]));
 }

@@ -1,4 +1,4 @@
-//! Who signed a webhook: vectors that other programs made, and everything that is not quite a signature.
+//! Webhook signatures: vectors made by other programs, and near misses.
 
 use boxoffice_functions::webhooks::{
     Keys, Refused,
@@ -22,19 +22,19 @@ fn keys() -> Keys {
     stripe::keys(SECRET).unwrap()
 }
 
-/// What becomes of a message with this header.
+/// Verifies the body with this header.
 fn verdict(header: &str) -> Result<Timestamp, Refused> {
     stripe::verify(header, BODY, &keys(), at(AT))
 }
 
 #[test]
-fn stripe_takes_its_own_signature() {
+fn valid_stripe_signature_is_accepted() {
     for header in [
         format!("t={AT},v1={V1}"),
-        // In any order, and with schemes that we do not know.
+        // In any order, and with unknown schemes.
         format!("v1={V1},t={AT}"),
         format!("t={AT},v0={OTHER},v1={V1},v2=x"),
-        // While a secret is rotated there are several; any may be ours, and one that cannot be any is passed over.
+        // During a rotation there are several signatures. One match is enough, and malformed ones are skipped.
         format!("t={AT},v1={OTHER},v1={V1}"),
         format!("t={AT},v1=nonsense,v1={V1}"),
         format!("t={AT},v1=,v1={V1}"),
@@ -44,7 +44,7 @@ fn stripe_takes_its_own_signature() {
 }
 
 #[test]
-fn stripe_refuses_what_is_not_its_signature() {
+fn invalid_stripe_signature_is_refused() {
     for (header, refused) in [
         (String::new(), Refused::Malformed),
         (format!("v1={V1}"), Refused::Malformed),
@@ -58,7 +58,7 @@ fn stripe_refuses_what_is_not_its_signature() {
         (format!("t={AT},v1="), Refused::NoMatch),
         (format!("t={AT},v1={OTHER}"), Refused::NoMatch),
         (format!("t={AT},v0={V1}"), Refused::NoMatch),
-        // Part of a signature, one with more behind it, and one in another spelling.
+        // A truncated signature, one with a suffix, and one in upper case.
         (format!("t={AT},v1={}", &V1[..62]), Refused::NoMatch),
         (format!("t={AT},v1={V1}00"), Refused::NoMatch),
         (format!("t={AT},v1={}", V1.to_uppercase()), Refused::NoMatch),
@@ -71,7 +71,7 @@ fn stripe_refuses_what_is_not_its_signature() {
 }
 
 #[test]
-fn stripe_signs_every_byte_of_the_body() {
+fn stripe_signature_covers_every_byte_of_the_body() {
     let header = format!("t={AT},v1={V1}");
     for place in 0..BODY.len() {
         let mut body = BODY.to_vec();
@@ -84,7 +84,7 @@ fn stripe_signs_every_byte_of_the_body() {
 }
 
 #[test]
-fn stripe_is_taken_for_300_seconds_either_way() {
+fn stripe_signature_is_valid_for_300_seconds_either_way() {
     let header = format!("t={AT},v1={V1}");
     let verdict = |now| stripe::verify(&header, BODY, &keys(), now);
     for seconds in [-300, -1, 0, 1, 300] {
@@ -98,7 +98,7 @@ fn stripe_is_taken_for_300_seconds_either_way() {
 }
 
 #[test]
-fn a_secret_can_be_rotated() {
+fn any_configured_secret_verifies() {
     let header = format!("t={AT},v1={V1}");
     for secrets in [format!("whsec_new,{SECRET}"), format!("{SECRET}, whsec_new"), format!("\n{SECRET}\nwhsec_new\n")] {
         let keys = stripe::keys(&secrets).unwrap();
@@ -110,7 +110,7 @@ fn a_secret_can_be_rotated() {
 }
 
 #[test]
-fn secrets_that_cannot_be_any_are_refused_and_not_shown() {
+fn invalid_secrets_are_refused_and_not_shown() {
     let eleven = ["whsec_eA=="; 11].join(",");
     for bad in ["", " , ", "whsec_", "s3cret", "whsec_eA==,s3cret", &eleven] {
         for result in [stripe::keys(bad), standard::keys(bad)] {
@@ -136,7 +136,7 @@ fn standard_verdict(headers: Headers<'_>, body: &[u8], now: i64) -> Result<Times
 }
 
 #[test]
-fn standard_takes_the_published_vector() {
+fn published_standard_webhooks_vector_is_accepted() {
     let beside = [
         STANDARD_V1.to_owned(),
         format!("v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc= {STANDARD_V1}"),
@@ -153,7 +153,7 @@ fn standard_takes_the_published_vector() {
 }
 
 #[test]
-fn standard_refuses_what_is_not_its_signature() {
+fn invalid_standard_signature_is_refused() {
     let v2 = STANDARD_V1.replace("v1", "v2");
     let bare = &STANDARD_V1[3..];
     let cases = [
@@ -176,7 +176,7 @@ fn standard_refuses_what_is_not_its_signature() {
 }
 
 #[test]
-fn standard_signs_every_byte_and_its_time() {
+fn standard_signature_covers_every_byte_and_expires() {
     for place in 0..STANDARD_BODY.len() {
         let mut body = STANDARD_BODY.to_vec();
         body[place] ^= 1;

@@ -1,17 +1,18 @@
-//! Which part of what a buyer paid is for the booking: Stripe's amounts with tax, tips, shipping and discounts, and in the
-//! buyer's own currency. The objects are shortened from those of the API versions that their names tell.
+//! The part of a Stripe payment that counts towards the booking's price: amounts with tax, tips, shipping and
+//! discounts, and in the buyer's currency. The objects are shortened from those of the API versions named in the
+//! comments.
 
 use boxoffice_functions::webhooks::parse_stripe;
 use boxoffice_shared::{money::Money, payments::PaymentChange};
 use serde_json::{Value, json};
 
-const BOOKING: &str = "42-019a5b7e-8f00-7abc-8def-0123456789ab";
+use super::{BOOKING, with};
 
 fn money(minor: i64, currency: &str) -> Money {
     Money::new(minor, currency).unwrap()
 }
 
-/// What Stripe's event of this type about this object says.
+/// Parses Stripe's event of this type about this object.
 fn says(event_type: &str, object: &Value) -> PaymentChange {
     let body = json!({
         "id": "evt_1", "object": "event", "created": 1_782_907_000, "type": event_type, "livemode": true,
@@ -22,19 +23,12 @@ fn says(event_type: &str, object: &Value) -> PaymentChange {
     event.change
 }
 
-/// A change of so much received, and what it pays of a booking: in euros, unless another currency is said.
+/// The change for an amount received that may pay any of these prices, in euro cents.
 fn pays(received: Money, prices: &[i64]) -> PaymentChange {
     PaymentChange::SucceededFor { received, prices: prices.iter().map(|minor| money(*minor, "eur")).collect() }
 }
 
-/// The object with other members.
-fn with(mut object: Value, members: Value) -> Value {
-    let Value::Object(members) = members else { panic!("members are an object") };
-    object.as_object_mut().unwrap().extend(members);
-    object
-}
-
-/// 2025-09-30.clover: paid in the currency of the shop.
+/// A session of 2025-09-30.clover, paid in the shop's currency.
 fn session(total: i64, parts: Value) -> Value {
     json!({
         "id": "cs_1", "object": "checkout.session", "mode": "payment", "payment_intent": "pi_1",
@@ -54,7 +48,7 @@ fn intent(received: i64, details: Value) -> PaymentChange {
     says("payment_intent.succeeded", &intent_of(received, details))
 }
 
-/// 2025-09-30.clover, whose payment intents have `amount_details`.
+/// A payment intent of 2025-09-30.clover, which has `amount_details`.
 fn intent_of(received: i64, details: Value) -> Value {
     json!({
         "id": "pi_1", "object": "payment_intent", "amount": received, "amount_received": received, "currency": "eur",
@@ -63,8 +57,8 @@ fn intent_of(received: i64, details: Value) -> Value {
 }
 
 #[test]
-fn tax_is_in_the_price_or_on_top_of_it() {
-    // 19 % on top of 5000, and in 5000: only the shop's price says which.
+fn tax_may_be_included_in_the_price_or_added() {
+    // 19 % added to 5000, or included in 5000: only the shop's price shows which.
     assert_eq!(completed(&session(5950, json!({"amount_tax": 950}))), pays(money(5950, "eur"), &[5950, 5000]));
     assert_eq!(completed(&session(5000, json!({"amount_tax": 798}))), pays(money(5000, "eur"), &[5000, 4202]));
     let tax = json!({"tax": {"total_tax_amount": 950}, "tip": {}});
@@ -72,7 +66,7 @@ fn tax_is_in_the_price_or_on_top_of_it() {
 }
 
 #[test]
-fn shipping_and_tips_are_on_top_of_every_price() {
+fn shipping_and_tips_do_not_count_towards_the_price() {
     assert_eq!(completed(&session(5490, json!({"amount_shipping": 490}))), pays(money(5490, "eur"), &[5000]));
     let all = json!({"amount_shipping": 490, "amount_tax": 1043});
     assert_eq!(completed(&session(6533, all)), pays(money(6533, "eur"), &[6043, 5000]));
@@ -81,23 +75,23 @@ fn shipping_and_tips_are_on_top_of_every_price() {
     assert_eq!(intent(7140, all), pays(money(7140, "eur"), &[5950, 5000]));
 }
 
-/// A tip of a tenth is not money for a seat that costs a tenth more.
+/// A tip of 10 % does not pay for a seat that costs 10 % more.
 #[test]
-fn a_tip_pays_no_part_of_a_price() {
+fn tip_pays_no_part_of_the_price() {
     assert_eq!(intent(5000, json!({"tip": {"amount": 500}})), pays(money(5000, "eur"), &[4500]));
 }
 
 #[test]
-fn what_was_taken_off_is_not_paid() {
+fn discount_is_not_money_paid() {
     let half = session(2500, json!({"amount_discount": 2500}));
     assert_eq!(completed(&half), PaymentChange::Succeeded(money(2500, "eur")));
     let all = with(session(0, json!({"amount_discount": 5000})), json!({"payment_status": "no_payment_required"}));
     assert_eq!(completed(&all), PaymentChange::Succeeded(money(0, "eur")));
 }
 
-/// 2022-11-15: no tip is an empty object, or what PHP makes of one.
+/// 2022-11-15: no tip is an empty object, or an empty array from PHP.
 #[test]
-fn what_is_not_told_is_nothing() {
+fn missing_amount_details_count_as_zero() {
     let plain = PaymentChange::Succeeded(money(5000, "eur"));
     for details in [json!(null), json!({}), json!({"tip": {}}), json!({"tip": []}), json!({"tip": null, "tax": null})] {
         assert_eq!(intent(5000, details.clone()), plain, "{details}");
@@ -107,56 +101,58 @@ fn what_is_not_told_is_nothing() {
     }
 }
 
-/// 2025-03-31.basil and later: the session and its intent are in the shop's currency; `presentment_details` tell what the buyer saw.
+/// 2025-03-31.basil and later: the session and its intent are in the shop's currency; `presentment_details` have what
+/// the buyer saw.
 #[test]
-fn a_buyer_who_pays_in_his_own_currency_pays_the_price() {
+fn presentment_currency_does_not_change_the_amount() {
     let presented = json!({"presentment_details": {"presentment_amount": 5480, "presentment_currency": "usd"}});
     let plain = PaymentChange::Succeeded(money(5000, "eur"));
     assert_eq!(completed(&with(session(5000, json!({})), presented.clone())), plain);
     let intent = with(intent_of(5000, json!({"tip": {}})), presented.clone());
     assert_eq!(says("payment_intent.succeeded", &intent), plain);
-    // With tax on top: that too is in the shop's currency.
+    // Added tax is in the shop's currency too.
     let taxed = with(session(5950, json!({"amount_tax": 950})), presented);
     assert_eq!(completed(&taxed), pays(money(5950, "eur"), &[5950, 5000]));
 }
 
-/// 2024-06-20: the session and its intent are in the buyer's currency; `currency_conversion` tells what the shop asked for.
+/// A session of 2024-06-20: it and its intent are in the buyer's currency; `currency_conversion` has the shop's
+/// amounts.
 fn converted(total: i64, parts: Value, conversion: Value) -> Value {
     let conversion = with(json!({"amount_subtotal": 5000, "fx_rate": "1.096", "source_currency": "eur"}), conversion);
     with(session(total, parts), json!({"currency": "usd", "amount_subtotal": 5480, "currency_conversion": conversion}))
 }
 
 #[test]
-fn a_session_in_the_buyers_currency_is_read_in_the_shops() {
+fn converted_session_counts_in_the_shops_currency() {
     assert_eq!(
         completed(&converted(5480, json!({}), json!({"amount_total": 5000}))),
         pays(money(5480, "usd"), &[5000])
     );
-    // Tax on top, told in dollars: what the shop asked for before and after it.
+    // Added tax is in dollars only, so the shop's amounts before and after tax both count.
     let taxed = converted(6521, json!({"amount_tax": 1041}), json!({"amount_total": 5950}));
     assert_eq!(completed(&taxed), pays(money(6521, "usd"), &[5950, 5000]));
     let shipped = converted(6017, json!({"amount_shipping": 537}), json!({"amount_total": 5490}));
     assert_eq!(completed(&shipped), pays(money(6017, "usd"), &[5000]));
     let discounted = converted(2740, json!({"amount_discount": 2740}), json!({"amount_total": 2500}));
     assert_eq!(completed(&discounted), pays(money(2740, "usd"), &[2500]));
-    // Both: what is for the booking is told in dollars only, and nothing is rounded. The whole pays for no booking.
+    // Discount and shipping: the booking's part is in dollars only. It is not converted, so only the total counts.
     let both = json!({"amount_discount": 2740, "amount_shipping": 537});
     let both = converted(3277, both, json!({"amount_total": 2990}));
     assert_eq!(completed(&both), pays(money(3277, "usd"), &[2990]));
-    // The intent says what the buyer paid, and no more: the session must be heard too.
+    // The intent has only the buyer's amount. The session's event must follow.
     let intent = with(intent_of(5480, json!({"tip": {}})), json!({"currency": "usd"}));
     assert_eq!(says("payment_intent.succeeded", &intent), PaymentChange::Succeeded(money(5480, "usd")));
 }
 
-/// Stripe's amounts have the decimals that Stripe counts, and are compared as they are: yen have none.
+/// Yen have no decimals, and Stripe's amounts are compared as they are.
 #[test]
-fn a_currency_without_decimals_is_not_converted() {
+fn zero_decimal_currency_is_not_scaled() {
     let yen = with(intent_of(5000, json!({})), json!({"currency": "jpy"}));
     assert_eq!(says("payment_intent.succeeded", &yen), PaymentChange::Succeeded(money(5000, "jpy")));
 }
 
 #[test]
-fn parts_that_cannot_be_are_unreadable() {
+fn invalid_amount_details_are_unreadable() {
     for (tax, shipping) in
         [(json!("950"), json!(0)), (json!(-1), json!(0)), (json!(0.5), json!(0)), (json!(0), json!({}))]
     {
@@ -164,7 +160,7 @@ fn parts_that_cannot_be_are_unreadable() {
         assert_eq!(completed(&session(5950, parts.clone())), PaymentChange::Unreadable, "{parts}");
     }
     for details in [
-        // More than arrived.
+        // More than was received.
         json!({"tip": {"amount": 5001}}),
         json!({"tip": {"amount": 2500}, "tax": {"total_tax_amount": 2501}}),
         json!({"tip": {"amount": i64::MAX}, "shipping": {"amount": i64::MAX}}),
@@ -183,7 +179,7 @@ fn parts_that_cannot_be_are_unreadable() {
     }
 }
 
-/// Stripe's hundredths of ISK and UGX, and whole MGA, are whole ISK and UGX and hundredths of MGA to ISO 4217, and to us.
+/// Stripe counts ISK and UGX in hundredths and MGA in whole units; ISO 4217, and we, count the other way round.
 #[test]
 fn amounts_are_in_the_minor_units_of_iso_4217() {
     let intent = |minor: i64, currency: &str| {
