@@ -16,7 +16,7 @@ export_cloud() {
   # The usage plan that a partner's API key is added to.
   BOXOFFICE_USAGE_PLAN_ID="$(output_of UsagePlanId)"
   export BOXOFFICE_PAYMENTS_QUEUE_URL BOXOFFICE_USAGE_PLAN_ID
-  # Whoever has the key can issue tokens for any subject, with any scope.
+  # The key can sign tokens for any subject, with any scope.
   BOXOFFICE_ISSUER="$(<"$BOXOFFICE_STATE/issuer.url")"
   BOXOFFICE_ISSUER_KEY="$BOXOFFICE_STATE/issuer.pem"
   BOXOFFICE_ISSUER_KEY_ID="$(python3 -B "$BOXOFFICE_ROOT/local/issuer.py" id "$BOXOFFICE_ISSUER_KEY")"

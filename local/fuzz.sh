@@ -44,7 +44,7 @@ run() {
     amount=(-seed=1 "-runs=$(runs_of "$target")" "-max_total_time=$seconds")
   fi
   mkdir -p "$corpus" "$findings"
-  # libFuzzer prints without end; its output is shown only if it fails.
+  # libFuzzer's output is long; it is shown only on a failure.
   if RUST_BACKTRACE=0 "$target_dir/debug/fuzz-$target" "${amount[@]}" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -dict=local/fuzz/words.dict \
     "-artifact_prefix=$findings/" "$corpus" "local/fuzz/seeds/$target" >"$log" 2>&1; then
     say "fuzz $target: $(summary "$log")"

@@ -25,12 +25,12 @@ def definition_of(stack: str) -> tuple[str, dict]:
 
 
 def put_any_methods(gateway, api_id: str, definition: dict) -> None:
-    """Routes every other method of a path to where the definition says."""
+    """Adds the ANY methods of the definition, which take every method without its own entry."""
     paths = definition["paths"]
     ids = {resource["path"]: resource["id"] for resource in gateway.get_resources(restApiId=api_id, limit=500)["items"]}
 
     def made(uri: dict) -> str:
-        """Returns a function's real URI. The definition has it as Fn::Sub; a named method of the function has the real one."""
+        """Returns a function's real URI. The definition has it as Fn::Sub, so it is read from a named method of the function."""
         for path, item in paths.items():
             for method, operation in item.items():
                 if method != ANY and operation[INTEGRATION]["uri"] == uri:
@@ -60,7 +60,7 @@ def main(stack: str, stage: str) -> None:
             **status,
         )
     put_any_methods(gateway, api_id, definition)
-    # They take effect with a deployment. The stage moves to a new one; the stack's own stays, unused.
+    # Changes take effect with a deployment. The stage moves to a new one; the stack's own deployment stays, unused.
     gateway.create_deployment(restApiId=api_id, stageName=stage, description="with gateway responses")
 
 

@@ -1,11 +1,11 @@
-"""The local cloud's issuer of access tokens. It has one RSA key, which the openssl command created and signs with.
+"""The local cloud's issuer of access tokens. It has one RSA key; the openssl command created it and signs with it.
 
 issuer.py serve KEY PORT        serves OpenID Connect Discovery and the public key on loopback
 issuer.py id KEY                prints the key's id
 issuer.py token KEY URL SUB SCOPE
                                 prints a token for this subject with this scope, valid for an hour
 
-It is for trying things out: whoever can read the key file can act as anybody here.
+It is for local use only: anybody who can read the key file can issue tokens for any subject.
 """
 
 import base64

@@ -51,7 +51,7 @@ apt_install() {
   has apt-get || return 0
   [[ ${#sudo[@]} -eq 0 ]] || { has sudo && sudo -n true 2>/dev/null; } || return 0
   say "installing: $*"
-  # The cluster here is private: no system-wide one is wanted.
+  # Boxoffice starts its own Postgres, so do not create a system-wide cluster.
   "${sudo[@]}" mkdir -p /etc/postgresql-common
   [[ -e /etc/postgresql-common/createcluster.conf ]] ||
     echo 'create_main_cluster = false' | "${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null

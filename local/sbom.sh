@@ -24,7 +24,7 @@ trap clear_source EXIT
 
 rm -rf "$out"
 mkdir -p "$out"
-# The same source gives the same document. Without this, its time and number would differ each time.
+# Makes the documents reproducible. Without it, their timestamp and serial number would differ each time.
 SOURCE_DATE_EPOCH="$(git log -1 --format=%ct 2>/dev/null || echo 0)"
 export SOURCE_DATE_EPOCH
 # The template's default architecture. The dependencies of the other one are the same.

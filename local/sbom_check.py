@@ -1,7 +1,7 @@
 """Checks the bills of materials of the shipped binaries: sbom_check.py FOLDER.
 
-Each Lambda of the template has one. Each names its binary, lists only what is in Cargo.lock, in that version, lists what
-every binary is linked with, and lists nothing that is only for tests.
+Each Lambda of the template must have one. It must name its binary, list only packages of Cargo.lock in their versions,
+include the packages that every binary is linked with, and include no package for tests only.
 """
 
 import json

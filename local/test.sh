@@ -43,7 +43,9 @@ compile() {
 }
 
 unit_tests() {
-  cargo test --locked --workspace --lib --bins --no-fail-fast
+  # A fuzz target is a binary that never ends.
+  cargo test --locked --workspace --exclude boxoffice-fuzz --lib --bins --no-fail-fast
+  cargo test --locked --package boxoffice-fuzz --lib
   cargo test --locked --no-fail-fast --doc
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the pinned tools into .tools/, each in a venv of its own, since their dependencies exclude each other.
-# A second run is instant: each venv has a mark of what it was made from.
+# Installs the pinned tools into .tools/, each in its own venv, because their dependencies conflict.
+# A second run is instant: each venv has a hash of its requirements.
 #
 #   tools.sh [VENV...]    VENV: the name of a file in local/tools/ without .txt; default: what the local cloud needs
 #

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-# As local/deploy.sh configures the function. The second is "boxoffice-local" in base64.
+# The secrets in local/deploy.sh. After whsec_, the second is "boxoffice-local" in base64.
 STRIPE_SECRET = "whsec_boxoffice_local"
 STANDARD_SECRET = "whsec_Ym94b2ZmaWNlLWxvY2Fs"
 

@@ -1,4 +1,4 @@
-//! The API as a client sees it. Every answer, in every test, is held to the contract.
+//! A client of the API. It checks every answer of every test against the contract, `openapi.yaml`.
 
 use std::{
     net::Ipv4Addr,
@@ -16,51 +16,53 @@ use crate::{
     setting, token, unique,
 };
 
-/// Where MiniStack takes the caller's address from. API Gateway takes that of the connection and never believes this header
-/// (`identity.sourceIp`); all who call the local cloud share one connection's address, and would be one holder.
+/// The header from which MiniStack takes the caller's address. API Gateway ignores it and uses the connection's address
+/// (`identity.sourceIp`). All callers of the local cloud connect from one address: without this header they would be
+/// one holder.
 const ADDRESS: &str = "x-forwarded-for";
 
-/// An address that nobody else has in this run: 10.0.0.0/8 is nobody's own.
+/// A caller's address that is unique in this run, from the private range 10.0.0.0/8.
 pub fn somebody() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     Ipv4Addr::from_bits(0x0a00_0000 | NEXT.fetch_add(1, Ordering::Relaxed)).to_string()
 }
 
-/// A request to be.
+/// A request that is not sent yet.
 #[derive(Clone, Debug)]
 pub struct Call {
     method: String,
     path: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Bytes,
-    /// Whether an operator's token goes with it where a route needs one.
+    /// Whether to add an operator's token if the route needs one.
     by_operator: bool,
 }
 
 impl Call {
-    /// A request without a body; `path` is below the stage. Where only operators may call, it is an operator's.
+    /// A request without a body. `path` is relative to the stage. On routes that only operators may call, it carries an
+    /// operator's token.
     pub fn new(method: &str, path: &str) -> Self {
         let (method, path) = (method.to_owned(), path.to_owned());
         Self { method, path, headers: Vec::new(), body: Bytes::new(), by_operator: true }
     }
 
-    /// Without a token, wherever it goes.
+    /// Adds no token, not even on an operator's route.
     pub fn anonymous(mut self) -> Self {
         self.by_operator = false;
         self
     }
 
-    /// With this token.
+    /// Sends this token.
     pub fn token(self, token: &str) -> Self {
         self.anonymous().header("authorization", format!("Bearer {token}"))
     }
 
-    /// From this address, and not from somebody else's with each call.
+    /// Sends from this address. Otherwise each call has a new one.
     pub fn from(self, address: &str) -> Self {
         self.header(ADDRESS, address)
     }
 
-    /// Adds a header; any bytes.
+    /// Adds a header. Its value may be any bytes.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
@@ -77,13 +79,13 @@ impl Call {
         self.header("content-type", "application/json").body(body)
     }
 
-    /// From somebody else than any other call, unless it says from whom.
+    /// Adds a unique address if the call has none.
     fn with_address(self) -> Self {
         let has = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(ADDRESS));
         if has { self } else { self.from(&somebody()) }
     }
 
-    /// With an operator's token if it needs one and has none.
+    /// Adds an operator's token if the route needs one and `anonymous` was not called.
     fn with_token(self) -> Self {
         let path = self.path.split('?').next().unwrap_or_default();
         let is_operators = path.starts_with("/admin/") || path.ends_with("/confirm");
@@ -91,11 +93,11 @@ impl Call {
     }
 }
 
-/// An answer that keeps the contract.
+/// An answer that keeps to the contract.
 #[derive(Clone, Debug)]
 pub struct Answer {
     what: String,
-    /// The API's base URL, and the request's.
+    /// The API's base URL, then the request's URL.
     base: String,
     url: String,
     response: Response,
@@ -114,10 +116,10 @@ impl Answer {
         self.response.header(name)
     }
 
-    /// The path, below the API's base URL, that the answer's `Location` leads to: resolved as any client does (RFC 3986).
+    /// The path, below the API's base URL, to which `Location` leads. It is resolved as RFC 3986 says.
     ///
     /// # Panics
-    /// There is none, or it leads out of the API.
+    /// If the header is missing or leads out of the API.
     #[track_caller]
     pub fn location(&self) -> String {
         let location = self.header("location").unwrap_or_else(|| panic!("{} has no Location", self.what));
@@ -126,7 +128,7 @@ impl Answer {
         path.unwrap_or_else(|| panic!("{}: {location} leads to {url}, out of {}", self.what, self.base)).to_owned()
     }
 
-    /// All that it says but for what is each answer's own: its headers without the date and the request's id, and its body.
+    /// The status, headers and body as text, without the headers that differ in every answer (date and request ids).
     pub fn looks(&self) -> String {
         let own = ["date", "x-amzn-requestid", "x-amz-request-id", "x-amz-apigw-id", "x-amzn-trace-id"];
         let headers = self.response.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
@@ -135,32 +137,32 @@ impl Answer {
         format!("{} {headers:?} {}", self.status(), self.body)
     }
 
-    /// The body of an answer with this status.
+    /// The body.
     ///
     /// # Panics
-    /// It has another.
+    /// If the answer has another status.
     #[track_caller]
     pub fn expect(&self, status: u16) -> &Value {
         assert_eq!(self.status(), status, "{}: {}", self.what, self.body);
         &self.body
     }
 
-    /// The body of a problem with this status and the end of this type.
+    /// The body of a problem document.
     ///
     /// # Panics
-    /// It is something else.
+    /// If the answer has another status, or its problem type does not end in this slug.
     #[track_caller]
     pub fn problem(&self, status: u16, slug: &str) -> &Value {
         assert_eq!(self.slug(), Some(slug), "{}: {} {}", self.what, self.status(), self.body);
         self.expect(status)
     }
 
-    /// The end of a problem's type, or `None` for a success.
+    /// The last segment of the problem's type, or `None` for a success.
     pub fn slug(&self) -> Option<&str> {
         self.body["type"].as_str()?.rsplit('/').next()
     }
 
-    /// The pointers of a problem's errors, sorted.
+    /// The pointers in the problem's `errors`, sorted.
     pub fn pointers(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array();
         let mut pointers: Vec<_> = errors.into_iter().flatten().map(|e| e["pointer"].as_str().unwrap()).collect();
@@ -182,10 +184,10 @@ impl Api {
         Self { base: setting::api_url(), client: Client::new() }
     }
 
-    /// Sends a request and holds the answer to the contract.
+    /// Sends a request and checks the answer against the contract.
     ///
     /// # Panics
-    /// The answer does not keep the contract, or there is none.
+    /// If the answer breaks the contract, or none arrives.
     pub async fn send(&self, call: Call) -> Answer {
         let call = call.with_token().with_address();
         let response = self.exchange(&call).await;
@@ -194,7 +196,7 @@ impl Api {
         let what = format!("{} {} {}", call.method, call.path, excerpt(&call.body));
         assert!(
             breaches.is_empty(),
-            "{what} was answered {} {}\nwhich breaks openapi.yaml: {breaches:#?}",
+            "the answer to {what}, {} {}, breaks openapi.yaml: {breaches:#?}",
             response.status,
             excerpt(&response.body)
         );
@@ -205,7 +207,7 @@ impl Api {
         Answer { what, base: self.base.clone(), url: format!("{}{}", self.base, call.path), response, body }
     }
 
-    /// Sends what is no request of the contract; the answer's status and text.
+    /// Sends a request that the contract does not describe, and returns the status and text of the answer.
     pub async fn send_anything(&self, call: Call) -> (u16, String) {
         let response = self.exchange(&call.with_token().with_address()).await;
         (response.status, String::from_utf8_lossy(&response.body).into_owned())
@@ -242,36 +244,36 @@ impl Api {
         self.send(Call::new("POST", path).json(body.to_string())).await
     }
 
-    /// A new show of this test, with so many seats, in 2030; its id.
+    /// Creates a show in 2030 with a unique name, and returns its id.
     pub async fn create_show(&self, total_seats: u32) -> i64 {
         let show = json!({"name": unique("show"), "start_time": "2030-05-01T18:30:00Z", "total_seats": total_seats});
         self.create(&show).await
     }
 
-    /// A new show; its id.
+    /// Creates a show and returns its id.
     pub async fn create(&self, show: &Value) -> i64 {
         self.post_json("/admin/shows", show).await.expect(201)["show_id"].as_i64().unwrap()
     }
 
-    /// Asks for seats.
+    /// Books seats.
     pub async fn book(&self, show_id: i64, seats: u32) -> Answer {
         self.post_json(&format!("/shows/{show_id}/bookings"), &json!({"user_name": "Ada", "seats": seats})).await
     }
 
-    /// Asks for seats with an idempotency key.
+    /// Books seats with an idempotency key.
     pub async fn book_with_key(&self, show_id: i64, seats: u32, key: &str) -> Answer {
         let body = json!({"user_name": "Ada", "seats": seats}).to_string();
         let call = Call::new("POST", &format!("/shows/{show_id}/bookings")).header("idempotency-key", key);
         self.send(call.json(body)).await
     }
 
-    /// A show's free seats.
+    /// The show's free seats, as the API shows them.
     pub async fn available_seats(&self, show_id: i64) -> i64 {
         self.get(&format!("/shows/{show_id}")).await.expect(200)["available_seats"].as_i64().unwrap()
     }
 }
 
-/// The start of a body, for messages.
+/// The first 300 characters of a body, for messages.
 fn excerpt(body: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(body).chars().take(2000).collect();
     if text.chars().count() < 300 {

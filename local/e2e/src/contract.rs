@@ -1,4 +1,4 @@
-//! `openapi.yaml`, and whether what the API says is what it promises.
+//! The contract, `openapi.yaml`, and a check of answers against it.
 
 use std::{collections::BTreeSet, fs, sync::OnceLock};
 
@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 
 use crate::{http::Response, setting};
 
-/// What a path that the contract does not describe must be answered with, and a method that a path does not have.
+/// The required answers to an unknown path and to an unknown method: status and problem type.
 const NO_ROUTE: (u16, &str) = (404, "https://boxoffice.example/problems/route-not-found");
 const NO_METHOD: (u16, &str) = (405, "https://boxoffice.example/problems/method-not-allowed");
 
-/// The contract.
+/// The parsed contract.
 #[derive(Debug)]
 pub struct Contract(Value);
 
-/// One call and its answer.
+/// A request and its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'a> {
     /// The request's method.
     pub method: &'a str,
-    /// The request's path below the stage; a query after it does not matter.
+    /// The request's path, relative to the stage. A query is ignored.
     pub path: &'a str,
     /// The request's body.
     pub sent: &'a [u8],
@@ -29,7 +29,7 @@ pub struct Exchange<'a> {
 }
 
 impl Contract {
-    /// The contract in the repository, read once.
+    /// The repository's contract. It is read once per process.
     pub fn get() -> &'static Self {
         static CONTRACT: OnceLock<Contract> = OnceLock::new();
         CONTRACT.get_or_init(|| {
@@ -38,7 +38,7 @@ impl Contract {
         })
     }
 
-    /// Everything in which the exchange departs from the contract; nothing when it keeps it.
+    /// Every way in which the exchange breaks the contract. Empty if it keeps to it.
     pub fn breaches(&self, exchange: Exchange<'_>) -> Vec<String> {
         let response = exchange.response;
         let Some(operation) = self.operation(exchange.method, exchange.path) else {
@@ -48,9 +48,9 @@ impl Contract {
             return vec![format!("status {} is not documented", response.status)];
         };
         let documented = self.resolve(documented);
-        // `HEAD` is answered as `GET`, without the body.
+        // `HEAD` has the answer of `GET` without its body.
         let mut breaches = match exchange.method {
-            "HEAD" if !response.body.is_empty() => vec!["HEAD is answered with a body".to_owned()],
+            "HEAD" if !response.body.is_empty() => vec!["the answer to HEAD has a body".to_owned()],
             "HEAD" => Vec::new(),
             _ => self.body_breaches(documented, response),
         };
@@ -61,7 +61,7 @@ impl Contract {
         breaches
     }
 
-    /// All `(method, path template)`, the method in capitals.
+    /// Every `(method, path template)`, with the method in capitals.
     pub fn routes(&self) -> BTreeSet<(String, String)> {
         const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
         let paths = self.0["paths"].as_object().unwrap().iter();
@@ -69,14 +69,14 @@ impl Contract {
         paths.flat_map(|(path, item)| methods(item).into_iter().map(|m| (m.to_uppercase(), path.clone()))).collect()
     }
 
-    /// All examples and the schema that each must keep: `(where, schema, value)`.
+    /// Every example with its schema: `(location, schema, example)`.
     pub fn examples(&self) -> Vec<(String, Value, Value)> {
         let mut found = Vec::new();
         self.collect_examples("", &self.0, &mut found);
         found
     }
 
-    /// What is wrong with `value` by `schema`, a schema of the contract.
+    /// The errors of `value` against `schema`, which may refer to the contract's components.
     pub fn schema_breaches(&self, schema: &Value, value: &Value) -> Vec<String> {
         let errors = self.validator(schema);
         errors.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect()
@@ -87,7 +87,7 @@ impl Contract {
         self.item(path)?.get(method.to_lowercase())
     }
 
-    /// What the contract says of a path.
+    /// The path item that matches this path.
     fn item(&self, path: &str) -> Option<&Value> {
         let path = path.split('?').next().unwrap_or_default();
         let paths = self.0["paths"].as_object().unwrap();
@@ -99,10 +99,10 @@ impl Contract {
         let mut breaches = Vec::new();
         let (status, name) = if self.item(exchange.path).is_some() { NO_METHOD } else { NO_ROUTE };
         if response.status != status {
-            breaches.push(format!("status {} instead of {status} for what is no route", response.status));
+            breaches.push(format!("status {} instead of {status} for an unknown route", response.status));
         }
         if response.header("allow").is_some() != (status == 405) {
-            breaches.push("Allow goes with 405, and with nothing else".to_owned());
+            breaches.push("Allow is required with 405 and forbidden with other statuses".to_owned());
         }
         if exchange.method != "HEAD" {
             let documented = json!({"content": {"application/problem+json": {"schema": {"allOf": [
@@ -122,7 +122,7 @@ impl Contract {
         };
         match serde_json::from_slice::<Value>(&response.body) {
             Ok(body) => self.schema_breaches(&media["schema"], &body),
-            Err(error) => vec![format!("the body is no JSON: {error}")],
+            Err(error) => vec![format!("the body is not JSON: {error}")],
         }
     }
 
@@ -153,7 +153,7 @@ impl Contract {
         breaches
     }
 
-    /// The other direction: a body that was accepted must be one that the contract describes.
+    /// The reverse check: the API must not accept a request body that the contract forbids.
     fn accepted_breaches(&self, operation: &Value, sent: &[u8]) -> Vec<String> {
         let Some(media) = operation.pointer("/requestBody/content/application~1json") else { return Vec::new() };
         match serde_json::from_slice(sent) {
@@ -161,7 +161,7 @@ impl Contract {
                 let wrong = self.schema_breaches(&media["schema"], &body);
                 wrong.iter().map(|e| format!("accepted a body that the contract forbids{e}")).collect()
             }
-            Err(error) => vec![format!("accepted a body that is no JSON: {error}")],
+            Err(error) => vec![format!("accepted a body that is not JSON: {error}")],
         }
     }
 
@@ -173,7 +173,7 @@ impl Contract {
     }
 
     fn validator(&self, schema: &Value) -> Validator {
-        // One document, so that references into the contract's components lead somewhere.
+        // The components are part of the document, so that references to them resolve.
         let document = json!({"allOf": [schema], "components": self.0["components"]});
         jsonschema::draft202012::options().should_validate_formats(true).build(&document).unwrap()
     }
@@ -204,7 +204,7 @@ impl Contract {
     }
 }
 
-/// Whether a path template such as `/shows/{show_id}` fits a path.
+/// Whether a path matches a template such as `/shows/{show_id}`.
 fn fits(template: &str, path: &str) -> bool {
     let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn every_example_keeps_its_schema() {
+    fn every_example_is_valid_against_its_schema() {
         let examples = Contract::get().examples();
         assert!(examples.len() >= 30, "only {} examples were found", examples.len());
         for (at, schema, value) in examples {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn right_answers_keep_the_contract() {
+    fn documented_answers_are_accepted() {
         keeps("POST", BOOKINGS, &created(&booking()));
         keeps("POST", BOOKINGS, &answer(404, "application/problem+json", &[], &problem("show-not-found", 404)));
         keeps(
@@ -289,14 +289,14 @@ mod tests {
         breaks("PATCH", "/shows", &answer(405, "application/problem+json", &[], &not_allowed), "Allow");
         let head = Response { body: "".into(), ..answer(200, "application/json", &[], &json!(null)) };
         keeps("HEAD", "/shows", &head);
-        breaks("HEAD", "/shows", &answer(200, "application/json", &[], &json!(null)), "with a body");
+        breaks("HEAD", "/shows", &answer(200, "application/json", &[], &json!(null)), "has a body");
     }
 
     #[test]
-    fn a_wrong_status_is_seen() {
+    fn an_undocumented_status_is_reported() {
         breaks("POST", BOOKINGS, &answer(200, "application/json", &[], &booking()), "status 200");
         breaks("PATCH", "/shows", &answer(403, "application/json", &[], &json!({"message": "no"})), "status 403");
-        // The document says another status than the answer.
+        // The problem document's status differs from the answer's.
         breaks(
             "GET",
             "/shows/7",
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_body_is_seen() {
+    fn an_invalid_body_is_reported() {
         let changed = |name: &str, value: Value| {
             let mut body = booking();
             body[name] = value;
@@ -323,11 +323,11 @@ mod tests {
         body.as_object_mut().unwrap().remove("expires_at");
         breaks("POST", BOOKINGS, &created(&body), "expires_at");
         let html = Response { body: "<html>".into(), ..created(&booking()) };
-        breaks("POST", BOOKINGS, &html, "no JSON");
+        breaks("POST", BOOKINGS, &html, "not JSON");
     }
 
     #[test]
-    fn a_wrong_problem_is_seen() {
+    fn an_invalid_problem_is_reported() {
         let problem_json = "application/problem+json";
         breaks("POST", BOOKINGS, &answer(409, problem_json, &[], &problem("booking-expired", 409)), "/type");
         breaks("POST", BOOKINGS, &answer(409, problem_json, &[], &problem("sold-out", 409)), "available_seats");
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_header_is_seen() {
+    fn a_missing_or_invalid_header_is_reported() {
         breaks("POST", BOOKINGS, &answer(201, "application/json", &[], &booking()), "Location");
         breaks(
             "POST",
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_should_not_have_been_accepted_is_seen() {
+    fn an_accepted_body_that_the_contract_forbids_is_reported() {
         let response = created(&booking());
         let sent = br#"{"user_name": "Ada", "seats": 2, "vip": true}"#;
         let breaches = Contract::get().breaches(Exchange { method: "POST", path: BOOKINGS, sent, response: &response });

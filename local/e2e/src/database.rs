@@ -1,4 +1,4 @@
-//! The database behind the API: to look at what is true, and to move what a test cannot wait for.
+//! The database behind the API. Tests read the actual state from it, and change times that they cannot wait for.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use crate::setting;
 #[derive(Debug)]
 pub struct Database(Client);
 
-/// A show's seats, counted at one moment.
+/// A show's seats, counted in one snapshot.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seats {
-    /// All there are.
+    /// All seats of the show.
     pub total: i64,
-    /// Free in all pools.
+    /// Free seats in all pools.
     pub free: i64,
-    /// In pending bookings.
+    /// Seats of pending bookings.
     pub pending: i64,
-    /// In confirmed bookings.
+    /// Seats of confirmed bookings.
     pub confirmed: i64,
 }
 
-/// Keeps a show's holds from ending while a test works with them, however slow the machine is. Dropped: no longer.
+/// A guard that keeps a show's holds from expiring until it is dropped.
 #[derive(Debug)]
 pub struct HoldsKept(JoinHandle<()>);
 
@@ -35,7 +35,7 @@ impl Drop for HoldsKept {
 }
 
 impl Database {
-    /// Connects.
+    /// Connects to the local cloud's database.
     pub async fn connect() -> Self {
         let dsn = setting::required("BOXOFFICE_DSN");
         let (client, connection) = tokio_postgres::connect(&dsn, NoTls).await.expect("BOXOFFICE_DSN");
@@ -43,12 +43,12 @@ impl Database {
         Self(client)
     }
 
-    /// The connection, for statements of a test's own.
+    /// The connection, for a test's own statements.
     pub fn client(&self) -> &Client {
         &self.0
     }
 
-    /// A show's seats.
+    /// Counts a show's seats.
     pub async fn seats(&self, show_id: i64) -> Seats {
         let sql = "SELECT total_seats::bigint,
                 (SELECT sum(free) FROM seat_pools WHERE show_id = $1)::bigint,
@@ -59,7 +59,10 @@ impl Database {
         Seats { total: row.get(0), free: row.get(1), pending: row.get(2), confirmed: row.get(3) }
     }
 
-    /// A show's seats, after it was checked that none is lost and none is sold twice.
+    /// Counts a show's seats.
+    ///
+    /// # Panics
+    /// If a seat is lost or sold twice.
     pub async fn sound_seats(&self, show_id: i64) -> Seats {
         let seats = self.seats(show_id).await;
         assert_eq!(seats.free + seats.pending + seats.confirmed, seats.total, "show {show_id}: {seats:?}");
@@ -67,20 +70,20 @@ impl Database {
         seats
     }
 
-    /// How many bookings a show has, in any state.
+    /// The number of a show's bookings in any state.
     pub async fn bookings(&self, show_id: i64) -> i64 {
         let row = self.0.query_one("SELECT count(*) FROM bookings WHERE show_id = $1", &[&show_id]).await.unwrap();
         row.get(0)
     }
 
-    /// Moves the start of a show to a minute ago.
+    /// Moves a show's start to a minute ago.
     pub async fn start_show(&self, show_id: i64) {
         let sql = "UPDATE shows SET start_time = now() - interval '1 minute' WHERE id = $1";
         assert_eq!(self.0.execute(sql, &[&show_id]).await.unwrap(), 1);
     }
 
-    /// Keeps the show's holds from ending until the guard is dropped: the local cloud's hold is a few seconds, and a
-    /// test that confirms must not depend on how fast the machine is.
+    /// Keeps the show's holds from expiring until the guard is dropped. Holds in the local cloud last a few seconds,
+    /// and a test that confirms one must also pass on a slow machine.
     pub async fn keep_holds(show_id: i64) -> HoldsKept {
         let database = Self::connect().await;
         HoldsKept(tokio::spawn(async move {

@@ -1,6 +1,6 @@
-//! The repository's documents: the commands in them that a test runs, and what they name, which has to exist.
+//! The repository's Markdown documents. Tests run their commands and check that the things they name exist.
 //!
-//! A block that begins with ```` ```sh test ```` works in the local cloud. Other blocks are for reading.
+//! Only blocks that begin with ```` ```sh test ```` are run, in the local cloud.
 
 use std::{
     fs,
@@ -19,13 +19,13 @@ pub struct Document {
 
 #[derive(Debug)]
 struct Block {
-    /// What stands behind the fence: `sh test`.
+    /// The text after the opening fence, such as `sh test`.
     info: String,
     text: String,
 }
 
 impl Document {
-    /// All of them: those at the top level, and those in `docs/` and `.github/`.
+    /// All documents at the top level, in `docs/` and in `.github/`.
     pub fn all() -> Vec<Self> {
         let root = setting::root();
         let mut paths = files(&root, false);
@@ -49,27 +49,27 @@ impl Document {
                 (Some(block), _) => block.text += &format!("{line}\n"),
             }
         }
-        assert!(open.is_none(), "{path}: a block does not end");
+        assert!(open.is_none(), "{path}: a code block is not closed");
         Self { path: path.to_owned(), prose, blocks }
     }
 
-    /// Its path, from the repository's root.
+    /// The path, relative to the repository's root.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The text outside of blocks. Each block is an empty line in it.
+    /// The text outside code blocks. An empty line stands for each block.
     pub fn prose(&self) -> &str {
         &self.prose
     }
 
-    /// The commands that a test runs, in their order.
+    /// The commands of the `sh test` blocks, in order.
     pub fn commands(&self) -> String {
         self.blocks.iter().filter(|block| block.info == "sh test").map(|block| block.text.as_str()).collect()
     }
 }
 
-/// The files of a folder, also of those in it.
+/// The files of a folder, and of its subfolders if `deep`.
 fn files(folder: &Path, deep: bool) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = entries.map(|path| match (path.is_dir(), deep) {

@@ -1,4 +1,4 @@
-//! A plain HTTP client for loopback.
+//! An HTTP client without TLS, for loopback.
 
 use std::time::Duration;
 
@@ -10,41 +10,41 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-/// More than the gateway's own limit of 29 s: the answer to "it hangs" is the gateway's and not ours.
+/// Longer than the gateway's own limit of 29 s, so that a hanging function gets the gateway's answer, not this timeout.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// What a server said.
+/// A server's answer.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body, whole.
+    /// The whole body.
     pub body: Bytes,
 }
 
 impl Response {
-    /// A header that is sent once, as text.
+    /// The first value of a header, as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 }
 
-/// A client with its own connections.
+/// A client with its own connection pool.
 #[derive(Clone, Debug)]
 pub struct Client(Connections<HttpConnector, Full<Bytes>>);
 
 impl Client {
-    /// A client without connections yet.
+    /// A client that has not connected yet.
     pub fn new() -> Self {
         Self(Connections::builder(TokioExecutor::new()).build_http())
     }
 
-    /// Sends a request to a whole `http://` URL.
+    /// Sends a request to an absolute `http://` URL.
     ///
     /// # Panics
-    /// There is no answer within 40 s.
+    /// If no answer arrives within 40 s.
     pub async fn send(&self, request: Request<Bytes>) -> Response {
         let what = format!("{} {}", request.method(), request.uri());
         let answer = async {

@@ -1,9 +1,10 @@
-//! What the end-to-end tests share: a client that holds every answer to `openapi.yaml`, and a view of the database and
-//! the queues behind the API.
+//! Helpers of the end-to-end tests: a client that checks every answer against `openapi.yaml`, and access to the
+//! database and the queues behind the API.
 //!
-//! The tests need a running local cloud and find it by the environment: `make test` starts one and runs them. They share
-//! it and run side by side, so each makes its own shows, and none waits by the clock where a state can be asked for.
-// A helper that cannot do its work has one good answer in a test: end it, loudly, where it happened.
+//! The tests need a running local cloud, which they find through environment variables. `make test` starts one and runs
+//! them. They share it and run concurrently, so each test creates its own shows. A test polls for a state instead of
+//! sleeping, wherever the state can be read.
+// A helper that fails in a test should panic where it failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod api;
@@ -24,7 +25,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// A name that no other test, process or run has: `label-<time>-<process>-<counter>`.
+/// A name that is unique across tests, processes and runs: `label-<time>-<process>-<counter>`.
 pub fn unique(label: &str) -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();

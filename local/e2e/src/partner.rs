@@ -1,5 +1,5 @@
-//! API keys of partners, made as an operator makes them (docs/deploy.md, "Rate limits and partners"). Not by the SDK, as in
-//! [`sqs`](crate::sqs).
+//! API keys of partners, created as an operator creates them (docs/deploy.md, "Rate limits and partners"). The requests
+//! do not use the AWS SDK, for the same reason as in [`sqs`](crate::sqs).
 
 use bytes::Bytes;
 use http::Request;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{http::Client, setting, unique};
 
-/// A new key that may use the partners' route; the key itself.
+/// Creates a key in the partners' usage plan and returns its value.
 pub async fn key() -> String {
     let key = post("apikeys", json!({"name": unique("partner"), "enabled": true})).await;
     let plan = setting::required("BOXOFFICE_USAGE_PLAN_ID");
@@ -15,7 +15,7 @@ pub async fn key() -> String {
     key["value"].as_str().unwrap().to_owned()
 }
 
-/// A new key that is in no usage plan.
+/// Creates a key that is in no usage plan and returns its value.
 pub async fn key_without_a_plan() -> String {
     post("apikeys", json!({"name": unique("partner"), "enabled": true})).await["value"].as_str().unwrap().to_owned()
 }
@@ -26,7 +26,7 @@ async fn post(path: &str, body: Value) -> Value {
         setting::required("BOXOFFICE_AWS_ENDPOINT").trim_end_matches('/')
     ))
     .header("content-type", "application/json")
-    // It takes any signature; the service and the region in it are what it goes by.
+    // MiniStack accepts any signature. It reads the service and the region from this header.
     .header(
         "authorization",
         "AWS4-HMAC-SHA256 Credential=test/20300101/us-east-1/apigateway/aws4_request, SignedHeaders=host, Signature=0",

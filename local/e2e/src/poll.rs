@@ -1,14 +1,14 @@
-//! Waiting for a state.
+//! Polling for a state.
 
 use std::time::{Duration, Instant};
 
-/// The pause between two looks.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks again and again until `look` finds something, for `limit` at most.
+/// Calls `look` until it returns a value, for at most `limit`.
 ///
 /// # Panics
-/// The limit is over; `what` says what was waited for.
+/// If the limit has passed. The message contains `what`, the state that was waited for.
 pub async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {

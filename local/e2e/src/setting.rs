@@ -1,14 +1,14 @@
-//! Where the local cloud is, told by the environment.
+//! The local cloud's settings, from environment variables.
 
 use std::{
     env,
     path::{Path, PathBuf},
 };
 
-/// A variable of the environment that `make test` sets.
+/// An environment variable that `make test` sets.
 ///
 /// # Panics
-/// It is not set.
+/// If it is missing or empty.
 pub fn required(name: &str) -> String {
     match env::var(name) {
         Ok(value) if !value.is_empty() => value,
@@ -16,7 +16,7 @@ pub fn required(name: &str) -> String {
     }
 }
 
-/// The API's base URL with its stage, without a slash at the end.
+/// The API's base URL with the stage, without a trailing slash.
 pub fn api_url() -> String {
     required("BOXOFFICE_URL").trim_end_matches('/').to_owned()
 }

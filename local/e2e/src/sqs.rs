@@ -1,4 +1,5 @@
-//! SQS over its JSON protocol. Not by the SDK: the tests should not share a client with what they test.
+//! A client of SQS's JSON protocol. It does not use the AWS SDK, so that the tests do not share a client with the code
+//! under test.
 
 use bytes::Bytes;
 use http::Request;
@@ -15,7 +16,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue whose URL is in this variable of the environment.
+    /// The queue whose URL is in this environment variable.
     pub fn from_setting(name: &str) -> Self {
         Self {
             client: Client::new(),
@@ -24,12 +25,12 @@ impl Queue {
         }
     }
 
-    /// Sends a message that can be received at once.
+    /// Sends a message without a delay.
     pub async fn send(&self, body: &str) {
         self.call("SendMessage", json!({"MessageBody": body, "DelaySeconds": 0})).await;
     }
 
-    /// The bodies of up to ten messages, which are deleted.
+    /// Receives and deletes up to ten messages, and returns their bodies.
     pub async fn take(&self) -> Vec<String> {
         let received = self.call("ReceiveMessage", json!({"MaxNumberOfMessages": 10, "WaitTimeSeconds": 0})).await;
         let mut bodies = Vec::new();
@@ -40,13 +41,13 @@ impl Queue {
         bodies
     }
 
-    /// How long a received message stays hidden, in seconds.
+    /// The queue's visibility timeout, in seconds.
     pub async fn visibility_timeout(&self) -> String {
         let answer = self.call("GetQueueAttributes", json!({"AttributeNames": ["VisibilityTimeout"]})).await;
         answer["Attributes"]["VisibilityTimeout"].as_str().unwrap().to_owned()
     }
 
-    /// Changes how long a received message stays hidden, in seconds.
+    /// Sets the queue's visibility timeout, in seconds.
     pub async fn set_visibility_timeout(&self, seconds: &str) {
         self.call("SetQueueAttributes", json!({"Attributes": {"VisibilityTimeout": seconds}})).await;
     }
@@ -56,7 +57,7 @@ impl Queue {
         let request = Request::post(&self.endpoint)
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("AmazonSQS.{action}"))
-            // It takes any signature; the region in it is what it goes by.
+            // MiniStack accepts any signature. It reads the region from this header.
             .header(
                 "authorization",
                 "AWS4-HMAC-SHA256 Credential=test/20300101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0",

@@ -1,4 +1,4 @@
-//! Webhooks as payment providers sign them, with the local cloud's secrets.
+//! Webhook requests of payment providers, signed with the local cloud's secrets.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,12 +9,12 @@ use sha2::Sha256;
 
 use crate::api::Call;
 
-/// As `local/deploy.sh` gives them to the function.
+/// The secret in `local/deploy.sh`.
 const STRIPE_KEY: &[u8] = b"whsec_boxoffice_local";
-/// Behind `whsec_`, in base64.
+/// The secret in `local/deploy.sh`, where it is in base64 after `whsec_`.
 const STANDARD_KEY: &[u8] = b"boxoffice-local";
 
-/// A message of Stripe's with this body.
+/// A signed Stripe webhook with this body.
 pub fn stripe(body: &Value) -> Call {
     let (now, body) = (now(), body.to_string());
     let signature = hex::encode(sign(STRIPE_KEY, &format!("{now}.{body}")));
@@ -22,7 +22,7 @@ pub fn stripe(body: &Value) -> Call {
     call.header("stripe-signature", format!("t={now},v1={signature}"))
 }
 
-/// Stripe's word that this payment intent paid this much for the booking.
+/// Stripe's event that this payment intent paid this amount, in cents, for the booking.
 pub fn stripe_paid(booking_id: &str, payment_id: &str, amount: i64) -> Value {
     json!({
         "id": format!("evt_{payment_id}"), "object": "event", "type": "payment_intent.succeeded", "created": 1_795_375_825,
@@ -33,7 +33,7 @@ pub fn stripe_paid(booking_id: &str, payment_id: &str, amount: i64) -> Value {
     })
 }
 
-/// A message of Standard Webhooks with this id and body.
+/// A signed Standard Webhooks message with this id and body.
 pub fn standard(id: &str, body: &Value) -> Call {
     let (now, body) = (now(), body.to_string());
     let signature = STANDARD.encode(sign(STANDARD_KEY, &format!("{id}.{now}.{body}")));

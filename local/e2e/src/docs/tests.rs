@@ -1,18 +1,18 @@
-//! What the documents name exists: paths, links, `make` targets, parameters and alarms.
+//! Tests that the paths, links, `make` targets, parameters and alarms that the documents name exist.
 
 use std::collections::BTreeSet;
 
 use super::*;
 
-/// A word of code that begins with one of these is a path.
+/// A word of code is a path if it begins with one of these.
 const FOLDERS: [&str; 10] =
     [".ci/", ".github/", "bench/", "docs/", "events/", "functions/", "local/", "migrations/", "shared/", "worker/"];
 
-/// So is a word without a slash that ends with one of these: a file of the top level.
+/// A word of code without a slash is a top-level file if it ends with one of these.
 const TOP_LEVEL: [&str; 6] = [".md", ".toml", ".yaml", "Makefile", "LICENSE-MIT", "LICENSE-APACHE"];
 
 impl Document {
-    /// The code between backticks, and the pieces of text around it.
+    /// The code between backticks, and the text around it.
     fn code_and_text(&self) -> (Vec<&str>, Vec<&str>) {
         let (mut code, mut text, mut rest) = (Vec::new(), Vec::new(), self.prose.as_str());
         while let Some(start) = rest.find('`') {
@@ -31,14 +31,14 @@ impl Document {
         (code, text)
     }
 
-    /// Where its links lead, but for those to other servers.
+    /// The targets of its links, without those to other servers.
     fn links(&self) -> Vec<String> {
         let text = self.code_and_text().1.concat();
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         targets.filter(|target| !target.contains("://")).map(str::to_owned).collect()
     }
 
-    /// The anchors of its headings, as GitHub makes them.
+    /// The anchors that GitHub gives to its headings.
     fn anchors(&self) -> BTreeSet<String> {
         let headings = self.prose.lines().filter(|line| line.starts_with('#'));
         let texts = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
@@ -46,7 +46,7 @@ impl Document {
         texts.map(|text| text.replace(is_dropped, "").replace(' ', "-")).collect()
     }
 
-    /// The words of each piece of code: of what is between backticks, and of each line of a block of commands.
+    /// The words of each inline code span and of each line of a shell block.
     fn words(&self) -> Vec<Vec<&str>> {
         let commands = self.blocks.iter().filter(|block| block.info.starts_with("sh"));
         let lines = commands.flat_map(|block| block.text.lines()).filter(|line| !line.trim_start().starts_with('#'));
@@ -54,18 +54,18 @@ impl Document {
         self.code_and_text().0.into_iter().chain(lines).map(words).collect()
     }
 
-    /// The paths that it names.
+    /// The paths that the document names.
     fn paths(&self) -> BTreeSet<&str> {
         let words = self.words().into_iter().flatten();
         words.filter_map(|word| word.split("::").next()).filter(|word| is_path(word)).collect()
     }
 
-    /// The targets of `make` that it names.
+    /// The `make` targets that the document names.
     fn targets(&self) -> BTreeSet<&str> {
         self.words().iter().filter_map(|words| target(words)).collect()
     }
 
-    /// The code in the first cells of the tables under a heading.
+    /// The inline code in the first column of the tables under a heading.
     fn first_cells(&self, heading: &str) -> BTreeSet<&str> {
         let sections = self.prose.split("\n## ");
         let section = sections.filter(|section| section.lines().next() == Some(heading)).collect::<Vec<_>>().pop();
@@ -74,7 +74,7 @@ impl Document {
     }
 }
 
-/// Where as many backticks close the code, in the same paragraph.
+/// The position of the closing run of exactly `ticks` backticks, in the same paragraph.
 fn closing(inside: &str, ticks: usize) -> Option<usize> {
     let paragraph = &inside[..inside.find("\n\n").unwrap_or(inside.len())];
     let mut at = 0;
@@ -89,7 +89,7 @@ fn closing(inside: &str, ticks: usize) -> Option<usize> {
     None
 }
 
-/// The words of code, without the quotes and parentheses around them.
+/// Splits code into words, without the punctuation around them.
 fn words(code: &str) -> Vec<&str> {
     code.split_whitespace().map(|word| word.trim_matches(['"', '\'', '(', ')', '$', ',', ';', '|'])).collect()
 }
@@ -100,7 +100,7 @@ fn is_path(word: &str) -> bool {
     !has_placeholder && (is_top_level || FOLDERS.iter().any(|folder| word.starts_with(folder)))
 }
 
-/// The first target of a call of `make`, if it is one and names one.
+/// The first target of a `make` command, if it names one.
 fn target<'a>(words: &[&'a str]) -> Option<&'a str> {
     let make = words.iter().position(|word| *word == "make" || word.ends_with("$(make"))?;
     words[make + 1..].iter().find(|word| !word.starts_with('-') && !word.contains('=')).copied()
@@ -114,7 +114,7 @@ fn root_file(name: &str) -> String {
     fs::read_to_string(setting::root().join(name)).unwrap()
 }
 
-/// Whether there is a file or folder. A star in the name of a file stands for any characters.
+/// Whether a file or folder exists. A `*` in a file's name matches any characters.
 fn exists(path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     match name.split_once('*') {
@@ -126,7 +126,7 @@ fn exists(path: &str) -> bool {
     }
 }
 
-/// Whether it is made by a command, and so in no fresh clone.
+/// Whether git ignores the path: a command creates it, so a fresh clone does not have it.
 fn is_made(path: &str) -> bool {
     let ignored = root_file(".gitignore");
     ignored.lines().filter_map(|line| line.strip_prefix('/')).any(|folder| path.starts_with(folder))
@@ -173,7 +173,7 @@ fn every_make_target_in_a_document_exists() {
     }
 }
 
-/// The names at the second level of a part of the template.
+/// The names at the second level of one section of the template.
 fn names_of<'a>(template: &'a str, part: &str) -> BTreeSet<&'a str> {
     let lines = template.lines().skip_while(|line| *line != part).skip(1);
     let lines = lines.take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
@@ -200,19 +200,19 @@ fn every_alarm_of_the_template_is_described() {
 }
 
 #[test]
-fn only_marked_blocks_are_run() {
+fn commands_come_only_from_marked_blocks() {
     let text = "a\n```sh test\none\ntwo\n```\n```sh\nmake down\n```\n- b\n  ```sh test\n  three\n  ```\n";
     assert_eq!(document(text).commands(), "one\ntwo\n  three\n");
 }
 
 #[test]
-#[should_panic(expected = "a.md: a block does not end")]
-fn a_block_has_to_end() {
+#[should_panic(expected = "a.md: a code block is not closed")]
+fn a_code_block_must_be_closed() {
     document("```sh test\none\n");
 }
 
 #[test]
-fn paths_are_read_from_code() {
+fn paths_are_found_in_code() {
     let text = "`docs/a.md`, ` ``` `, `x.rs`, docs/b.md, `shared/tests/c.rs::name`, `local/<name>`\n\n\
         ```sh\n# docs/d.md\nrun \"$(docs/e.md)\" --x local/f  # docs/g.md\n```\n```yaml\ndocs/h.md\n```\n`/admin/i` `j.toml`";
     let expected = ["docs/a.md", "docs/e.md", "j.toml", "local/f", "shared/tests/c.rs"];
@@ -220,14 +220,14 @@ fn paths_are_read_from_code() {
 }
 
 #[test]
-fn targets_are_read_from_calls_of_make() {
+fn targets_are_found_in_make_commands() {
     let text = "`make up`, `make`, `make test-db A=b`, make down\n```sh\nAPI=$(make -s url)\nx \"y $(make -s token)\"\nmake C=d bench\n```";
     let expected = ["bench", "test-db", "token", "up", "url"];
     assert_eq!(document(text).targets().into_iter().collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn links_and_anchors_are_read() {
+fn links_and_anchors_are_found() {
     let text = "# The `a` of B, c\n[x](y.md#z) [`w`](v) [u](https://t.example) `[s](r)`\n";
     assert_eq!(document(text).links(), ["y.md#z", "v"]);
     assert_eq!(document(text).anchors().into_iter().collect::<Vec<_>>(), ["the-a-of-b-c"]);

@@ -1,4 +1,4 @@
-//! Who may do what, through the gateway and its authorizer.
+//! Access rules, enforced by the gateway and its authorizer.
 
 use boxoffice_e2e::{
     api::{Answer, Api, Call},
@@ -16,7 +16,7 @@ fn create() -> Call {
     Call::new("POST", "/admin/shows").json(new_show())
 }
 
-/// The tokens that are good for nothing.
+/// Invalid tokens, each with what is wrong with it.
 fn bad_tokens() -> Vec<(&'static str, String)> {
     let with = |name: &str, value: serde_json::Value| {
         let mut claims = claims("operator", "shows:write bookings:confirm");
@@ -41,7 +41,7 @@ fn is_401(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn an_operators_call_needs_a_good_token_with_the_scope() {
+async fn operator_routes_need_a_valid_token_with_the_scope() {
     let api = Api::connect();
     is_401(&api.send(create().anonymous()).await);
     for (what, token) in bad_tokens() {
@@ -52,7 +52,7 @@ async fn an_operators_call_needs_a_good_token_with_the_scope() {
     for scope in ["", "openid", "bookings:read bookings:confirm payments:read payments:settle subjects:erase"] {
         api.send(create().token(&mint("operator", scope))).await.problem(403, "forbidden");
     }
-    // The policy that the gateway keeps for a token is right for every route, whichever is called first.
+    // The gateway caches one policy per token. It must hold for every route, whichever is called first.
     let token = mint("operator", "shows:write");
     api.send(create().token(&token)).await.expect(201);
     let payments = Call::new("GET", "/admin/payments");
@@ -64,7 +64,7 @@ async fn an_operators_call_needs_a_good_token_with_the_scope() {
 }
 
 #[tokio::test]
-async fn confirming_is_an_operators_call() {
+async fn only_operators_can_confirm() {
     let api = Api::connect();
     let show_id = api.create_show(3).await;
     let booking = api.book(show_id, 1).await;
@@ -75,7 +75,7 @@ async fn confirming_is_an_operators_call() {
 }
 
 #[tokio::test]
-async fn anybody_may_book_but_not_with_a_bad_token() {
+async fn booking_needs_no_token_but_refuses_an_invalid_one() {
     let api = Api::connect();
     let show_id = api.create_show(20).await;
     let body = json!({ "user_name": "Ada", "seats": 1 }).to_string();

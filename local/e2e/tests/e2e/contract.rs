@@ -1,4 +1,4 @@
-//! Requests generated from `openapi.yaml` by Schemathesis, valid ones and malformed ones, and the answers held to it.
+//! Schemathesis generates valid and malformed requests from `openapi.yaml` and checks the answers against it.
 
 use std::{path::Path, time::Duration};
 
@@ -7,28 +7,28 @@ use boxoffice_testkit::invariants::assert_invariants;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// For a run that takes two minutes on two busy cores.
+/// The time limit of a run. It takes two minutes on two busy cores.
 const LIMIT: Duration = Duration::from_secs(480);
 
-/// All checks that Schemathesis has, but for what this API promises otherwise:
-/// `use_after_free`: a booking that was cancelled is still there, and says that it was;
-/// `positive_data_acceptance`: what has the form of a cursor, a signature or a number of seats is not yet one that is good.
+/// Checks of Schemathesis that do not apply to this API:
+/// `use_after_free`: a cancelled booking can still be read, and shows that it was cancelled;
+/// `positive_data_acceptance`: a well-formed cursor, signature or number of seats can still be refused.
 const NOT_CHECKED: &str = "use_after_free,positive_data_acceptance";
 
-/// Headers that let everybody in: an operator's token and a partner's key.
+/// Headers that give access to all routes but webhooks: an operator's token and a partner's key.
 async fn credentials() -> Vec<String> {
     vec![format!("Authorization: Bearer {}", token::operator()), format!("x-api-key: {}", partner::key().await)]
 }
 
-/// What a run was.
+/// The result of a run.
 struct Run {
-    /// How many requests were generated.
+    /// The number of generated requests.
     generated: u64,
-    /// The operations that were never got into: 401 and 403 were all that they answered.
+    /// The operations that answered only 401 and 403.
     closed: Vec<String>,
 }
 
-/// Runs Schemathesis over all operations, with these headers.
+/// Runs Schemathesis on all operations, with these headers.
 async fn run(mode: &str, phases: &str, headers: &[String]) -> Run {
     let reports = tempfile::tempdir().unwrap();
     let report = reports.path().join("report.json");
@@ -40,9 +40,9 @@ async fn run(mode: &str, phases: &str, headers: &[String]) -> Run {
         .args(["--url", &setting::api_url(), "--mode", mode, "--max-examples", "20"])
         .args(headers.iter().flat_map(|header| ["--header", header]))
         .args(["--checks", "all", "--exclude-checks", NOT_CHECKED])
-        // The same requests every time: a failure can be had again, and a green run stays green.
+        // The requests are the same every time, so that a failure can be reproduced and a passing run stays so.
         .args(["--generation-deterministic", "--phases", phases])
-        // Several threads of it stumble over a fault of Python 3.11's parser now and then.
+        // With several threads, it sometimes fails because of a bug in Python 3.11's parser.
         .args(["--workers", "1"])
         .args(["--request-timeout", "40", "--continue-on-failure", "--no-color", "--warnings", "missing_auth"])
         .args(["--report", "json", "--report-json-path"])
@@ -60,22 +60,22 @@ async fn run(mode: &str, phases: &str, headers: &[String]) -> Run {
 }
 
 #[tokio::test]
-async fn generated_malformed_requests_are_all_refused_as_documented() {
+async fn malformed_requests_are_refused_as_documented() {
     let run = run("negative", "coverage,fuzzing", &credentials().await).await;
     assert!(run.generated >= 100, "only {} malformed requests were generated", run.generated);
 }
 
 #[tokio::test]
-async fn generated_valid_requests_are_answered_as_documented() {
+async fn valid_requests_are_answered_as_documented() {
     let run = run("positive", "examples,coverage,fuzzing", &credentials().await).await;
     assert!(run.generated >= 100, "only {} requests were generated", run.generated);
-    // Nobody but a provider can sign.
+    // Only a provider can sign webhooks.
     assert!(run.closed.iter().all(|operation| operation.starts_with("POST /webhooks/")), "{:?}", run.closed);
 }
 
-/// Without a token and a key, nothing that needs one is a success: `ignored_auth` looks for it.
+/// Without a token or key, no protected operation succeeds. The check `ignored_auth` finds one that does.
 #[tokio::test]
-async fn generated_requests_of_nobody_are_answered_as_documented() {
+async fn requests_without_credentials_are_answered_as_documented() {
     let run = run("positive", "examples,coverage", &[]).await;
     assert!(run.generated >= 50, "only {} requests were generated", run.generated);
     for operation in ["POST /admin/shows", "GET /admin/payments", "POST /partner/shows/{show_id}/bookings"] {
@@ -84,8 +84,8 @@ async fn generated_requests_of_nobody_are_answered_as_documented() {
 }
 
 #[tokio::test]
-async fn no_show_is_unsound_whatever_was_asked() {
-    // All shows are looked at, at one moment, those of the generated requests among them.
+async fn the_invariants_hold_for_all_shows() {
+    // One snapshot of all shows, including those that generated requests changed.
     Api::connect().create_show(3).await;
     assert_invariants(Database::connect().await.client()).await;
 }

@@ -1,4 +1,4 @@
-//! A message that nobody can read, beside good ones.
+//! An unreadable message in the hold queue, between valid ones.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use boxoffice_e2e::{
 };
 use tokio::task::{LocalSet, spawn_local};
 
-/// Five deliveries, a few seconds apart, and what a slow machine adds.
+/// The time for five deliveries a few seconds apart, with room for a slow machine.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// In place of the template's three minutes, which would make five deliveries a matter of a quarter of an hour. Longer
-/// than a batch takes, so that good messages are not delivered twice for it; and if they are, nothing breaks.
+/// Replaces the template's three minutes, with which five deliveries would take a quarter of an hour. It is longer than
+/// a batch takes, so that valid messages are not usually delivered twice. Nothing breaks if they are.
 const VISIBILITY_SECONDS: &str = "3";
 
 #[tokio::test]
-async fn a_poison_message_goes_to_the_dead_letter_queue_alone() {
+async fn only_the_poison_message_goes_to_the_dead_letter_queue() {
     let queue = Queue::from_setting("BOXOFFICE_HOLD_QUEUE_URL");
     let as_deployed = queue.visibility_timeout().await;
     queue.set_visibility_timeout(VISIBILITY_SECONDS).await;
@@ -40,25 +40,26 @@ async fn poison_among_good_messages() {
     for _ in 0..3 {
         good.push(api.book(show_id, 1).await.expect(201)["booking_id"].as_str().unwrap().to_owned());
     }
-    let poison = unique("this is no JSON");
-    // One more of each kind, at once and in one batch: early ones, which go back with the delay that is left.
+    let poison = unique("this is not JSON");
+    // Send the poison message and a duplicate for each booking in one batch. The duplicates are early: they return to
+    // the queue with the remaining delay.
     queue.send(&poison).await;
     for id in &good {
         queue.send(&format!(r#"{{"booking_id":"{id}"}}"#)).await;
     }
 
     let expired = Seats { total: 10, free: 10, pending: 0, confirmed: 0 };
-    poll::until("the good messages' holds end", LIMIT, async || {
+    poll::until("the holds of the valid messages expire", LIMIT, async || {
         (database.sound_seats(show_id).await == expired).then_some(())
     })
     .await;
     let mut dead = Vec::new();
-    poll::until("the poison message is a dead letter", LIMIT, async || {
+    poll::until("the poison message reaches the dead-letter queue", LIMIT, async || {
         dead.extend(dead_letters.take().await);
         dead.contains(&poison).then_some(())
     })
     .await;
     for id in &good {
-        assert!(!dead.iter().any(|body| body.contains(id)), "a good message is a dead letter: {dead:?}");
+        assert!(!dead.iter().any(|body| body.contains(id)), "a valid message is in the dead-letter queue: {dead:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Each deployed binary starts under a Lambda runtime emulator and answers each of its `events/`.
+//! Each deployed binary starts under a Lambda runtime emulator and handles its sample events in `events/`.
 
 use std::{
     collections::BTreeSet,
@@ -43,7 +43,7 @@ impl Event {
         (self.text("/httpMethod"), self.text("/requestContext/resourcePath"))
     }
 
-    /// The binary whose trigger this is.
+    /// The binary that handles this event.
     fn binary(&self) -> &'static str {
         if self.text("/Records/0/eventSource") == "aws:sqs" {
             let of_payments = self.text("/Records/0/eventSourceARN").contains("PaymentsQueue");
@@ -58,14 +58,14 @@ impl Event {
         }
         let (method, path) = self.route();
         let route = routes::find(method, path);
-        route.unwrap_or_else(|| panic!("events/{} is for none of the binaries", self.file)).lambda.name()
+        route.unwrap_or_else(|| panic!("no binary handles events/{}", self.file)).lambda.name()
     }
 
     fn is_webhook(&self) -> bool {
         self.text("/path").starts_with("/webhooks/")
     }
 
-    /// The bookings that it names.
+    /// The ids of the bookings that the event names.
     fn booking_ids(&self) -> Vec<String> {
         if let Some(id) = self.payload.pointer("/pathParameters/booking_id") {
             return vec![id.as_str().unwrap().to_owned()];
@@ -81,7 +81,7 @@ impl Event {
     }
 }
 
-/// The event; a webhook is signed anew, by the script that `docs/payments.md` names.
+/// Reads an event. A webhook is signed again by `local/webhook.py`.
 fn signed(path: &Path) -> Value {
     let text = fs::read(path).unwrap();
     let event: Value = serde_json::from_slice(&text).unwrap();
@@ -94,7 +94,7 @@ fn signed(path: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The binaries that were built, but for the command that migrates and the benchmark's empty function.
+/// The built binaries, without the migrate command and the benchmark's empty function.
 fn built() -> BTreeSet<String> {
     let dir = setting::required("BOXOFFICE_BIN_DIR");
     let names = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap());
@@ -118,7 +118,7 @@ fn every_route_has_an_event() {
 }
 
 #[tokio::test]
-async fn every_event_is_answered() {
+async fn every_event_is_handled_by_its_binary() {
     for event in Event::all() {
         let database = Database::create().await;
         let client = database.client().await;
@@ -138,7 +138,7 @@ async fn every_event_is_answered() {
             }
             "sweep-holds" => assert_eq!(answer["expired"], 1, "{answer}"),
             "authorize" => assert_eq!(answer["principalId"], "anonymous", "{answer}"),
-            // The show is far from old.
+            // The show is too recent to anonymise.
             "anonymise-bookings" => assert_eq!(answer, json!({"bookings": 0, "shows": 0, "payloads": 0})),
             _ => keeps_the_contract(&event, &answer),
         }
@@ -154,13 +154,13 @@ async fn every_event_is_answered() {
     }
 }
 
-/// Starts the event's binary as Lambda does, and gives it the event.
+/// Starts the event's binary as Lambda does and invokes it with the event.
 async fn answer(event: &Event, database: &Database, queue: &FixedDelayQueue) -> Value {
     let bootstrap = Path::new(&setting::required("BOXOFFICE_BIN_DIR")).join(event.binary()).join("bootstrap");
     let (url, queue_url, endpoint) = (database.url(), queue.queue_url(), queue.endpoint());
     let environment = [
         ("DATABASE_URL", url.as_str()),
-        // As the template leaves what a deployment does not use.
+        // The template leaves unused settings empty.
         ("DATABASE_SECRET_ARN", ""),
         ("DATABASE_CA_FILE", ""),
         ("HOLD_SECONDS", "120"),
@@ -183,9 +183,10 @@ async fn answer(event: &Event, database: &Database, queue: &FixedDelayQueue) -> 
     answer.unwrap_or_else(|e| panic!("events/{}: {e:?}\n{}", event.file, instance.stderr()))
 }
 
-/// The show and the bookings that the event names: two seats each, pending; due for the workers, not yet for others.
+/// Creates the show and bookings that the event names. Each booking holds two seats. Only for workers the holds are
+/// due.
 async fn make_rows(client: &Client, event: &Event) {
-    // A queued payment comes in time.
+    // A queued payment arrives before its hold expires.
     let is_worker = event.route().0.is_empty() && event.binary() != "confirm-payments";
     let mut ids = event.booking_ids();
     if is_worker && ids.is_empty() {
@@ -211,7 +212,7 @@ async fn make_rows(client: &Client, event: &Event) {
     }
 }
 
-/// The payment that is to be settled; or whose lost dispute is to be decided: it has confirmed a booking.
+/// Creates the payment that the event settles, or the confirmed payment whose lost dispute it decides.
 async fn make_payment(client: &Client, event: &Event) {
     let payment = "INSERT INTO payments (provider, payment_id, show_id, booking_id, state, reason, amount_minor, currency, succeeded_at)
         SELECT $1, $2, CASE WHEN $3 THEN 1 END, CASE WHEN $3 THEN gen_random_uuid() END,
@@ -225,7 +226,7 @@ async fn make_payment(client: &Client, event: &Event) {
     client.execute(dispute, &[&provider, &payment_id, &is_lost]).await.unwrap();
 }
 
-/// The event of the provider's that is to be read again: one that was not understood then, and is now.
+/// Creates the provider event that is to be replayed: it was unreadable when it arrived, and is readable now.
 async fn make_inbox(client: &Client, event: &Event) {
     let kept = "INSERT INTO payment_events (provider, event_id, type, occurred_at, change, outcome, payload)
         SELECT $1, $2, '', now(), 'unreadable', 'kept', $3 WHERE $2 <> ''";
@@ -239,10 +240,10 @@ async fn count(client: &Client, status: &str) -> i64 {
     client.query_one("SELECT count(*) FROM bookings WHERE status = $1", &[&status]).await.unwrap().get(0)
 }
 
-/// One message names the booking, and comes a second after the hold of 120 s.
+/// Exactly one message was sent. It names the booking, and its delay is one second longer than the hold of 120 s.
 async fn sent_the_hold_message(queue: &FixedDelayQueue, answer: &Value) {
     let booking: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    // It is sent after the answer.
+    // The message is sent after the answer.
     until("the hold message is sent", Duration::from_secs(10), async || (queue.count() > 0).then_some(())).await;
     let sent = queue.sent();
     assert_eq!(sent.len(), 1, "{sent:?}");
@@ -250,7 +251,7 @@ async fn sent_the_hold_message(queue: &FixedDelayQueue, answer: &Value) {
     assert_eq!(sent[0].delay_seconds, Some(121));
 }
 
-/// The proxy answer is a success that `openapi.yaml` describes.
+/// The answer is a success as `openapi.yaml` describes it.
 fn keeps_the_contract(event: &Event, answer: &Value) {
     let mut headers = HeaderMap::new();
     for (name, value) in answer["headers"].as_object().into_iter().flatten() {

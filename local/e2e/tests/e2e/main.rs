@@ -1,4 +1,4 @@
-//! End-to-end tests: through the emulated API Gateway, Lambda and SQS of the local cloud that `make test` starts.
+//! End-to-end tests through the local cloud that `make test` starts: API Gateway, Lambda and SQS, emulated.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;

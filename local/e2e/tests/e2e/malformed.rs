@@ -1,4 +1,4 @@
-//! Requests that nobody should send. Each is answered with a 4xx problem document, and changes nothing.
+//! Malformed requests. Each is refused with a 4xx problem document and changes nothing.
 
 use boxoffice_e2e::{
     api::{Api, Call},
@@ -6,7 +6,7 @@ use boxoffice_e2e::{
     unique,
 };
 
-/// What is sent as it is: the seats of a booking, and what may stand there by mistake or malice.
+/// Invalid values of `seats`, sent as they are.
 const BAD_SEATS: [&str; 22] = [
     "1.5",
     "0",
@@ -32,7 +32,7 @@ const BAD_SEATS: [&str; 22] = [
     "1e-400",
 ];
 
-/// As JSON strings with their quotes, and no valid name.
+/// Invalid values of a name. Most are JSON strings, with their quotes.
 const BAD_NAMES: [&str; 14] = [
     r#""""#,
     r#"" ""#,
@@ -50,14 +50,14 @@ const BAD_NAMES: [&str; 14] = [
     r#"{"name":"Ada"}"#,
 ];
 
-/// Sends it; whatever is wrong with it, the answer is a refusal.
+/// Sends a call and expects a 4xx answer.
 async fn refused(api: &Api, call: Call) {
     let what: String = format!("{call:?}").chars().take(300).collect();
     let answer = api.send(call).await;
     assert!((400..500).contains(&answer.status()), "{what}: {} {}", answer.status(), answer.body);
 }
 
-/// A show that nothing may change.
+/// A show that the requests of a test must not change.
 struct Target {
     api: Api,
     database: Database,
@@ -87,7 +87,7 @@ impl Target {
 }
 
 #[tokio::test]
-async fn members_with_bad_values() {
+async fn invalid_member_values_are_refused() {
     let target = Target::new().await;
     for seats in BAD_SEATS {
         target.refuses(format!(r#"{{"user_name":"Ada","seats":{seats}}}"#)).await;
@@ -100,7 +100,7 @@ async fn members_with_bad_values() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_booking() {
+async fn bodies_that_are_not_a_booking_are_refused() {
     let target = Target::new().await;
     for body in [
         "",
@@ -133,9 +133,9 @@ async fn bodies_that_are_no_booking() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_text() {
+async fn bodies_that_are_not_utf_8_are_refused() {
     let target = Target::new().await;
-    // Nothing else is wrong with them: the bytes come to the function as they were sent, and are not replaced.
+    // The bytes reach the function unchanged: the gateway does not replace invalid ones.
     let bodies: [&[u8]; 7] = [
         b"{\"user_name\":\"Jos\xe9\",\"seats\":1}",
         b"{\"user_name\":\"\xff\",\"seats\":1}",
@@ -156,14 +156,14 @@ async fn bodies_that_are_no_text() {
     let gzip = target.post().header("content-encoding", "gzip").json(r#"{"user_name":"Ada","seats":1}"#);
     target.api.send(gzip).await.problem(415, "unsupported-media-type");
     target.is_untouched().await;
-    // What is UTF-8, and says so, is kept as it was sent.
+    // A body declared as UTF-8 is kept as it was sent.
     let call = target.post().header("content-type", "application/json; Charset=\"UTF-8\"");
     let booked = target.api.send(call.body(r#"{"user_name":"José 🎟️ \ufffd","seats":1}"#)).await;
     assert_eq!(booked.expect(201)["user_name"], "José 🎟️ \u{fffd}");
 }
 
 #[tokio::test]
-async fn bodies_that_are_deep_or_large() {
+async fn deep_or_large_bodies_are_refused() {
     let target = Target::new().await;
     let deep = |open: &str, close: &str| format!("{{\"seats\":{}{}}}", open.repeat(10_000), close.repeat(10_000));
     target.refuses("[".repeat(10_000)).await;
@@ -178,7 +178,7 @@ async fn bodies_that_are_deep_or_large() {
 }
 
 #[tokio::test]
-async fn wrong_content_types() {
+async fn other_content_types_are_refused() {
     let target = Target::new().await;
     let good = r#"{"user_name":"Ada","seats":1}"#;
     for content_type in [
@@ -202,7 +202,7 @@ async fn wrong_content_types() {
 }
 
 #[tokio::test]
-async fn wrong_idempotency_keys() {
+async fn invalid_idempotency_keys_are_refused() {
     let target = Target::new().await;
     let good = r#"{"user_name":"Ada","seats":1}"#;
     for key in ["a b".to_owned(), "k".repeat(256), "k".repeat(8000), "\u{e4}".to_owned(), "a\tb".to_owned()] {
@@ -212,7 +212,7 @@ async fn wrong_idempotency_keys() {
 }
 
 #[tokio::test]
-async fn methods_that_are_not_there() {
+async fn unknown_methods_are_refused() {
     let target = Target::new().await;
     let path = format!("/shows/{}/bookings", target.show_id);
     for method in ["PUT", "PATCH", "DELETE", "GET", "TRACE", "OPTIONS", "PROPFIND", "BREW"] {
@@ -222,7 +222,7 @@ async fn methods_that_are_not_there() {
 }
 
 #[tokio::test]
-async fn paths_that_lead_nowhere() {
+async fn unknown_paths_are_not_found() {
     let target = Target::new().await;
     for path in [
         "/shows/1%27%20OR%20%271%27=%271",
@@ -253,7 +253,7 @@ async fn paths_that_lead_nowhere() {
 }
 
 #[tokio::test]
-async fn shows_that_cannot_be() {
+async fn invalid_shows_are_refused() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let name = unique("malformed");
     let show =

@@ -1,4 +1,4 @@
-//! Walks through the list of shows while the list changes.
+//! Walks the pages of the list of shows while shows are added.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use boxoffice_e2e::{api::Api, database::Database, unique};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// Far below what other tests make, so that a walk gets to these shows first.
+/// Earlier than the start times in other tests, so that a walk reaches these shows first.
 fn soon(minutes: i64) -> Timestamp {
     Timestamp::now() + SignedDuration::from_hours(1) + SignedDuration::from_mins(minutes)
 }
@@ -15,7 +15,7 @@ async fn create_at(api: &Api, name: &str, start_time: Timestamp) -> i64 {
     api.create(&json!({"name": name, "start_time": start_time.to_string(), "total_seats": 1})).await
 }
 
-/// One page: its shows, and the query of the next.
+/// One page: its shows, and the query for the next page.
 async fn page(api: &Api, query: &str) -> (Vec<Value>, Option<String>) {
     let page = api.get(&format!("/shows?{query}")).await.expect(200).clone();
     let limit = query.split('&').next().unwrap();
@@ -28,9 +28,9 @@ fn place(show: &Value) -> (Timestamp, i64) {
 }
 
 #[tokio::test]
-async fn no_show_is_lost_or_doubled_while_shows_are_added() {
+async fn no_show_is_missed_or_repeated_while_shows_are_added() {
     let (api, name) = (Api::connect(), unique("paging"));
-    // Several at the same instant: the id decides.
+    // Several shows start at the same time: the id decides their order.
     let same = soon(30);
     let mut expected = HashSet::new();
     for minutes in [10, 20, 40, 50] {
@@ -47,7 +47,7 @@ async fn no_show_is_lost_or_doubled_while_shows_are_added() {
         seen.extend(shows.iter().map(place));
         let passed = seen.last().is_some_and(|(start_time, _)| *start_time > soon(55));
         query = next.filter(|_| !passed);
-        // Before and after where the walk is.
+        // Add shows before and after the current position.
         if added < 3 {
             create_at(&api, &unique("added"), soon(5)).await;
             create_at(&api, &unique("added"), soon(45)).await;
@@ -56,25 +56,25 @@ async fn no_show_is_lost_or_doubled_while_shows_are_added() {
     }
     assert!(seen.is_sorted(), "{seen:?}");
     let ids: HashSet<_> = seen.iter().map(|(_, id)| *id).collect();
-    assert_eq!(ids.len(), seen.len(), "doubled: {seen:?}");
-    assert!(expected.is_subset(&ids), "lost: {:?}", expected.difference(&ids));
+    assert_eq!(ids.len(), seen.len(), "repeated: {seen:?}");
+    assert!(expected.is_subset(&ids), "missed: {:?}", expected.difference(&ids));
 }
 
 #[tokio::test]
-async fn the_walk_ends_and_a_started_show_is_not_in_it() {
+async fn the_list_ends_and_leaves_out_started_shows() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let (upcoming, started) = (api.create_show(1).await, api.create_show(1).await);
     database.start_show(started).await;
     let (mut seen, mut query) = (Vec::new(), Some("limit=100".to_owned()));
     while let Some(current) = query {
         let (shows, next) = page(&api, &current).await;
-        assert!(next.is_none() || shows.len() == 100, "a page that is not the last is full");
+        assert!(next.is_none() || shows.len() == 100, "every page but the last must be full");
         seen.extend(shows.iter().map(place));
         query = next;
     }
     assert!(seen.is_sorted());
     let ids: HashSet<_> = seen.iter().map(|(_, id)| *id).collect();
-    assert_eq!(ids.len(), seen.len(), "doubled");
+    assert_eq!(ids.len(), seen.len(), "repeated");
     assert!(ids.contains(&upcoming));
     assert!(!ids.contains(&started));
 }

@@ -1,4 +1,4 @@
-//! Payments through the whole system: priced shows, extended holds, signed webhooks, the queue, refunds.
+//! Payments through the whole system: prices, extended holds, signed webhooks, the payments queue and refunds.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use boxoffice_e2e::{
 };
 use serde_json::{Value, json};
 
-/// A message that is delivered, and a cold start on a slow machine.
+/// The time limit for a queued message, with a cold start on a slow machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A new show with this many seats for 25 euros each; its id.
+/// Creates a show with seats for 25 euros each and returns its id.
 async fn priced_show(api: &Api, seats: u32) -> i64 {
     let show = json!({"name": unique("priced"), "start_time": "2030-05-01T18:30:00Z", "total_seats": seats,
         "price_minor": 2500, "currency": "eur"});
     api.create(&show).await
 }
 
-/// Holds two seats; the booking's id.
+/// Holds two seats and returns the booking's id.
 async fn hold(api: &Api, show_id: i64) -> String {
     api.book(show_id, 2).await.expect(201)["booking_id"].as_str().unwrap().to_owned()
 }
@@ -32,7 +32,7 @@ async fn booking(api: &Api, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_price_is_told_and_a_booking_keeps_its_amount() {
+async fn a_show_has_a_price_and_a_booking_its_amount() {
     let api = Api::connect();
     let show_id = priced_show(&api, 5).await;
     let show = api.get(&format!("/shows/{show_id}")).await.expect(200).clone();
@@ -47,7 +47,7 @@ async fn a_price_is_told_and_a_booking_keeps_its_amount() {
 }
 
 #[tokio::test]
-async fn stripes_payment_confirms_and_its_refund_gives_the_seats_back() {
+async fn stripe_payment_confirms_and_its_refund_releases_the_seats() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let show_id = priced_show(&api, 5).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -67,9 +67,10 @@ async fn stripes_payment_confirms_and_its_refund_gives_the_seats_back() {
     assert_eq!(database.sound_seats(show_id).await, Seats { total: 5, free: 5, pending: 0, confirmed: 0 });
 }
 
-/// A buyer pays in dollars what costs 50 euros: Stripe's payment intent says only the dollars, its session says both.
+/// A buyer pays a price of 50 euros in dollars. Stripe's payment intent has only the dollars; its session has both
+/// amounts.
 #[tokio::test]
-async fn a_buyer_pays_in_his_own_currency() {
+async fn a_payment_in_the_buyers_currency_confirms() {
     let api = Api::connect();
     let show_id = priced_show(&api, 5).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -87,9 +88,9 @@ async fn a_buyer_pays_in_his_own_currency() {
     assert_eq!(booking(&api, &id).await["status"], "CONFIRMED");
 }
 
-/// The local cloud takes test mode, and nobody's events but its own.
+/// The local cloud accepts only test mode and only events of its own account.
 #[tokio::test]
-async fn an_event_of_real_money_or_of_another_merchant_is_ignored() {
+async fn events_in_live_mode_or_of_another_account_are_ignored() {
     let api = Api::connect();
     let show_id = priced_show(&api, 5).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -103,7 +104,7 @@ async fn an_event_of_real_money_or_of_another_merchant_is_ignored() {
 }
 
 #[tokio::test]
-async fn standard_webhooks_confirm() {
+async fn standard_webhooks_payment_confirms() {
     let api = Api::connect();
     let show_id = priced_show(&api, 5).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -115,13 +116,13 @@ async fn standard_webhooks_confirm() {
 }
 
 #[tokio::test]
-async fn webhooks_without_a_good_signature_are_refused() {
+async fn webhooks_without_a_valid_signature_are_refused() {
     let api = Api::connect();
     let body = json!({"id": "evt_1", "type": "x"});
     for path in ["/webhooks/payments/stripe", "/webhooks/payments/standard"] {
         api.post_json(path, &body).await.problem(401, "unauthorized");
         api.post(path).await.problem(401, "unauthorized");
-        // It is not its size that is wrong with it.
+        // A large body also gets 401: the signature is what is wrong with it.
         api.send(Call::new("POST", path).body("x".repeat(1024 * 1024))).await.problem(401, "unauthorized");
     }
     let changed = r#"{"id":"evt_2","type":"x"}"#;
@@ -130,7 +131,7 @@ async fn webhooks_without_a_good_signature_are_refused() {
 }
 
 #[tokio::test]
-async fn what_bought_nothing_is_listed_until_it_is_settled() {
+async fn a_second_payment_is_listed_as_refund_due_until_it_is_settled() {
     let api = Api::connect();
     let show_id = priced_show(&api, 5).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -147,7 +148,7 @@ async fn what_bought_nothing_is_listed_until_it_is_settled() {
     assert!(find_due(&api, &second).await.is_none());
     api.post(&path(&first)).await.problem(409, "payment-not-due");
     api.post(&path("pi_nowhere")).await.problem(404, "payment-not-found");
-    // Nothing was lost in a dispute.
+    // No dispute about this payment was lost.
     let decide = Call::new("POST", &format!("/admin/payments/stripe/{first}/dispute")).json(r#"{"decision": "keep"}"#);
     api.send(decide).await.problem(409, "dispute-not-lost");
     let bad = api.get("/admin/payments?state=paid&limit=0&cursor=x").await;
@@ -155,9 +156,9 @@ async fn what_bought_nothing_is_listed_until_it_is_settled() {
     assert_eq!(bad.pointers(), ["cursor", "limit", "state"]);
 }
 
-/// It names no booking: another shop's of the same account.
+/// A payment that names no booking may be another shop's, on the same account.
 #[tokio::test]
-async fn a_payment_of_another_shop_is_not_in_the_list_of_money_to_send_back() {
+async fn a_payment_without_a_booking_is_not_refund_due() {
     let api = Api::connect();
     let payment = unique("pi");
     let mut event = stripe_paid("", &payment, 5000);
@@ -167,9 +168,9 @@ async fn a_payment_of_another_shop_is_not_in_the_list_of_money_to_send_back() {
     api.post(&format!("/admin/payments/stripe/{payment}/settle")).await.problem(409, "payment-not-due");
 }
 
-/// A success whose amount is no amount: kept, listed, and not to be understood by this version either.
+/// A success with an invalid amount is kept and listed. A replay cannot read it either.
 #[tokio::test]
-async fn what_is_not_understood_is_listed_and_can_be_replayed() {
+async fn an_unreadable_event_is_listed_and_its_replay_is_refused() {
     let api = Api::connect();
     let mut event = stripe_paid("7-0197f1a6-4c7e-7d3b-9a52-3f6c1b2d4e5f", &unique("pi"), 5000);
     event["data"]["object"]["amount_received"] = json!("5000");
@@ -190,7 +191,7 @@ async fn what_is_not_understood_is_listed_and_can_be_replayed() {
     replay("evt_nowhere").await.problem(404, "event-not-found");
 }
 
-/// The payment among those that are due, page by page.
+/// Finds a payment in the pages of payments with a refund due.
 async fn find_due(api: &Api, payment_id: &str) -> Option<Value> {
     let mut path = "/admin/payments?state=refund_due&limit=100".to_owned();
     loop {
@@ -214,8 +215,8 @@ async fn an_extended_hold_outlives_its_message() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let extended = api.post(&path).await.expect(200).clone();
     assert_ne!(extended["expires_at"], first);
-    // Its message comes at the old time and goes back; the hold ends at the new one, and not before.
-    let ended = poll::until("the hold ends", LIMIT, async || {
+    // The message arrives at the old time and returns to the queue. The hold expires at the new time, not before.
+    let ended = poll::until("the hold expires", LIMIT, async || {
         let now = booking(&api, &id).await;
         (now["status"] == "FAILED").then_some(now)
     })
@@ -227,7 +228,7 @@ async fn an_extended_hold_outlives_its_message() {
     assert_eq!(database.sound_seats(show_id).await.free, 5);
 }
 
-/// What the confirm function puts into the queue when the database is away.
+/// A message as the confirm function queues it while the database is unavailable.
 #[tokio::test]
 async fn a_queued_payment_is_confirmed_by_the_worker() {
     let api = Api::connect();
@@ -238,7 +239,7 @@ async fn a_queued_payment_is_confirmed_by_the_worker() {
         "payment_id": payment_id, "booking_id": id, "occurred_at": "2026-11-22T19:30:25Z",
         "change": {"succeeded": {"minor": 5000, "currency": "EUR"}}, "payload": "{}"});
     let queue = Queue::from_setting("BOXOFFICE_PAYMENTS_QUEUE_URL");
-    // As SQS may: twice.
+    // Twice, because SQS may deliver a message twice.
     queue.send(&event.to_string()).await;
     queue.send(&event.to_string()).await;
     poll::until("the payment is applied", LIMIT, async || {
@@ -247,9 +248,9 @@ async fn a_queued_payment_is_confirmed_by_the_worker() {
     .await;
 }
 
-/// Its id has what means something in a path; the local gateway decodes a path, AWS does not.
+/// The payment's id has characters with a meaning in paths. The local gateway decodes paths; AWS does not.
 #[tokio::test]
-async fn a_payment_whose_id_no_path_can_have_is_settled_by_its_path_id() {
+async fn a_payment_with_reserved_characters_in_its_id_is_settled_by_its_path_id() {
     let api = Api::connect();
     let payment_id = format!("{}/17?1%2F..#", unique("order"));
     let paid = json!({"type": "payment.succeeded", "timestamp": "2026-07-01T12:00:00Z", "data": {

@@ -1,4 +1,4 @@
-//! Many at once, through the gateway.
+//! Concurrent bookings through the gateway.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -9,7 +9,7 @@ use boxoffice_e2e::{
 };
 use tokio::task::JoinSet;
 
-/// Asks until the answer is a decision: 503 says that it is not, and to ask again. The key makes that safe.
+/// Books, and retries while the answer is 503 or 429. The idempotency key makes the retries safe.
 async fn book_surely(api: Api, show_id: i64, seats: u32, key: String) -> Answer {
     let mut answer = api.book_with_key(show_id, seats, &key).await;
     for _ in 0..20 {
@@ -23,7 +23,7 @@ async fn book_surely(api: Api, show_id: i64, seats: u32, key: String) -> Answer 
 }
 
 #[tokio::test]
-async fn two_at_once_with_one_key_make_one_booking() {
+async fn concurrent_requests_with_one_key_make_one_booking() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let show_id = api.create_show(10).await;
     let key = unique("key");
@@ -39,10 +39,10 @@ async fn two_at_once_with_one_key_make_one_booking() {
 }
 
 #[tokio::test]
-async fn forty_buyers_get_the_ten_seats_that_there_are() {
+async fn forty_concurrent_buyers_get_exactly_ten_seats() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let show_id = api.create_show(10).await;
-    // Else seats of the first could be back and sold again before the last has asked.
+    // Otherwise the first holds could expire, and their seats be sold again, before the last buyer asks.
     let _kept = Database::keep_holds(show_id).await;
     let mut buyers = JoinSet::new();
     for _ in 0..40 {

@@ -1,4 +1,4 @@
-//! A function whose database is named by a secret of Secrets Manager, over TLS.
+//! A function that reads its database login from Secrets Manager and connects with TLS.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 
-/// Keeps a secret in the local cloud's Secrets Manager and gives its ARN.
+/// Creates a secret in the local cloud's Secrets Manager and returns its ARN.
 async fn create_secret(text: &str) -> String {
     let authorization = "AWS4-HMAC-SHA256 Credential=test/20300101/us-east-1/secretsmanager/aws4_request, \
         SignedHeaders=host, Signature=0";
@@ -28,7 +28,7 @@ async fn create_secret(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_function_finds_its_database_by_a_secret() {
+async fn a_function_connects_with_the_secrets_login_over_tls() {
     let server = Server::start(&Options::fast().tls().password());
     let database = server.create_database().await;
     let secret = json!({"username": "boxoffice_app", "password": "boxoffice_app", "host": "localhost", "port": server.port(),
@@ -53,7 +53,7 @@ async fn a_function_finds_its_database_by_a_secret() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_not_there_ends_the_start_with_its_name() {
+async fn a_missing_secret_fails_the_start_and_is_named_in_the_log() {
     let arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:nothing-here";
     let bootstrap = Path::new(&setting::required("BOXOFFICE_BIN_DIR")).join("list-shows").join("bootstrap");
     let endpoint = setting::required("BOXOFFICE_AWS_ENDPOINT");

@@ -1,4 +1,5 @@
-//! The main story: a show is made and booked, one hold is paid for, the other is not, and its seats come back.
+//! The main story: a show is created and booked. One hold is paid for and confirmed. The other expires, and its seats
+//! return.
 
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use boxoffice_e2e::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// From the end of a hold to its seats' return: a second by the message, and what a slow machine adds. Far below the
-/// minute of the sweep's period.
+/// The time limit from a hold's expiry to the release of its seats. The message takes a second; the rest is for a slow
+/// machine. It is far below the sweep's period of one minute.
 const EXPIRY_LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn a_paid_booking_stays_and_an_unpaid_one_gives_its_seats_back() {
+async fn a_confirmed_booking_stays_and_an_expired_one_releases_its_seats() {
     let (api, database) = (Api::connect(), Database::connect().await);
 
     let name = unique("story");
@@ -32,7 +33,7 @@ async fn a_paid_booking_stays_and_an_unpaid_one_gives_its_seats_back() {
     let unpaid_path = &unpaid.location();
     assert_eq!(unpaid.expect(201)["status"], "PENDING");
 
-    let failed = poll::until("the unpaid hold fails", EXPIRY_LIMIT, async || {
+    let failed = poll::until("the unpaid hold expires", EXPIRY_LIMIT, async || {
         let booking = api.get(unpaid_path).await.expect(200).clone();
         (booking["status"] == "FAILED").then_some(booking)
     })
@@ -48,7 +49,7 @@ async fn a_paid_booking_stays_and_an_unpaid_one_gives_its_seats_back() {
 }
 
 #[tokio::test]
-async fn a_hold_lasts_as_long_as_the_deployment_says() {
+async fn a_hold_lasts_as_long_as_configured() {
     let api = Api::connect();
     let show_id = api.create_show(4).await;
     let booking = api.book(show_id, 1).await.expect(201).clone();
@@ -57,8 +58,8 @@ async fn a_hold_lasts_as_long_as_the_deployment_says() {
     assert_eq!(hold.total(jiff::Unit::Second).unwrap(), deployed, "{booking}");
 }
 
-/// Two seats, confirmed; the booking's path. The hold is a few seconds: where the machine was too slow to confirm in
-/// time, the answer says so and the buyer tries again, as a buyer would.
+/// Books and confirms two seats, and returns the booking's path. Holds last a few seconds. If the machine is too slow
+/// to confirm in time, it books again, as a buyer would.
 async fn book_and_confirm(api: &Api, show_id: i64) -> String {
     for _ in 0..5 {
         let booked = api.book(show_id, 2).await;
@@ -70,13 +71,13 @@ async fn book_and_confirm(api: &Api, show_id: i64) -> String {
             return path;
         }
         confirmed.problem(409, "booking-expired");
-        // Its seats are back before the next try, so that the story's figures stay what they are.
-        poll::until("a hold that was confirmed too late fails", EXPIRY_LIMIT, async || {
+        // Wait for the release of the seats, so that the story's figures stay the same.
+        poll::until("the hold that was not confirmed in time expires", EXPIRY_LIMIT, async || {
             (api.get(&path).await.expect(200)["status"] == "FAILED").then_some(())
         })
         .await;
     }
-    panic!("five holds ended before they could be confirmed");
+    panic!("five holds expired before they could be confirmed");
 }
 
 async fn is_listed(api: &Api, show_id: i64) -> bool {

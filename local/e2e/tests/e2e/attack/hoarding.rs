@@ -1,8 +1,8 @@
-//! Somebody who wants all the seats, and pays for none.
+//! An attacker who holds as many seats as possible and never pays.
 //!
-//! MiniStack takes the caller's address from `X-Forwarded-For`, so each attacker here sends a fixed one. On AWS that header is
-//! the client's word, which nobody asks for: the address is `identity.sourceIp`, that of the connection to the gateway, and
-//! `functions/tests/callers.rs` shows that a function looks at nothing else.
+//! MiniStack takes the caller's address from `X-Forwarded-For`, so each attacker here sends a fixed one. On AWS,
+//! clients could put anything into that header, and the functions ignore it: the address is `identity.sourceIp`, that
+//! of the connection to the gateway. `functions/tests/callers.rs` tests that.
 
 use std::{
     sync::{
@@ -22,30 +22,30 @@ use boxoffice_e2e::{
 use serde_json::json;
 use tokio::task::JoinSet;
 
-/// Connections of a hoarder, and what each of them asks for: seats, one after another.
+/// The hoarder's connections, and the bookings that each attempts, one after another.
 const CONNECTIONS: usize = 50;
 const ATTEMPTS: usize = 3;
 
-/// What the deployment lets one holder hold of a show that is not paid.
+/// The deployment's limit of pending seats per holder and show.
 const MAX_PENDING: i64 = 10;
 
-/// The holds of a show that one holder may let end in an hour.
+/// The holds of a show that one holder may leave unpaid in an hour.
 const MAX_UNPAID: i64 = 5;
 
-/// From a hold's end to its seats' return.
+/// The time limit from a hold's expiry to the release of its seats.
 const EXPIRY_LIMIT: Duration = Duration::from_secs(60);
 
 fn book(show_id: i64) -> Call {
     Call::new("POST", &format!("/shows/{show_id}/bookings")).json(r#"{"user_name":"Ada","seats":1}"#)
 }
 
-/// Seats of the show that this holder holds at this moment.
+/// The pending seats of this holder for this show.
 async fn held(database: &Database, show_id: i64, holder: &str) -> i64 {
     let sql = "SELECT coalesce(sum(seats), 0) FROM bookings WHERE show_id = $1 AND holder = $2 AND status = 'PENDING'";
     database.client().query_one(sql, &[&show_id, &holder]).await.unwrap().get(0)
 }
 
-/// The most that the holder held at any of the moments that were looked at, until `ends` is set.
+/// Samples the holder's pending seats until `ends` is set, and returns the maximum.
 async fn most_held(show_id: i64, holder: String, ends: Arc<AtomicBool>) -> i64 {
     let database = Database::connect().await;
     let mut most = 0;
@@ -56,7 +56,7 @@ async fn most_held(show_id: i64, holder: String, ends: Arc<AtomicBool>) -> i64 {
     most
 }
 
-/// Books by 50 connections at once as `call` says; every answer.
+/// Sends `call` three times on each of 50 concurrent connections, and returns every answer.
 async fn hoard(call: impl Fn() -> Call) -> Vec<Answer> {
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -72,11 +72,11 @@ async fn hoard(call: impl Fn() -> Call) -> Vec<Answer> {
     connections.join_all().await.concat()
 }
 
-/// Never more than the limit, and as much as that: the limit refuses nobody who is within it.
+/// The holder never holds more than the limit, and ends with exactly the limit: the limit refuses no booking within it.
 async fn holds_no_more_than_the_limit(holder: &str, call: impl Fn(Call) -> Call) {
     let (api, database) = (Api::connect(), Database::connect().await);
     let show_id = api.create_show(400).await;
-    // Else the first would be back before the last has asked.
+    // Otherwise the first holds would expire before the last attempts.
     let _kept = Database::keep_holds(show_id).await;
     let ends = Arc::new(AtomicBool::new(false));
     let watch = tokio::spawn(most_held(show_id, holder.to_owned(), Arc::clone(&ends)));
@@ -84,11 +84,11 @@ async fn holds_no_more_than_the_limit(holder: &str, call: impl Fn(Call) -> Call)
     ends.store(true, Ordering::Relaxed);
     assert!(watch.await.unwrap() <= MAX_PENDING);
     assert_eq!(held(&database, show_id, holder).await, MAX_PENDING);
-    assert_eq!(database.sound_seats(show_id).await.pending, MAX_PENDING, "none is held under another name");
+    assert_eq!(database.sound_seats(show_id).await.pending, MAX_PENDING, "no other holder must hold seats");
     let booked = answers.iter().filter(|answer| answer.status() == 201).count();
     assert_eq!(i64::try_from(booked).unwrap(), MAX_PENDING);
     for answer in answers.iter().filter(|answer| answer.status() != 201) {
-        // Under this load some are told to come back: that is no seat.
+        // Under this load some attempts get 503 or 429. They hold no seat.
         if answer.status() != 503 && answer.slug() != Some("too-many-requests") {
             answer.problem(409, "pending-limit");
             assert_eq!(
@@ -97,26 +97,26 @@ async fn holds_no_more_than_the_limit(holder: &str, call: impl Fn(Call) -> Call)
             );
         }
     }
-    // Others find what is left.
+    // Other holders can book the remaining seats.
     api.book(show_id, 5).await.expect(201);
 }
 
 #[tokio::test]
-async fn fifty_connections_of_one_user_hold_no_more_than_one() {
+async fn fifty_connections_of_one_user_share_one_limit() {
     let subject = unique("hoarder");
-    // From another address each time: whose token it is counts, and not where it comes from.
+    // Each call has another address. The token's subject is the holder, whatever the address.
     holds_no_more_than_the_limit(&format!("sub:{subject}"), |call| call.token(&mint(&subject, ""))).await;
 }
 
 #[tokio::test]
-async fn fifty_connections_of_one_address_hold_no_more_than_one() {
+async fn fifty_connections_of_one_address_share_one_limit() {
     let address = somebody();
     holds_no_more_than_the_limit(&format!("ip:{address}"), |call| call.anonymous().from(&address)).await;
 }
 
-/// A network of addresses is one holder, and so is an address however it is written.
+/// An IPv6 /64 network is one holder, and so are all spellings of one address.
 #[tokio::test]
-async fn an_address_cannot_be_multiplied() {
+async fn many_addresses_of_one_network_share_one_limit() {
     let api = Api::connect();
     let show_id = api.create_show(100).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -136,17 +136,17 @@ async fn an_address_cannot_be_multiplied() {
 }
 
 #[tokio::test]
-async fn who_lets_holds_end_unpaid_again_and_again_waits_longer_and_longer() {
+async fn a_holder_with_unpaid_holds_waits_longer_each_time() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let show_id = api.create_show(100).await;
     let subject = unique("dawdler");
     let token = mint(&subject, "");
     let let_end = async || {
-        // As if its time had passed. The message comes when it would have come, and finds it so.
+        // Move the holds' expiry to now. Their messages still arrive at the original time.
         let sql = "UPDATE bookings SET created_at = created_at - (expires_at - now()), expires_at = now()
             WHERE show_id = $1 AND status = 'PENDING'";
         database.client().execute(sql, &[&show_id]).await.unwrap();
-        poll::until("the holds end", EXPIRY_LIMIT, async || {
+        poll::until("the holds expire", EXPIRY_LIMIT, async || {
             (database.sound_seats(show_id).await.pending == 0).then_some(())
         })
         .await;
@@ -157,11 +157,11 @@ async fn who_lets_holds_end_unpaid_again_and_again_waits_longer_and_longer() {
     let_end().await;
     let first = waits(&api.send(book(show_id).token(&token)).await);
     assert!((1..=60).contains(&first), "{first}");
-    // Nobody else waits, nor does this one for another show.
+    // Other holders need not wait, nor does this holder for another show.
     api.book(show_id, 1).await.expect(201);
     api.send(book(api.create_show(5).await).token(&token)).await.expect(201);
 
-    // A minute later it may book again; and if that one ends unpaid too, it waits twice as long.
+    // A minute later the holder may book again. If that hold expires unpaid too, the wait is twice as long.
     let later = "UPDATE holders SET unpaid_at = unpaid_at - interval '2 minutes', waits_from = waits_from - interval '2 minutes'
         WHERE show_id = $1 AND holder = $2";
     let holder = format!("sub:{subject}");
@@ -171,13 +171,13 @@ async fn who_lets_holds_end_unpaid_again_and_again_waits_longer_and_longer() {
     let second = waits(&api.send(book(show_id).token(&token)).await);
     assert!((61..=120).contains(&second), "{second}");
 
-    // After an hour all is forgotten.
+    // After an hour, unpaid holds no longer count.
     let long_ago = later.replace("2 minutes", "61 minutes");
     database.client().execute(&long_ago, &[&show_id, &holder]).await.unwrap();
     api.send(book(show_id).token(&token)).await.expect(201);
 }
 
-/// For how many seconds one who has to wait is told to.
+/// The seconds to wait, from a 429 answer.
 fn waits(answer: &Answer) -> i64 {
     answer.problem(429, "holder-waits");
     let seconds = answer.header("retry-after").unwrap();

@@ -1,4 +1,4 @@
-//! Ids that are guessed. What is another's and what is not there cannot be told apart.
+//! Guessed ids. The answers for another user's booking and for a missing one are identical.
 
 use boxoffice_e2e::{
     api::{Answer, Api, Call},
@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::with_each;
 
-/// The calls of a booking that anybody may try.
+/// The calls on a booking that need no scope.
 const CALLS: [(&str, &str); 3] = [("GET", ""), ("POST", "/extend"), ("DELETE", "")];
 
-/// The three answers to what `id` leads to, by this caller: `None` without a token.
+/// The answers to the three calls on the booking `id`, made by this subject or without a token.
 async fn looks(api: &Api, id: &str, subject: Option<&str>) -> Vec<String> {
     let mut looks = Vec::new();
     for (method, action) in CALLS {
@@ -33,7 +33,7 @@ async fn book(api: &Api, show_id: i64, subject: Option<&str>) -> String {
     api.send(call).await.expect(201)["booking_id"].as_str().unwrap().to_owned()
 }
 
-/// Ids of other shows with this uuid.
+/// The same UUID with the ids of other shows.
 fn of_other_shows(id: &str, other_show: i64) -> Vec<String> {
     let (show_id, uuid) = id.split_once('-').unwrap();
     let show_id: i64 = show_id.parse().unwrap();
@@ -41,12 +41,12 @@ fn of_other_shows(id: &str, other_show: i64) -> Vec<String> {
     shows.map(|other| format!("{other}-{uuid}")).collect()
 }
 
-/// Ids of this show with one hexadecimal digit changed.
+/// The same id with one hexadecimal digit of its UUID changed, for each digit.
 fn neighbours(id: &str) -> Vec<String> {
     let (show_id, uuid) = id.split_once('-').unwrap();
     let mut near = Vec::new();
     for (at, digit) in uuid.char_indices() {
-        // The version stays one, so that it is still an id. The first 12 digits are a time: one earlier, one later.
+        // Keep the version digit, so that the id stays valid. The first 12 digits are a time: they are changed too.
         let Some(value) = digit.to_digit(16).filter(|_| at != 14) else { continue };
         let flipped = char::from_digit(value ^ 1, 16).unwrap();
         near.push(format!("{show_id}-{}{flipped}{}", &uuid[..at], &uuid[at + 1..]));
@@ -54,7 +54,7 @@ fn neighbours(id: &str) -> Vec<String> {
     near
 }
 
-/// The same id in words that another reader might take for it.
+/// Other spellings, and near misses, of the same id.
 fn spellings(id: &str) -> Vec<String> {
     let (show_id, uuid) = id.split_once('-').unwrap();
     vec![
@@ -82,7 +82,7 @@ fn spellings(id: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_guessed_id_leads_nowhere_and_does_not_say_how_near_it_was() {
+async fn a_guessed_id_is_not_found_however_close_it_is() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let (show_id, other) = (api.create_show(10).await, api.create_show(10).await);
     let _kept = Database::keep_holds(show_id).await;
@@ -102,19 +102,19 @@ async fn a_guessed_id_leads_nowhere_and_does_not_say_how_near_it_was() {
     with_each(spellings(&id).into_iter().zip(CALLS.into_iter().cycle()), |(guess, (method, action))| {
         let api = api.clone();
         async move {
-            // Some are no path that the gateway lets through: whatever it says, it is not the booking.
+            // The gateway itself refuses some of these paths.
             let answer = api.send(Call::new(method, &format!("/bookings/{guess}{action}"))).await;
             assert!(matches!(answer.status(), 403 | 404), "{method} {guess}: {} {}", answer.status(), answer.body);
         }
     })
     .await;
-    // The one that was not guessed still holds its seat.
+    // The real booking still holds its seat.
     assert_eq!(api.get(&format!("/bookings/{id}")).await.expect(200)["status"], "PENDING");
     assert_eq!(database.sound_seats(show_id).await.pending, 1);
 }
 
 #[tokio::test]
-async fn anothers_booking_looks_as_if_it_were_not_there() {
+async fn another_users_booking_looks_like_a_missing_one() {
     let api = Api::connect();
     let show_id = api.create_show(10).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -125,24 +125,24 @@ async fn anothers_booking_looks_as_if_it_were_not_there() {
     for subject in [None, Some(eve.as_str()), Some(prefix), Some("sub:"), Some(&*format!("sub:{ada}"))] {
         assert_eq!(looks(&api, &hers, subject).await, nowhere, "{subject:?}");
     }
-    // Nor does its state make a difference, for those whose it is not.
+    // The booking's state makes no difference to other users.
     api.post(&format!("/bookings/{hers}/confirm")).await.expect(200);
     assert_eq!(looks(&api, &hers, Some(&eve)).await, nowhere);
     let own = api.send(Call::new("GET", &format!("/bookings/{hers}")).token(&mint(&ada, ""))).await;
     assert_eq!(own.expect(200)["status"], "CONFIRMED");
-    // An operator reads it, and does not thereby own it.
+    // An operator can read it but not cancel it.
     let reader = mint("operator", "bookings:read");
     let path = format!("/bookings/{hers}");
     api.send(Call::new("GET", &path).token(&reader)).await.expect(200);
     api.send(Call::new("DELETE", &path).token(&reader)).await.problem(404, "booking-not-found");
-    // An id is a capability where nobody owns the booking: with a token as well as without.
+    // A booking made without a token has no owner: its id gives access, with any token or none.
     let path = format!("/bookings/{anybodys}");
     api.send(Call::new("GET", &path).token(&mint(&eve, ""))).await.expect(200);
 }
 
-/// Somebody who knows another's idempotency key gets a booking of their own, not the other's.
+/// A caller who reuses another user's idempotency key gets a booking of their own.
 #[tokio::test]
-async fn anothers_idempotency_key_does_not_tell_the_others_booking() {
+async fn another_users_idempotency_key_does_not_reveal_their_booking() {
     let api = Api::connect();
     let show_id = api.create_show(10).await;
     let (ada, eve, key) = (unique("ada"), unique("eve"), unique("key"));
@@ -157,7 +157,7 @@ async fn anothers_idempotency_key_does_not_tell_the_others_booking() {
         assert_ne!(theirs.expect(201)["booking_id"], hers.body["booking_id"]);
         assert_eq!(theirs.header("idempotency-replayed"), None);
     }
-    // As the column has it: no key of a client's has a space.
+    // The form in the database column, "holder key": a client's key cannot contain a space.
     let call =
         Call::new("POST", &format!("/shows/{show_id}/bookings")).header("idempotency-key", format!("sub:{ada} {key}"));
     let answer = api.send(call.json(r#"{"user_name":"Ada","seats":1}"#).anonymous()).await;

@@ -1,4 +1,4 @@
-//! Text that means something elsewhere: to a database, a shell, a log, a browser. It comes back as it went in, or it is refused.
+//! Injection of text with a meaning to a database, shell, log or browser. The API returns it unchanged or refuses it.
 
 use boxoffice_e2e::{
     api::{Api, Call},
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::with_each;
 
-/// Visible ASCII without a space: what may stand in any field.
+/// Visible ASCII without spaces. These are allowed in every field.
 const WORDS: [&str; 14] = [
     "';DROP/**/TABLE/**/bookings;--",
     "'||pg_sleep(10)||'",
@@ -30,7 +30,7 @@ const WORDS: [&str; 14] = [
     "%s%n%x{}{0}",
 ];
 
-/// With what only a name may have.
+/// Texts that are allowed only in names.
 const TEXTS: [&str; 9] = [
     "Robert'); DROP TABLE bookings; --",
     "' OR '1'='1",
@@ -43,7 +43,8 @@ const TEXTS: [&str; 9] = [
     "NULL",
 ];
 
-/// With what no name may have: each would begin a line of its own, or end a text, somewhere.
+/// Texts with control characters, which no name may have. Some readers would take them as a line break or an end of
+/// text.
 const CONTROLS: [&str; 7] =
     ["a\nERROR forged", "a\r\nb", "a\0b", "\u{1b}[2J\u{1b}[31mforged", "a\u{85}b", "a\tb", "\u{7f}"];
 
@@ -51,7 +52,7 @@ fn texts() -> impl Iterator<Item = &'static str> {
     WORDS.into_iter().chain(TEXTS)
 }
 
-/// Everything that could have been dropped is there, and nothing is broken.
+/// All tables still exist, and all invariants hold.
 async fn nothing_was_executed(database: &Database) {
     let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'
         AND tablename IN ('shows', 'bookings', 'seat_pools', 'payments', 'payment_events')";
@@ -79,14 +80,14 @@ async fn is_no_name(show_id: i64, text: &'static str) {
     let (api, path) = (Api::connect(), format!("/shows/{show_id}/bookings"));
     api.post_json("/admin/shows", &show_called(text)).await.problem(422, "validation-failed");
     api.post_json(&path, &json!({"user_name": text, "seats": 1})).await.problem(422, "validation-failed");
-    // A member's name comes back too: in a pointer to it.
+    // The name of an unknown member is returned in the error's pointer.
     let answer = api.post_json(&path, &json!({"user_name": "Ada", "seats": 1, text: 1})).await;
     answer.problem(422, "validation-failed");
     assert_eq!(answer.pointers(), [format!("/{text}")]);
 }
 
 #[tokio::test]
-async fn names_come_back_as_they_went_in() {
+async fn names_are_returned_unchanged_or_refused() {
     let (api, database) = (Api::connect(), Database::connect().await);
     with_each(texts(), comes_back).await;
     let show_id = api.create_show(5).await;
@@ -96,7 +97,7 @@ async fn names_come_back_as_they_went_in() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_is_a_word_and_nothing_else() {
+async fn injection_in_idempotency_keys_has_no_effect() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let show_id = api.create_show(100).await;
     with_each(WORDS, |key| {
@@ -114,7 +115,7 @@ async fn an_idempotency_key_is_a_word_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn ids_and_parameters_are_read_or_refused() {
+async fn injection_in_ids_and_parameters_is_refused() {
     with_each(texts().chain(CONTROLS).enumerate(), |(number, text)| is_read_or_refused(number, escaped(text))).await;
     nothing_was_executed(&Database::connect().await).await;
 }
@@ -142,7 +143,7 @@ async fn is_read_or_refused(number: usize, text: String) {
         ("POST", format!("/admin/payments/stripe/{text}/settle")),
         ("POST", format!("/admin/payments/events/stripe/{text}/replay")),
     ];
-    // Three of them for each text: each route has ten of the texts.
+    // Each text goes to three of the nine paths, so that each path gets ten texts.
     for (method, path) in paths.iter().cycle().skip(number).step_by(3).take(3) {
         let call = Call::new(method, path).json(r#"{"user_name":"Ada","seats":1}"#);
         let (status, body) = api.send_anything(call).await;
@@ -151,16 +152,16 @@ async fn is_read_or_refused(number: usize, text: String) {
 }
 
 #[tokio::test]
-async fn what_providers_sign_is_kept_as_it_is() {
+async fn signed_events_are_stored_unchanged() {
     with_each(texts().chain(CONTROLS), is_kept).await;
     nothing_was_executed(&Database::connect().await).await;
 }
 
-/// A booking's id that is nobody's.
+/// A well-formed id of no booking.
 const NOBODYS: &str = "1-019a5b7e-8f00-7abc-8def-0123456789ab";
 
-/// An event whose every member is this text, with the id that is made of it; and whether that is one. It names a booking besides: what
-/// is sent of another shop's is not kept.
+/// An event with this text in every member, the event's id, and whether that id is valid. It also names a booking:
+/// payloads that name none may be another shop's and are not stored.
 fn event(text: &str) -> (Value, String, bool) {
     let id = format!("{text}{}", unique(""));
     let event = json!({"id": id, "object": "event", "type": text, "created": 1_795_375_825,
@@ -178,7 +179,7 @@ async fn is_kept(text: &'static str) {
     assert_eq!(kept.get::<_, String>("type"), text.replace('\0', "\u{fffd}"));
     assert_eq!(kept.get::<_, Option<String>>("payment_id"), is_id.then_some(id.clone()));
 
-    // Money for what is no booking is to be given back, if it is known for which payment.
+    // A payment for an unknown booking is due to be refunded, if its payment id is valid.
     let mut paid = event;
     (paid["id"], paid["type"]) = (json!(format!("paid{id}")), json!("payment_intent.succeeded"));
     paid["data"]["object"]["currency"] = json!("eur");
@@ -189,14 +190,14 @@ async fn is_kept(text: &'static str) {
         assert_eq!((&found["state"], &found["reason"]), (&json!("refund_due"), &json!("unknown_booking")));
     }
 
-    // No body that the contract describes, but one that is signed.
+    // A signed body that the contract does not describe.
     let other =
         json!({"type": text, "timestamp": text, "data": {"payment_id": id, "booking_id": text, "amount": text}});
     let (status, outcome) = api.send_anything(standard(&unique("msg"), &other)).await;
     assert_eq!((status, outcome.as_str()), (200, r#"{"outcome":"kept"}"#), "{text}");
 }
 
-/// The payment as operators see it.
+/// Finds a payment in the operators' list.
 async fn due(api: &Api, payment_id: &str) -> Value {
     let mut cursor = String::new();
     loop {
@@ -213,7 +214,7 @@ fn book(show_id: i64) -> Call {
     Call::new("POST", &format!("/shows/{show_id}/bookings")).json(r#"{"user_name":"Ada","seats":1}"#)
 }
 
-/// What this subject books is its own, and it finds no other's.
+/// The subject's booking is stored under exactly this subject, and only this subject can read it.
 async fn is_one_subject(show_id: i64, subject: &'static str) {
     let (api, database) = (Api::connect(), Database::connect().await);
     let booked = api.send(book(show_id).token(&mint(subject, ""))).await;
@@ -229,7 +230,7 @@ async fn is_one_subject(show_id: i64, subject: &'static str) {
 }
 
 #[tokio::test]
-async fn a_subject_is_a_word_and_nothing_else() {
+async fn injection_in_subjects_has_no_effect() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let show_id = api.create_show(100).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -240,7 +241,7 @@ async fn a_subject_is_a_word_and_nothing_else() {
     nothing_was_executed(&database).await;
 }
 
-/// For a path or a query: every byte that is no letter or digit as %XX.
+/// Percent-encodes every byte but ASCII letters and digits.
 fn escaped(text: &str) -> String {
     let byte =
         |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };

@@ -1,5 +1,5 @@
-//! The functions' log in the local cloud, as `make logs` shows it: whatever is sent, no line in it is a client's.
-//! `functions/tests/log_lines.rs` shows the same of each binary, at the lowest level and as JSON.
+//! Log injection: no client can forge a line in the functions' log, as `make logs` shows it in the local cloud.
+//! `functions/tests/log_lines.rs` tests the same for each binary, at the lowest log level and in JSON.
 
 use std::{process::Stdio, time::Duration};
 
@@ -15,10 +15,10 @@ use tokio::{
     time::timeout,
 };
 
-/// For lines that are shown a second after they were written, on a slow machine.
+/// The time limit for the log's lines to appear, with room for a slow machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What each line of a function's begins with: the platform's words, a metric, or a level of ours.
+/// The allowed beginnings of a line: the platform's words, a metric, or a log level.
 const BEGINNINGS: [&str; 9] = [
     "START RequestId: ",
     "END RequestId: ",
@@ -31,7 +31,7 @@ const BEGINNINGS: [&str; 9] = [
     "TRACE ",
 ];
 
-/// Texts that would begin a line, if a line break were written as one.
+/// Texts that would forge a line if the log did not escape line breaks.
 fn forged(mark: &str) -> [String; 4] {
     [
         format!("x\nERROR {mark} forged"),
@@ -41,7 +41,7 @@ fn forged(mark: &str) -> [String; 4] {
     ]
 }
 
-/// Everything of a client's that a line could be made of.
+/// Sends the forged texts in every field that could reach the log.
 async fn attack(mark: &str) {
     let api = Api::connect();
     let show_id = api.create_show(5).await;
@@ -69,10 +69,10 @@ async fn attack(mark: &str) {
 }
 
 #[tokio::test]
-async fn no_line_of_the_log_is_a_clients() {
+async fn no_client_can_forge_a_log_line() {
     let mark = unique("forged");
     attack(&mark).await;
-    // The last of it: an event whose id the log names.
+    // The last event's id appears in the log, and marks the end of what this test reads.
     let id = unique("evt");
     let odd = json!({"id": id, "type": "charge.refunded", "data": {"object": {"refunded": "maybe"}}});
     Api::connect().send(stripe(&odd)).await.expect(200);
@@ -87,7 +87,8 @@ async fn no_line_of_the_log_is_a_clients() {
         let (mut looked_at, mut last) = (0, false);
         while !last {
             let line = lines.next_line().await.unwrap().expect("the log ended");
-            let (_, message) = line.split_once(": ").unwrap_or_else(|| panic!("whose line is this? {line}"));
+            let (_, message) =
+                line.split_once(": ").unwrap_or_else(|| panic!("a line without a function's name: {line}"));
             assert!(BEGINNINGS.iter().any(|beginning| message.starts_with(beginning)), "{line:?}");
             assert!(!message.starts_with(&format!("ERROR {mark}")) && !message.starts_with("{\"level\""), "{line:?}");
             assert!(!line.contains(char::is_control) || message.starts_with("REPORT "), "{line:?}");
@@ -96,6 +97,6 @@ async fn no_line_of_the_log_is_a_clients() {
         }
         looked_at
     };
-    let looked_at = timeout(LIMIT, look).await.expect("the event's line did not come");
+    let looked_at = timeout(LIMIT, look).await.expect("the log does not name the last event");
     assert!(looked_at > 20, "{looked_at} lines");
 }

@@ -10,7 +10,7 @@ use boxoffice_functions::{
 
 use super::{scene::Scene, tokens::bad, with_each};
 
-/// What somebody is answered who comes with a good token that gives no right to this call, or without any.
+/// The expected status for a caller with a valid token that does not allow this call, or without a token.
 fn expected(route: &Route, has_token: bool) -> u16 {
     match route.access {
         Access::Needs(_) => {
@@ -20,7 +20,7 @@ fn expected(route: &Route, has_token: bool) -> u16 {
                 401
             }
         }
-        // Anybody may book; and what is the victim's looks as if it were not there.
+        // Everybody may book. The victim's booking looks like a missing one.
         Access::OptionalToken if route.operation == Operation::BookSeats => 201,
         Access::OptionalToken => 404,
         Access::PartnerKey => 403,
@@ -29,7 +29,7 @@ fn expected(route: &Route, has_token: bool) -> u16 {
     }
 }
 
-/// All scopes but the one that is needed. To read all bookings is a right to see the victim's.
+/// All scopes but the required one, and never `bookings:read`, which allows reading the victim's booking.
 fn other_scopes(route: &Route) -> String {
     let needed = match route.access {
         Access::Needs(scope) => scope,
@@ -39,11 +39,11 @@ fn other_scopes(route: &Route) -> String {
     others.join(" ")
 }
 
-/// A token that is not good is refused wherever a token is looked at, and does no harm where it is not.
+/// An invalid token gets 401 on routes that read tokens. Other routes ignore it.
 async fn with_bad_tokens(scene: Arc<Scene>, route: &'static Route) {
     let all = Scope::ALL.map(Scope::as_str).join(" ");
     let takes_token = matches!(route.access, Access::OptionalToken | Access::Needs(_));
-    // Where no token is looked at, four of them will do.
+    // Four tokens are enough for routes that ignore tokens.
     let some = if takes_token { usize::MAX } else { 4 };
     for (what, token) in bad(&all).into_iter().take(some) {
         let status = if takes_token { 401 } else { expected(route, true) };
@@ -54,7 +54,7 @@ async fn with_bad_tokens(scene: Arc<Scene>, route: &'static Route) {
     }
 }
 
-/// Nor does a good one of somebody else, or with other scopes, or none.
+/// Another user's token, other scopes or no token give no access.
 async fn by_strangers(scene: Arc<Scene>, route: &'static Route) {
     let call = || scene.call(route);
     scene.expect("no token", route, call(), expected(route, false)).await;
@@ -70,18 +70,18 @@ async fn by_strangers(scene: Arc<Scene>, route: &'static Route) {
 }
 
 #[tokio::test]
-async fn every_route_with_every_token_does_what_its_row_says_and_nothing_else() {
+async fn every_route_allows_only_the_credentials_that_it_documents() {
     let scene = Arc::new(Scene::new().await);
     let (state, bookings) = (scene.state().await, scene.bookings().await);
     with_each(ROUTES.iter(), |route| with_bad_tokens(Arc::clone(&scene), route)).await;
     assert_eq!(scene.bookings().await, bookings);
     with_each(ROUTES.iter(), |route| by_strangers(Arc::clone(&scene), route)).await;
     assert_eq!(scene.state().await, state);
-    // The same calls with the right to make them: what was refused was refused for want of it.
+    // The same calls succeed with the right credentials, so the refusals were about the credentials.
     for route in ROUTES {
         let answer = scene.api.send(scene.rightful(route)).await;
         let done = match route.operation {
-            // Its event cannot be read, and its payment is in no dispute.
+            // The scene's event is unreadable, and its payment has no lost dispute.
             Operation::ReplayEvent => answer.slug() == Some("event-unreadable"),
             Operation::DecideDispute => answer.slug() == Some("dispute-not-lost"),
             _ => matches!(answer.status(), 200 | 201),

@@ -1,5 +1,5 @@
-//! What somebody tries who means harm, through the gateway: to come in without a right, to find what is another's, to be
-//! taken for something else, to hold more than their share. `SECURITY.md` names what stops each, and the test.
+//! Attacks through the gateway: access without a right, guessed ids, injection, request smuggling, and hoarding of
+//! seats. `SECURITY.md` names the defence against each attack, and its test.
 
 mod hoarding;
 mod ids;
@@ -15,10 +15,10 @@ use std::future::Future;
 
 use tokio::task::JoinSet;
 
-/// As many calls at once as a machine with two cores has use for: most of a call's time is waiting.
+/// The number of concurrent calls. It keeps two cores busy, since a call mostly waits.
 const AT_ONCE: usize = 8;
 
-/// Does this with each of them, side by side.
+/// Runs `attack` for each item, with a limited number at a time.
 async fn with_each<T, F>(items: impl IntoIterator<Item = T>, attack: impl Fn(T) -> F)
 where
     F: Future<Output = ()> + Send + 'static,

@@ -1,8 +1,8 @@
 //! Partners' API keys at the gateway.
 //!
-//! MiniStack checks the key and its usage plan, but does not tell the function whose it is (`identity.apiKeyId`): here a
-//! partner's holder is its address. That the key's id comes first, and is limited, `functions/tests/callers.rs` shows with the
-//! real binary.
+//! MiniStack checks the key and its usage plan, but does not pass the key's id (`identity.apiKeyId`) to the function.
+//! So a partner's holder is its address here. `functions/tests/callers.rs` tests with the real binary that the key's id
+//! comes first and that its holder is limited.
 
 use boxoffice_e2e::{
     api::{Answer, Api, Call, somebody},
@@ -12,7 +12,7 @@ use boxoffice_e2e::{
 };
 
 #[tokio::test]
-async fn a_partner_books_with_a_key_of_the_plan_and_with_no_other() {
+async fn a_partner_can_book_only_with_a_key_of_the_plan() {
     let (api, database) = (Api::connect(), Database::connect().await);
     let show_id = api.create_show(100).await;
     let _kept = Database::keep_holds(show_id).await;
@@ -27,7 +27,7 @@ async fn a_partner_books_with_a_key_of_the_plan_and_with_no_other() {
     for wrong in ["", " ", "x", &key[1..], &format!("{key}x"), &key.to_uppercase(), &elsewhere, "*", "' OR '1'='1"] {
         assert_eq!(forbidden(with(wrong)).await, told, "{wrong:?}");
     }
-    // Two keys are none, and neither a token nor a key in another place is one.
+    // Two keys are refused, and so is a token or a key in another place.
     forbidden(with(&key).header("x-api-key", &elsewhere)).await;
     forbidden(book().token(token::operator())).await;
     forbidden(book().header("authorization", &key)).await;
@@ -36,16 +36,16 @@ async fn a_partner_books_with_a_key_of_the_plan_and_with_no_other() {
     forbidden(in_query.json(r#"{"user_name":"Ada","seats":5}"#).anonymous()).await;
     assert_eq!(database.bookings(show_id).await, 0);
 
-    // With the key it books, and is limited as any holder.
+    // The key allows booking, within the limits of a holder.
     let here = somebody();
     let mine = async || -> Answer { api.send(with(&key).from(&here)).await };
     mine().await.expect(201);
     mine().await.expect(201);
     mine().await.problem(409, "pending-limit");
-    // A key opens the partners' route and no other.
+    // A key gives access to the partners' route only.
     let create = Call::new("POST", "/admin/shows").json("{}").anonymous().header("x-api-key", &key);
     api.send(create).await.problem(401, "unauthorized");
-    // And a token that comes along is not looked at: the booking is not its subject's.
+    // A token sent with the key is ignored: the booking does not belong to its subject.
     let both = api.send(with(&key).token(&mint("ada", ""))).await;
     let path = both.location();
     both.expect(201);

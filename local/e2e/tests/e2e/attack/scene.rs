@@ -1,4 +1,5 @@
-//! What is there to be taken: a victim's show, bookings and payment, and for each route the call that would take it.
+//! The target of the attacks: a victim's show, bookings and payment, and for each route a call that would change or
+//! read them.
 
 use boxoffice_e2e::{
     api::{Answer, Api, Call},
@@ -15,25 +16,25 @@ use boxoffice_functions::{
 use boxoffice_testkit::issuer::now;
 use serde_json::json;
 
-/// The victim's, and what attackers would make of it.
+/// The victim's data, and the calls of an attacker.
 pub(super) struct Scene {
     pub(super) api: Api,
     database: Database,
     /// The victim's subject.
     pub(super) victim: String,
     show_id: i64,
-    /// What a show would be called that nobody may create.
+    /// The name of the show that attackers try to create.
     unwanted: String,
-    /// For each call of a booking another one, so that none is in the way of the next.
+    /// One booking for each route, so that calls do not affect each other.
     bookings: Vec<String>,
-    /// A payment whose money is due back, and an event that was not understood.
+    /// A payment with a refund due, and an unreadable event.
     payment_id: String,
     event_id: String,
     /// A partner's API key.
     key: String,
 }
 
-/// A row's place in [`ROUTES`], for the booking that is its own.
+/// The route's index in [`ROUTES`], which is also that of its booking.
 fn place(route: &Route) -> usize {
     ROUTES.iter().position(|other| other.operation == route.operation).unwrap()
 }
@@ -64,7 +65,7 @@ impl Scene {
         Self { api, database, victim, show_id, unwanted, bookings, payment_id, event_id, key }
     }
 
-    /// A call of this route that would do something, without what gives the right to it.
+    /// An effective call of this route, without credentials.
     pub(super) fn call(&self, route: &Route) -> Call {
         let Self { show_id, payment_id, event_id, victim, .. } = self;
         let booking = format!("/bookings/{}", self.bookings[place(route)]);
@@ -101,7 +102,7 @@ impl Scene {
         call.anonymous()
     }
 
-    /// The same call by whoever may make it.
+    /// The same call with the credentials that allow it.
     pub(super) fn rightful(&self, route: &Route) -> Call {
         match route.access {
             Access::Needs(scope) => self.call(route).token(&mint("operator", scope.as_str())),
@@ -113,7 +114,7 @@ impl Scene {
         }
     }
 
-    /// Sends it, and says with what it was sent if the answer is another.
+    /// Sends a call and expects this status. `what` describes the credentials in failure messages.
     pub(super) async fn expect(&self, what: &str, route: &Route, call: Call, status: u16) -> Answer {
         let answer = self.api.send(call).await;
         let call = format!("{} {} with {what}", route.method, route.path);
@@ -127,7 +128,7 @@ impl Scene {
         answer
     }
 
-    /// All that attackers would change, as text.
+    /// Everything that the attacks could change, as text.
     pub(super) async fn state(&self) -> String {
         let sql = "SELECT concat_ws(E'\\n',
             (SELECT to_jsonb(shows)::text FROM shows WHERE id = $1),
@@ -142,7 +143,7 @@ impl Scene {
         self.database.client().query_one(sql, &values).await.unwrap().get(0)
     }
 
-    /// How many bookings the show has.
+    /// The number of the show's bookings.
     pub(super) async fn bookings(&self) -> i64 {
         self.database.bookings(self.show_id).await
     }
@@ -151,7 +152,7 @@ impl Scene {
         format!("{}-paid", self.payment_id)
     }
 
-    /// What both kinds of webhooks understand: somebody paid for the victim's booking.
+    /// A payment of the victim's booking, as an event that both webhook routes can read.
     fn paid(&self) -> serde_json::Value {
         let mut paid = stripe_paid(&self.bookings[0], &self.other_payment(), 5000);
         paid["type"] = json!("payment_intent.succeeded");

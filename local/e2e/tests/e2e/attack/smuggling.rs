@@ -1,5 +1,4 @@
-//! Requests that say two things, in the hope that one reader takes the first and the next the second. What is wrong with a
-//! body's JSON is in `malformed.rs`.
+//! Ambiguous requests, which two servers in a row might read differently. Malformed JSON is in `malformed.rs`.
 
 use std::{process::Command, time::Duration};
 
@@ -18,7 +17,7 @@ use tokio::{
 
 const GOOD: &str = r#"{"user_name":"Ada","seats":1}"#;
 
-/// How long a server may think about what is no whole request.
+/// The time after which a silent server counts as finished with a partial request.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 struct Target {
@@ -52,7 +51,7 @@ impl Target {
 }
 
 #[tokio::test]
-async fn a_member_that_is_there_twice_is_refused_however_it_is_written() {
+async fn a_repeated_member_is_refused_in_every_spelling() {
     let target = Target::new().await;
     for body in [
         r#"{"user_name":"Ada","seats":1,"\u0073eats":10}"#,
@@ -72,9 +71,9 @@ async fn a_member_that_is_there_twice_is_refused_however_it_is_written() {
     target.is_untouched().await;
 }
 
-/// Whichever of two headers counts, both must be good: two that differ are refused, or are one and the same.
+/// Repeated headers are refused, whichever of the values a server would use.
 #[tokio::test]
-async fn a_header_that_is_there_twice_opens_nothing() {
+async fn a_repeated_header_gives_no_access() {
     let target = Target::new().await;
     let (ada, eve) = (format!("Bearer {}", mint("ada", "")), format!("Bearer {}", mint("eve", "")));
     let all = format!("Bearer {}", token::operator());
@@ -99,9 +98,9 @@ async fn a_header_that_is_there_twice_opens_nothing() {
     target.is_untouched().await;
 }
 
-/// Nothing that proxies and frameworks elsewhere listen to is listened to here.
+/// Headers that some proxies and frameworks obey have no effect.
 #[tokio::test]
-async fn headers_that_would_change_the_request_do_not() {
+async fn override_headers_have_no_effect() {
     let target = Target::new().await;
     let show = format!("/shows/{}", target.show_id);
     for (name, value) in [
@@ -122,7 +121,6 @@ async fn headers_that_would_change_the_request_do_not() {
         ("cookie", "authorization=Bearer x; scope=shows:write"),
     ] {
         let answer = target.api.send(Call::new("GET", &show).header(name, value)).await;
-        // A server in between may refuse it; whoever answers, the answer is the show's or a refusal.
         assert_eq!(answer.expect(200)["show_id"], target.show_id, "{name}");
         let call = Call::new("GET", "/admin/payments").anonymous().header(name, value);
         target.api.send(call).await.problem(401, "unauthorized");
@@ -131,7 +129,7 @@ async fn headers_that_would_change_the_request_do_not() {
 }
 
 #[tokio::test]
-async fn paths_that_another_reader_would_shorten_lead_nowhere() {
+async fn paths_that_need_normalising_give_no_access() {
     let target = Target::new().await;
     for path in [
         "/shows/../admin/payments",
@@ -155,18 +153,19 @@ async fn paths_that_another_reader_would_shorten_lead_nowhere() {
     ] {
         for method in ["GET", "POST"] {
             let (status, body) = target.api.send_anything(Call::new(method, path).anonymous()).await;
-            // Where the path is taken for the route, the route asks for its token.
+            // If a path does match a route, the route requires its token.
             assert!((400..500).contains(&status), "{method} {path}: {status} {body}");
         }
     }
     target.is_untouched().await;
 }
 
-/// Nobody inflates what a client packed: on AWS the gateway does not, since no compression is set up.
+/// Compressed bodies are not decompressed. On AWS, the gateway does not decompress them because compression is not
+/// enabled.
 #[tokio::test]
-async fn packed_bodies_are_not_unpacked() {
+async fn compressed_bodies_are_refused() {
     let target = Target::new().await;
-    // 200 MiB of white space around a booking, in 200 KiB.
+    // A booking with 200 MiB of white space, compressed to 200 KiB.
     let bomb =
         gzip("printf '{\"user_name\":\"Ada\",'; head -c 209715200 /dev/zero | tr '\\0' ' '; printf '\"seats\":1}'");
     let small = gzip(&format!("printf '%s' '{GOOD}'"));
@@ -177,7 +176,7 @@ async fn packed_bodies_are_not_unpacked() {
             target.refuses(encoding, call).await;
         }
     }
-    // In base64: the gateway says whether a body is, and a client does not.
+    // Only the gateway can declare a body as base64, not a client.
     for encoding in ["base64", "aws-chunked-not", ""] {
         let call = target.post().header("content-transfer-encoding", encoding).json(STANDARD.encode(GOOD));
         target.refuses(encoding, call).await;
@@ -193,12 +192,13 @@ fn gzip(script: &str) -> Vec<u8> {
     output.stdout
 }
 
-/// Bytes on a connection of their own; all that comes back until the server closes it or falls silent.
+/// Sends bytes on a new connection, and returns everything received until the server closes it or is silent for
+/// [`PATIENCE`].
 async fn exchange(bytes: &[u8]) -> String {
     let url = setting::api_url();
     let address = url.trim_start_matches("http://").split('/').next().unwrap().to_owned();
     let mut connection = TcpStream::connect(address).await.unwrap();
-    // The server may have closed before all is sent: that is an answer too.
+    // The server may close the connection before everything is sent.
     let _ = connection.write_all(bytes).await;
     let (mut answer, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
     while let Ok(Ok(read @ 1..)) = timeout(PATIENCE, connection.read(&mut buffer)).await {
@@ -207,9 +207,9 @@ async fn exchange(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// A body whose end is told twice, or not: the request that hides in it is not carried out.
+/// Bodies with an ambiguous or missing length: the server must not execute the hidden request as part of the first one.
 #[tokio::test]
-async fn a_request_within_a_request_is_not_carried_out() {
+async fn a_request_hidden_in_a_body_makes_no_unanswered_booking() {
     let target = Target::new().await;
     let url = setting::api_url();
     let (host, base) = url.trim_start_matches("http://").split_once('/').unwrap();
@@ -223,7 +223,7 @@ async fn a_request_within_a_request_is_not_carried_out() {
     let end = "0\r\n\r\n";
     let chunk = format!("{:x}\r\n{GOOD}\r\n{end}", GOOD.len());
     let requests = [
-        // The length counts, and the rest is hidden; the chunks count, and the rest is hidden.
+        // Content-Length before Transfer-Encoding, and the other way round.
         head(&(length(end.len() + hidden.len()) + chunked)) + end + &hidden,
         head(&(chunked.to_owned() + &length(end.len()))) + end + &hidden,
         head(&(length(0) + &length(hidden.len()))) + &hidden,
@@ -238,25 +238,25 @@ async fn a_request_within_a_request_is_not_carried_out() {
         head(&(chunked.to_owned() + "X: y\r\n")) + "zz\r\n" + &hidden,
         head(chunked) + "ffffffffffffffff1\r\n" + &hidden,
         head(chunked) + "5;ext=\"\n\"\r\n" + &hidden,
-        // A line break in a header, and one that is none.
+        // A folded header line, and a NUL in a header.
         head(&format!("X-Note: a\r\n b\r\n{}", length(0))) + &hidden.replace("\r\n", "\n"),
         head(&format!("X-Note: a\0b\r\n{}", length(0))) + &hidden,
-        // Half a body.
+        // An incomplete body.
         head(&length(GOOD.len() + 10)) + GOOD,
     ];
     let mut answered = 0;
     for request in &requests {
         let answer = exchange(request.as_bytes()).await;
-        // A second request on a connection is a client's right; one that was hidden in the first's body is not.
+        // A server may take the hidden request as a second request on the connection. Count those that it answered.
         answered += answer.matches("HTTP/1.1 201").count();
-        // 501 is the server's word for a transfer encoding that it does not know.
+        // 501 is a valid answer to an unknown transfer encoding.
         assert!(!answer.contains("HTTP/1.1 5") || answer.starts_with("HTTP/1.1 501"), "{request}\n{answer}");
     }
     let sql = "SELECT count(*) FROM bookings WHERE show_id = $1 AND user_name = 'Smuggled'";
     let smuggled: i64 = target.database.client().query_one(sql, &[&target.show_id]).await.unwrap().get(0);
-    // Those that were answered were requests of their own, in their own place, and each is one booking.
+    // Each answered request made exactly one booking, and no other request made one.
     assert_eq!((smuggled, target.database.bookings(target.show_id).await), (answered as i64, answered as i64));
-    // Chunks that are as they should be are a body like any other.
+    // A valid chunked body is accepted.
     let answer = exchange((head(&(chunked.to_owned() + "Connection: close\r\n")) + &chunk).as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }

@@ -1,4 +1,4 @@
-//! Tokens that are good for nothing.
+//! Invalid tokens.
 
 use boxoffice_e2e::{
     setting,
@@ -9,14 +9,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// One of each kind, all of them of an operator with this scope, and what is wrong with it.
+/// One token of each kind, with what is wrong with it. All claim to be an operator's with this scope.
 pub(super) fn bad(scope: &str) -> Vec<(&'static str, String)> {
     let mut all = untimely(scope);
     all.extend(forged(scope));
     all
 }
 
-/// Of the right key, for another time or place.
+/// Tokens signed with the right key, with invalid claims or form.
 fn untimely(scope: &str) -> Vec<(&'static str, String)> {
     let with = |changes: Value| {
         let mut claims = claims("operator", scope);
@@ -38,11 +38,11 @@ fn untimely(scope: &str) -> Vec<(&'static str, String)> {
             "our issuer among others",
             with(json!({"iss": [setting::required("BOXOFFICE_ISSUER"), "https://evil.example"]})),
         ),
-        ("nobody's", with(json!({"sub": ""}))),
+        ("an empty subject", with(json!({"sub": ""}))),
     ]
 }
 
-/// Of no key of the issuer's.
+/// Tokens without a valid signature of the issuer's key.
 fn forged(scope: &str) -> Vec<(&'static str, String)> {
     let (header, good) = (key().header(), claims("operator", scope));
     let id = setting::required("BOXOFFICE_ISSUER_KEY_ID");
@@ -51,7 +51,7 @@ fn forged(scope: &str) -> Vec<(&'static str, String)> {
     let by_secret =
         |header: &Value, secret: &[u8]| assemble(&header.to_string(), &good.to_string(), |text| hmac(secret, text));
     let pem = key().public_pem();
-    // A good token of somebody who may do nothing, with an operator's claims in the place of theirs.
+    // A valid token without scopes, whose claims are replaced with an operator's.
     let modest = key().token(&claims("operator", ""));
     let signature = modest.rsplit('.').next().unwrap();
     let unsigned = key().token(&good);
