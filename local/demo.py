@@ -100,7 +100,7 @@ def pay(booking: dict, payment_id: str) -> str:
 
 
 def wait_for_expiry(booking: dict) -> dict:
-    """Returns the booking once it is no longer pending. Waits up to 75 s longer than the hold, so that the sweep can run."""
+    """Returns the booking once it is no longer pending. Waits up to 75 s longer than the hold, for the sweep."""
     hold_seconds = seconds_until(booking["expires_at"])
     print(f"  waiting for {booking['expires_at']}, {hold_seconds:.0f} s from now", flush=True)
     deadline = time.monotonic() + hold_seconds + 75

@@ -1,30 +1,30 @@
-//! What a caller needs for a route, and what a token allows.
+//! What a route requires of its caller, and what a token allows.
 
 use std::{fmt, time::Duration};
 
-/// How far the issuer's clock and ours may be apart: for so long after its end a token is still good, to the authorizer and to
-/// the functions.
+/// The issuer's clock and ours may differ by this much. The authorizer and the functions accept a token for this long after its
+/// expiry.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(30);
 
-/// What a token may allow its bearer to do. Its text is what an issuer writes into a token.
+/// A right that a token may have. Its text is the scope in the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// `shows:write`: put shows on sale, and change how they are sold.
+    /// `shows:write`: create and change shows.
     ShowsWrite,
-    /// `bookings:read`: see bookings of any holder, and export a holder's.
+    /// `bookings:read`: see any booking, and export a subject's data.
     BookingsRead,
     /// `bookings:confirm`: confirm a booking without a payment.
     BookingsConfirm,
     /// `payments:read`: list payments.
     PaymentsRead,
-    /// `payments:settle`: say that money that was due went back, and what becomes of a booking whose payment was disputed.
+    /// `payments:settle`: record refunds, decide disputes, and replay events.
     PaymentsSettle,
-    /// `subjects:erase`: erase who somebody was.
+    /// `subjects:erase`: erase a subject's data.
     SubjectsErase,
 }
 
 impl Scope {
-    /// All there are.
+    /// All scopes.
     pub const ALL: [Self; 6] = [
         Self::ShowsWrite,
         Self::BookingsRead,
@@ -47,7 +47,7 @@ impl Scope {
     }
 }
 
-/// A set of scopes. Its text is that of OAuth: each one's, with spaces between.
+/// A set of scopes. Its text is that of OAuth: the scopes, separated by spaces.
 ///
 /// ```
 /// use boxoffice_functions::access::{Scope, Scopes};
@@ -58,7 +58,7 @@ impl Scope {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(u32);
 
-// A set has a bit for each scope, and `ALL` has each scope at its bit's place.
+// A set has one bit per scope, and the order of `ALL` is the order of the bits.
 const _: () = {
     assert!(Scope::ALL.len() <= u32::BITS as usize);
     let mut place = 0;
@@ -69,24 +69,24 @@ const _: () = {
 };
 
 impl Scopes {
-    /// Those of this text that we know. An issuer may give others for other APIs: they mean nothing here.
+    /// Reads the scopes in a text. It ignores unknown words, because an issuer may have scopes for other APIs.
     pub fn read(text: &str) -> Self {
         text.split(' ').fold(Self::default(), |scopes, word| scopes.with(word))
     }
 
-    /// With the scope of this text, if there is one.
+    /// Adds the scope with this text, if there is one.
     pub fn with(self, word: &str) -> Self {
         let known = Scope::ALL.into_iter().find(|scope| scope.as_str() == word);
         known.map_or(self, |scope| Self(self.0 | bit(scope)))
     }
 
-    /// Whether this one is among them.
+    /// Whether the set has this scope.
     pub fn contains(self, scope: Scope) -> bool {
         self.0 & bit(scope) != 0
     }
 }
 
-/// The scope's place in a set. One that had none would be in no set, and never pass for another.
+/// The bit of a scope. A scope beyond the last bit would be in no set, and never be taken for another.
 fn bit(scope: Scope) -> u32 {
     1_u32.checked_shl(scope as u32).unwrap_or_default()
 }
@@ -107,7 +107,7 @@ pub enum Access {
     Webhook,
     /// A partner's API key, which the gateway checks. A token is not read.
     PartnerKey,
-    /// No token; but one that is sent must be valid, and says whose call it is.
+    /// Nothing. But a token that is sent must be valid, and it identifies the caller.
     OptionalToken,
     /// A token with this scope.
     Needs(Scope),

@@ -1,4 +1,4 @@
-//! The Lambda `book`: takes seats for buyers, and for partners with an API key.
+//! The Lambda `book`: books seats for buyers, and for partners with an API key.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -25,7 +25,7 @@ use boxoffice_shared::{
 };
 use tokio::task::JoinHandle;
 
-/// How much later than the hold its message is to arrive: so that it seldom finds a hold that is not quite over.
+/// The message arrives this much later than the hold expires, so that it seldom comes too early.
 const MESSAGE_MARGIN: Duration = Duration::from_secs(1);
 
 /// The Lambda that holds seats.
@@ -35,7 +35,7 @@ pub struct Book {
     queue: HoldQueue,
     hold: Hold,
     limits: HolderLimits,
-    /// Hold messages on their way.
+    /// The hold messages that are being sent.
     messages: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
@@ -49,7 +49,7 @@ impl Handler for Book {
         let queue = HoldQueue::new(aws::load(&tls), queue_url);
         let (prepared, ()) = tokio::join!(bookings::prepare_book(&db), queue.warm());
         if let Err(error) = prepared {
-            tracing::warn!(cause = ?std::error::Error::source(&error), "the first booking will prepare its statement");
+            tracing::warn!(cause = ?std::error::Error::source(&error), "the statement was not prepared; the first booking prepares it");
         }
         Ok(Self { db, queue, hold, limits, messages: Arc::default() })
     }
@@ -61,11 +61,11 @@ impl Handler for Book {
         }
     }
 
-    /// Waits for the hold messages on their way: 1.5 s at most.
+    /// Waits for the hold messages that are being sent, at most 1.5 s.
     async fn finish(&self) {
         let messages = std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
         for message in messages {
-            // It cannot fail but by a panic, which is logged, and the sweep takes the message's place.
+            // It fails only by a panic, which is logged. Then the sweep expires the hold.
             let _ = message.await;
         }
     }
@@ -88,16 +88,16 @@ impl Book {
         }
     }
 
-    /// Begins to send the message that ends a hold. The buyer does not wait for it, and a crash loses nothing: a booking without a
-    /// message is swept.
+    /// Starts to send the message that expires the hold. The buyer does not wait for it. If it is lost, the sweep expires the
+    /// hold.
     ///
-    /// Only a booking that was made sends one, so what a sold-out show refuses costs the queue nothing. To send it side by side with
-    /// the statement would cost a message for each refusal; to send it before the answer, the queue's time for each buyer.
+    /// It is sent after the booking was made: a message sent at the same time would be sent for refused bookings as well. It is
+    /// not awaited before the answer, because each buyer would wait for the queue.
     fn send_message(&self, id: BookingId) {
         let (queue, delay) = (self.queue.clone(), self.hold.duration() + MESSAGE_MARGIN);
         let sending = tokio::spawn(async move {
             if let Err(cause) = queue.send(HoldMessage::first(id), delay).await {
-                tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent; the sweep takes its place");
+                tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent; the sweep will expire the hold");
                 Counter::HoldMessageFailed.add(1);
             }
         });
@@ -105,10 +105,10 @@ impl Book {
     }
 }
 
-/// The booking that a call asks for.
+/// Reads the booking that a call asks for.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the request.
 pub fn read(call: &Call<'_>, hold: Hold, limits: HolderLimits) -> Result<BookRequest, Problem> {
     let show_id = call.show_id()?;
     let idempotency_key = call.idempotency_key()?;

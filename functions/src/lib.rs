@@ -1,8 +1,8 @@
-//! The API's Lambdas. Each is a [`Handler`](serve::Handler) that turns a request into typed input, calls one operation
-//! of `boxoffice_shared::ops`, and turns its answer into a response.
+//! The API's Lambdas. Each is a [`Handler`](serve::Handler): it turns a request into typed input, calls one operation of
+//! `boxoffice_shared`, and turns the result into a response.
 //!
-//! [`routes`] is the table of all routes: which Lambda serves each, and what a caller needs. [`authorize`] is the authorizer, which
-//! API Gateway asks before the others.
+//! [`routes`] is the table of all routes: which Lambda serves each, and what a caller needs. [`authorize`] is the authorizer,
+//! which API Gateway calls first.
 
 pub mod access;
 pub mod admin;

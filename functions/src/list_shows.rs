@@ -1,4 +1,4 @@
-//! The Lambda `list-shows`: what is on sale.
+//! The Lambda `list-shows`: lists and gets shows.
 
 use boxoffice_shared::{error::Cause, platform::db::Db, shows};
 

@@ -1,39 +1,39 @@
 //! Every route of the API, once.
 //!
-//! Handlers match on a route's [`Operation`]. The authorizer's policies, the functions' own check of the caller and the answers 404
-//! and 405 come from the same table, and tests hold `openapi.yaml`, `template.yaml` and `events/` to it.
+//! Handlers match on a route's [`Operation`]. The authorizer's policies, the functions' own check of the caller, and the answers
+//! 404 and 405 use the same table. Tests compare `openapi.yaml`, `template.yaml` and `events/` with it.
 
 use crate::access::{Access, Scope};
 
 /// A route of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// What it does.
+    /// The operation.
     pub operation: Operation,
-    /// Its method. A route of `GET` answers `HEAD` as well.
+    /// The method. A `GET` route answers `HEAD` as well.
     pub method: &'static str,
-    /// Its path as the template has it: `/shows/{show_id}`.
+    /// The path, as in the template: `/shows/{show_id}`.
     pub path: &'static str,
-    /// What a call of it needs.
+    /// What it requires of its caller.
     pub access: Access,
-    /// Whose limits of rate and burst it has in the template.
+    /// The class of its rate limits.
     pub throttle: Throttle,
     /// The Lambda that serves it.
     pub lambda: Lambda,
-    /// The query parameters that it knows.
+    /// Its query parameters.
     parameters: &'static [&'static str],
 }
 
-/// Limits of API Gateway, which are parameters of the template: `StageThrottleRate` and `StageThrottleBurst`, and so on.
+/// A class of rate limits. Each has two parameters in the template, such as `StageThrottleRate` and `StageThrottleBurst`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Throttle {
-    /// Of each route that has no other: for cheap reads.
+    /// Cheap reads.
     Stage,
-    /// Of what buyers change.
+    /// Changes by buyers.
     Booking,
-    /// Of what payment providers send.
+    /// Webhooks of payment providers.
     Webhook,
-    /// Of what operators do.
+    /// Calls by operators.
     Admin,
 }
 
@@ -53,7 +53,7 @@ pub enum Lambda {
 }
 
 impl Lambda {
-    /// The name of its binary.
+    /// The name of the Lambda's binary.
     pub fn name(self) -> &'static str {
         match self {
             Self::ListShows => "list-shows",
@@ -68,16 +68,16 @@ impl Lambda {
 /// The query parameters of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// These only: a misspelt name must not read as "everything".
+    /// These only. A misspelt name is an error, so that it does not mean "everything".
     Only(&'static [&'static str]),
-    /// Any, and none is read: the URL of a webhook is the provider's to choose, and a signed event is not refused for it.
+    /// Any, and none is read. A provider may add parameters to a webhook's URL, and a signed event is not refused for that.
     Any,
 }
 
 macro_rules! routes {
     ($($operation:ident $method:ident $path:literal $access:ident $(($scope:ident))? $throttle:ident $lambda:ident
        $([$($parameter:literal),+])?;)*) => {
-        /// What a route does. Its name is the `operationId` of `openapi.yaml`.
+        /// What a route does. The name is the `operationId` in `openapi.yaml`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Operation {
             $(#[doc = concat!("`", stringify!($method), " ", $path, "`")] $operation,)*
@@ -99,7 +99,7 @@ macro_rules! routes {
 }
 
 routes! {
-    // operation         method path                                                  what a call needs      throttle Lambda and query parameters
+    // operation         method path                                                  access                 throttle Lambda and query parameters
     ListShows            GET    "/shows"                                              Public                 Stage    ListShows ["limit", "cursor"];
     GetShow              GET    "/shows/{show_id}"                                    Public                 Stage    ListShows;
 
@@ -126,12 +126,12 @@ routes! {
 }
 
 impl Route {
-    /// The methods that API Gateway calls it by: its own, and `HEAD` beside `GET`.
+    /// Its methods in API Gateway: `HEAD` is added to `GET`.
     pub fn methods(&self) -> impl Iterator<Item = &'static str> + use<> {
         [self.method].into_iter().chain((self.method == "GET").then_some("HEAD"))
     }
 
-    /// The query parameters that it takes.
+    /// The query parameters that it accepts.
     pub fn query(&self) -> Query {
         match self.access {
             Access::Webhook => Query::Any,
@@ -145,7 +145,7 @@ pub fn find(method: &str, path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.path == path && route.methods().any(|known| known == method))
 }
 
-/// The methods of a path, as `Allow` lists them; empty if there is no such path.
+/// The methods of a path, for `Allow`. Empty if there is no such path.
 pub fn methods(path: &str) -> Vec<&'static str> {
     ROUTES.iter().filter(|route| route.path == path).flat_map(Route::methods).collect()
 }

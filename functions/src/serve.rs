@@ -1,4 +1,4 @@
-//! From `main` to answers.
+//! Runs a handler: from `main` to the answer of each request.
 
 use std::{
     future::Future,
@@ -25,22 +25,22 @@ use serde_json::value::RawValue;
 
 use crate::http::{Call, Problem, Reply, Request};
 
-/// One Lambda: what it has at hand for every request. A clone serves each request, and shares connections.
+/// One Lambda. Each request is handled by a clone; clones share connections.
 pub trait Handler: Clone + Send + Sync + Sized + 'static {
     /// Reads the environment and opens connections.
     ///
     /// # Errors
-    /// The environment is not usable; the message names every fault.
+    /// The environment is not usable. The message names every fault.
     fn start() -> impl Future<Output = Result<Self, Cause>> + Send;
 
-    /// Answers a request of somebody who may make it, within the time that Lambda and the gateway give it (see [`deadline`]).
+    /// Handles a request whose caller may make it. It is stopped before Lambda's or the gateway's time is over (see [`deadline`]).
     ///
     /// # Errors
-    /// Why it was not done.
+    /// Why the request failed.
     fn handle(&self, call: &Call<'_>) -> impl Future<Output = Result<Reply, Problem>> + Send;
 
-    /// Does what is left to do when an answer is on its way: its client does not wait for it, and the instance takes no other
-    /// request, nor is it frozen, before it is done. It may run a little past the answer and no longer.
+    /// Finishes work after the answer was sent. The client does not wait for it, but the instance takes no other request and is
+    /// not frozen before it is done. So it must be short.
     fn finish(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
@@ -48,21 +48,20 @@ pub trait Handler: Clone + Send + Sync + Sized + 'static {
 
 /// Starts the handler and answers requests until the instance ends.
 ///
-/// Where the platform sends several requests at once to one instance (`AWS_LAMBDA_MAX_CONCURRENCY`), they are answered
-/// side by side.
+/// If the platform sends several requests at once to one instance (`AWS_LAMBDA_MAX_CONCURRENCY`), they run concurrently.
 pub async fn serve<H: Handler>() -> ExitCode {
     run(H::start(), answer_all).await
 }
 
 async fn answer_all<H: Handler>(handler: H) -> Result<(), Cause> {
     let finishing = Finishing(handler.clone());
-    // The event as it came: one that cannot be read is answered too, and is no invocation error.
+    // Raw, so that an event that cannot be parsed gets an answer instead of an invocation error.
     let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = handler.clone();
-        // Always `Ok`: an `Err` would be an invocation error, and the client would not see the problem document.
+        // Always `Ok`. An `Err` would be an invocation error, and the client would not get the problem document.
         async move {
             let deadline = deadline::of_request(event.context.deadline());
-            // Boxed: the future is so deep that the compiler would not lay it out with those around it.
+            // Boxed, because the future is too deep for the compiler's layout computation.
             let answer = deadline::within(deadline, Box::pin(answer(&handler, event.payload.get()))).await;
             Ok::<_, lambda_runtime::Error>(answer)
         }
@@ -70,13 +69,13 @@ async fn answer_all<H: Handler>(handler: H) -> Result<(), Cause> {
     Runtime::new(service).layer(finishing).layer(TracingLayer::new()).run_concurrent().await
 }
 
-/// Has a handler finish after each answer: after the runtime has handed the answer to Lambda, which passes it on at once, and before
-/// it asks for the next request, when Lambda may freeze the instance
+/// Calls [`Handler::finish`] after each answer: after the runtime has sent the answer to Lambda, and before it asks for the next
+/// request, when Lambda may freeze the instance
 /// (<https://aws.amazon.com/blogs/compute/running-code-after-returning-a-response-from-an-aws-lambda-function/>).
 #[derive(Clone)]
 struct Finishing<H>(H);
 
-/// An invocation with what follows its answer.
+/// The service that runs an invocation and then [`Handler::finish`].
 #[derive(Clone)]
 struct Finished<H, S> {
     handler: H,
@@ -116,9 +115,9 @@ where
     }
 }
 
-/// The answer to the request in an event, to `HEAD` without its body. Logs and counts what is ours to mend.
+/// Answers the request in an event; `HEAD` gets no body. Logs and counts our own errors.
 async fn answer<H: Handler>(handler: &H, event: &str) -> Reply {
-    // No input is known that panics, and each that is found is a defect to be mended. Until then the client is answered.
+    // A panic is a defect. The client gets an answer all the same.
     let request = Request::read(event);
     let is_head = request.as_ref().is_ok_and(Request::is_head);
     let result = AssertUnwindSafe(respond(handler, request).boxed()).catch_unwind().await;
@@ -131,17 +130,17 @@ async fn answer<H: Handler>(handler: &H, event: &str) -> Reply {
     if is_head { reply.without_body() } else { reply }
 }
 
-/// Has a request done, if it could be read and its caller may make it: that is asked here, for all routes of all handlers.
+/// Checks that the request could be read and that its caller may make it, and passes it to the handler.
 ///
 /// # Errors
-/// Why it was not done.
+/// Why the request failed.
 pub async fn respond<H: Handler>(handler: &H, request: Result<Request, Problem>) -> Result<Reply, Problem> {
     let request = request?;
     let call = Call::admit(&request, Timestamp::now())?;
     handler.handle(&call).await
 }
 
-/// Starts a Lambda that reads the database, or its replica where there is one, and needs nothing else.
+/// Connects to the replica, or to the database if there is no replica.
 pub(crate) async fn start_with_replica() -> Result<Db, Cause> {
     let mut reader = Reader::new(&Environment);
     let settings = (reader.read_database(), reader.concurrency());
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_500_that_tells_no_internals() {
+    async fn a_panic_is_a_500_without_internals() {
         let event = json!({ "httpMethod": "GET", "requestContext": { "resourcePath": "/shows" } });
         let reply = serde_json::to_value(answer(&Panics, &event.to_string()).await).unwrap();
         assert_eq!(reply["statusCode"], 500);

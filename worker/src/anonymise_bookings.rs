@@ -1,4 +1,4 @@
-//! Takes the personal data out of what is old.
+//! The Lambda `anonymise-bookings`: removes personal data from old bookings and payment events.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,14 @@ use serde::Serialize;
 
 use crate::{run::Worker, sweep_holds::Tick};
 
-/// For how long new batches are begun: the Lambda's 55 s, less one batch and its retries (20 s at most). It is enough for
-/// some hundred thousand bookings; what is left then is for the next hour.
+/// No batch is started after this time: the Lambda's 55 s, less one batch and its retries (at most 20 s). It is enough for some
+/// hundred thousand bookings; the next run does the rest.
 const BUDGET: Duration = Duration::from_secs(35);
 
-/// For how long of that batches of payloads are begun, so that neither kind keeps the other from its turn.
+/// No batch of payloads is started after this time, so that there is time for bookings.
 const PAYLOADS_BUDGET: Duration = Duration::from_secs(15);
 
-/// What must be left of the function's own time for a batch to be begun, should it be shorter than the template's.
+/// A batch is started only if this much of the function's time is left, for a timeout that is shorter than the template's.
 const ENOUGH: Duration = Duration::from_secs(5);
 
 /// The Lambda behind the hourly schedule.
@@ -35,14 +35,14 @@ pub struct AnonymiseBookings {
     retention: Option<Retention>,
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Bookings that were anonymised.
+    /// The number of bookings that were anonymised.
     pub bookings: u64,
-    /// Shows that have no names any more.
+    /// The number of shows whose bookings are all anonymised.
     pub shows: u64,
-    /// Payment events whose payload was emptied for its age.
+    /// The number of payment events whose payload was removed because of its age.
     pub payloads: u64,
 }
 
@@ -57,10 +57,10 @@ impl Worker for AnonymiseBookings {
         Ok(Self { db: start(database, connections).await?.0, retention })
     }
 
-    /// Goes through the shows that started long enough ago, the oldest first, until none is left or the time is up. A run that is
-    /// interrupted leaves nothing to mend: what is anonymised stays so, and the next one goes through the same show again.
+    /// Goes through the shows that started long enough ago, the oldest first, until none is left or the time is over. If a run is
+    /// interrupted, the next run goes through the same show again.
     ///
-    /// One show that fails does not keep the others from their turn; the run then fails at its end.
+    /// If a show fails, the run goes on with the others and fails at its end.
     async fn work(&self, _: Tick) -> Result<Report, Error> {
         let mut report = Report::default();
         let Some(retention) = self.retention else { return Ok(report) };
@@ -69,7 +69,7 @@ impl Worker for AnonymiseBookings {
         Counter::Anonymised.add(report.bookings);
         if report != Report::default() {
             let Report { bookings, shows, payloads } = report;
-            tracing::info!(bookings, shows, payloads, "took out the personal data of what is old");
+            tracing::info!(bookings, shows, payloads, "removed old personal data");
         }
         result.map(|()| report)
     }
@@ -88,7 +88,7 @@ impl AnonymiseBookings {
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     let cause = std::error::Error::source(&error);
-                    tracing::error!(show_id = %show.id(), ?cause, "a show was not anonymised: {error}");
+                    tracing::error!(show_id = %show.id(), ?cause, "a show was not anonymised; the next run tries again: {error}");
                     failed = Some(error);
                 }
             }
@@ -107,7 +107,7 @@ impl AnonymiseBookings {
         Ok(())
     }
 
-    /// Goes through one show, a page at a time, and marks it if nothing of it is left.
+    /// Anonymises one show, page by page, and marks it if nothing is left.
     async fn anonymise(&self, show: DueShow, begun: Instant, report: &mut Report) -> Result<(), Error> {
         let (mut after, mut left) = (None, 0);
         while has_time(begun, BUDGET) {
@@ -122,7 +122,7 @@ impl AnonymiseBookings {
                 privacy::mark_anonymised(&self.db, show).await?;
                 report.shows += 1;
             } else {
-                tracing::info!(show_id = %show.id(), left, "a show is not anonymised yet: bookings are pending or locked");
+                tracing::info!(show_id = %show.id(), left, "a show is not fully anonymised, because bookings are pending or locked; the next run goes on");
             }
             break;
         }

@@ -1,4 +1,4 @@
-//! Does what payment events ask for that the database could not take when they came.
+//! The Lambda `confirm-payments`: applies queued payment events.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boxoffice_shared::{
@@ -36,11 +36,10 @@ impl Worker for ConfirmPayments {
         Ok(Self { db: start(database, connections).await?.0, limits })
     }
 
-    /// Records the events one by one, and reports the messages that could not be dealt with: those alone are delivered
-    /// again, and in the end put into the dead-letter queue.
+    /// Applies the events one by one, each in its own transaction. Reports the messages that failed, so that SQS delivers only
+    /// those again, and at last moves them to the dead-letter queue.
     ///
-    /// Each event is a transaction of its own. The messages after one that found no database are not tried: it would be
-    /// the same for them, and time runs.
+    /// If the database cannot be reached, the messages that follow are not tried, because they would fail as well.
     async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, Error> {
         let (events, mut failed) = read(event, |message| read_payment_message(message.body.as_deref()?));
         let mut turns = Turns::default();
@@ -61,12 +60,12 @@ impl ConfirmPayments {
         match payments::record(&self.db, event, &self.limits).await {
             Ok(recorded) => {
                 recorded.count();
-                tracing::info!(%provider, %event_id, ?recorded, "recorded a payment event that had been queued");
+                tracing::info!(%provider, %event_id, ?recorded, "applied a queued payment event");
                 Ok(())
             }
             Err(error) => {
                 let cause = std::error::Error::source(&error);
-                tracing::warn!(%provider, %event_id, ?cause, "a payment event will be redelivered: {error}");
+                tracing::warn!(%provider, %event_id, ?cause, "a payment event was not applied; its message will be delivered again: {error}");
                 Err(error)
             }
         }

@@ -1,4 +1,4 @@
-//! Ends holds when their messages arrive.
+//! The Lambda `expire-holds`: expires holds when their messages arrive.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,10 +34,10 @@ pub struct ExpireHolds {
     queue: HoldQueue,
 }
 
-/// The messages about one booking: SQS delivers at least once.
+/// The messages about one booking. There may be several, because SQS delivers at least once.
 struct Messages {
     ids: Vec<String>,
-    /// The one that was sent back most often.
+    /// The message that was sent back most often.
     latest: HoldMessage,
 }
 
@@ -53,10 +53,10 @@ impl Worker for ExpireHolds {
         Ok(Self { db, queue: HoldQueue::new(aws::load(&tls), queue_url) })
     }
 
-    /// Expires what is due, sends back what is not, and reports the messages that could not be dealt with: those alone
-    /// are delivered again, and in the end put into the dead-letter queue.
+    /// Expires the holds that are due, and sends the messages of other holds back to the queue. Reports the messages that failed,
+    /// so that SQS delivers only those again, and at last moves them to the dead-letter queue.
     ///
-    /// If the database cannot be reached all messages are reported, after one attempt for all of them.
+    /// If the database cannot be reached, it reports all messages after one attempt.
     async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, Error> {
         let (ours, mut failed) = read(event, |message| HoldMessage::read(message.body.as_deref()?));
         let mut messages: BTreeMap<BookingId, Messages> = BTreeMap::new();
@@ -78,7 +78,7 @@ impl Worker for ExpireHolds {
         for (id, outcome) in outcomes {
             let Some(messages) = messages.remove(&id) else { continue };
             if let Err(cause) = self.follow_up(messages.latest, outcome).await {
-                tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent back; it will be redelivered");
+                tracing::warn!(booking_id = %id, ?cause, "a hold message was not sent back; it will be delivered again");
                 failed.extend(messages.ids);
             }
         }
@@ -87,9 +87,9 @@ impl Worker for ExpireHolds {
 }
 
 impl ExpireHolds {
-    /// Expires the batch, or each of it by itself if one of them holds up the others: a row that is locked for too long,
-    /// a show that is damaged. Gives the outcomes, and those that failed or were not tried: without the database, or when
-    /// the time is up, none is.
+    /// Expires the batch. If it fails, expires each hold on its own, because one locked row or one damaged show makes the whole
+    /// batch fail. Gives the outcomes, and the holds that failed or were not tried. None is tried without a database, or when the
+    /// time is over.
     async fn expire(&self, ids: BTreeSet<BookingId>) -> (Outcomes, Vec<BookingId>) {
         let mut turns = Turns::default();
         match bookings::expire(&self.db, &ids).await {
@@ -101,15 +101,15 @@ impl ExpireHolds {
                     tracing::error!(
                         holds = ids.len(),
                         ?cause,
-                        "holds were not expired; their messages come again: {error}"
+                        "holds were not expired; their messages will be delivered again: {error}"
                     );
                     return (Outcomes::new(), ids.into_iter().collect());
                 }
-                tracing::warn!(?cause, "a batch failed as one; each hold is tried by itself: {error}");
+                tracing::warn!(?cause, "a batch failed; each hold will be tried on its own: {error}");
             }
         }
         let (mut outcomes, mut stuck) = (Outcomes::new(), Vec::new());
-        // Ten at most, each 2 s at most for its lock: within the function's 30 s.
+        // At most ten, each at most 2 s for its lock: within the function's 30 s.
         for id in ids {
             if !turns.go_on() {
                 stuck.push(id);
@@ -118,7 +118,7 @@ impl ExpireHolds {
             match bookings::expire(&self.db, &BTreeSet::from([id])).await {
                 Ok(outcome) => outcomes.extend(outcome),
                 Err(error) => {
-                    tracing::error!(booking_id = %id, cause = ?error.source(), "a hold was not expired: {error}");
+                    tracing::error!(booking_id = %id, cause = ?error.source(), "a hold was not expired; its message will be delivered again: {error}");
                     turns.failed(&error);
                     stuck.push(id);
                 }
@@ -127,19 +127,19 @@ impl ExpireHolds {
         (outcomes, stuck)
     }
 
-    /// What is left to do for a booking after the database was asked.
+    /// Sends the message back to the queue, if the hold is not due yet.
     async fn follow_up(&self, message: HoldMessage, outcome: ExpireOutcome) -> Result<(), Cause> {
         let id = message.booking_id;
         match (outcome, message.next()) {
             (ExpireOutcome::NotDue(left), Some(next)) => self.queue.send(next, left.max(Duration::from_secs(1))).await,
             (ExpireOutcome::NotDue(_), None) => {
-                tracing::warn!(booking_id = %id, "a hold message was sent back too often; the sweep takes its place");
+                tracing::warn!(booking_id = %id, "a hold message was sent back too often; the sweep will expire the hold");
                 Counter::HoldMessageFailed.add(1);
                 Ok(())
             }
             (ExpireOutcome::Expired | ExpireOutcome::Settled, _) => Ok(()),
             (ExpireOutcome::Unknown, _) => {
-                tracing::info!(booking_id = %id, "a hold message has no booking: it is another database's");
+                tracing::info!(booking_id = %id, "a hold message names an unknown booking, probably of another database; it will be dropped");
                 Ok(())
             }
         }

@@ -1,11 +1,11 @@
-//! The workers' Lambdas, which give back the seats of holds that ended, do what payments ask for, and forget who booked.
+//! The workers' Lambdas: they expire holds, apply queued payment events, and remove old personal data.
 //!
 //! | Lambda | trigger |
 //! |---|---|
-//! | [`expire_holds`] | the hold queue: a message for each hold, when it is over |
-//! | [`sweep_holds`] | a schedule, every minute: holds whose message never came |
-//! | [`confirm_payments`] | the payments queue: events that the database could not take when they came |
-//! | [`anonymise_bookings`] | a schedule, every hour: bookings whose show is long over |
+//! | [`expire_holds`] | the hold queue: a message for each hold, when it expires |
+//! | [`sweep_holds`] | a schedule, every minute: expired holds whose message did not arrive |
+//! | [`confirm_payments`] | the payments queue: events that the database could not take when they arrived |
+//! | [`anonymise_bookings`] | a schedule, every hour: bookings of shows that ended long ago |
 
 pub mod anonymise_bookings;
 mod batch;

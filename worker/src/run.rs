@@ -1,4 +1,4 @@
-//! From `main` to the Lambda runtime.
+//! Runs a worker: from `main` to the report of each event.
 
 use std::{future::Future, process::ExitCode};
 
@@ -10,27 +10,27 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// One Lambda: what it has at hand for every event. A clone serves each event, and shares connections.
+/// One Lambda. Each event is handled by a clone; clones share connections.
 pub trait Worker: Clone + Send + Sync + Sized + 'static {
-    /// What triggers it.
+    /// The event that triggers it.
     type Event: DeserializeOwned + Send + 'static;
-    /// What it reports.
+    /// What it returns.
     type Report: Serialize + Send + 'static;
 
     /// Reads the environment and opens connections.
     ///
     /// # Errors
-    /// The environment is not usable; the message names every fault.
+    /// The environment is not usable. The message names every fault.
     fn start() -> impl Future<Output = Result<Self, Cause>> + Send;
 
-    /// Does the work of one event, within the time that Lambda gives it (see [`deadline`]).
+    /// Handles one event. It is stopped before Lambda's time is over (see [`deadline`]).
     ///
     /// # Errors
-    /// None of it could be done; the trigger may try again.
+    /// Nothing was done. The trigger may try again.
     fn work(&self, event: Self::Event) -> impl Future<Output = Result<Self::Report, boxoffice_shared::Error>> + Send;
 }
 
-/// Starts the worker and serves events until the instance ends.
+/// Starts the worker and handles events until the instance ends.
 pub async fn run<W: Worker>() -> ExitCode {
     start::run(W::start(), work_on_all).await
 }
@@ -41,18 +41,18 @@ async fn work_on_all<W: Worker>(worker: W) -> Result<(), Cause> {
         let deadline = deadline::of_event(event.context.deadline());
         async move {
             let event = read(event.payload)?;
-            // Boxed: the future is so deep that the compiler would not lay it out with those around it.
+            // Boxed, because the future is too deep for the compiler's layout computation.
             deadline::within(deadline, Box::pin(worker.work(event))).await.map_err(logged)
         }
     });
     lambda_runtime::run_concurrent(service).await
 }
 
-/// The event, read by us: of one that it cannot read the runtime would log what is wrong, and quote it.
+/// Parses the event. The runtime would log the content of an event that it cannot parse.
 fn read<E: DeserializeOwned>(payload: Value) -> Result<E, Error> {
     serde_json::from_value(payload).map_err(|_| {
-        tracing::error!("an event is not one of this function's trigger");
-        "the event is not one of this function's trigger".into()
+        tracing::error!("an event is not of this function's trigger");
+        "the event is not of this function's trigger".into()
     })
 }
 

@@ -1,4 +1,4 @@
-//! Ends the holds whose messages never came, and looks for what must never be.
+//! The Lambda `sweep-holds`: expires holds whose message did not arrive, and checks the invariants.
 
 use std::{
     collections::BTreeSet,
@@ -25,36 +25,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::Worker;
 
-/// For how long new batches are begun: the schedule's minute, less one batch and its retries (20 s at most).
+/// No batch is started after this time: the schedule's minute, less one batch and its retries (at most 20 s).
 const BUDGET: Duration = Duration::from_secs(35);
 
-/// For how long a run looks for broken invariants: some hundred thousand rows, and one connection for a thirtieth of the
+/// How long a run checks invariants. That is enough for some hundred thousand rows, and uses one connection for a thirtieth of the
 /// time.
 const CHECK_BUDGET: Duration = Duration::from_secs(2);
 
-/// A run that has swept for longer than this has no time left to look: one look may take 4 s, and 11 s if the database
-/// falls silent.
+/// A run that has swept for longer than this checks no invariants: a check may take 4 s, and 11 s if the database stops
+/// answering.
 const CHECK_BEFORE: Duration = Duration::from_secs(35);
 
-/// What must be left of the function's own time for a batch or a look to be begun, should it be shorter than the template's.
+/// A batch or a check is started only if this much of the function's time is left, for a timeout that is shorter than the
+/// template's.
 const ENOUGH: Duration = Duration::from_secs(5);
 
-/// Transactions since a snapshot, from which on somebody should end it: the alarm's threshold in the template. At 2,000 bookings a
-/// second and as many that are paid or end, it is 25 s old; a statement of the functions may take 4 s.
+/// The age of a snapshot, in transactions, that is logged as a warning. It is the threshold of the alarm in the template. At 2,000
+/// bookings a second, and as many payments and expiries, such a snapshot is 25 s old; our statements take at most 4 s.
 const OLD_SNAPSHOT: u64 = 100_000;
 
-/// Shows that one run passes over at most. If more are damaged, what is damaged is not the shows.
+/// The maximum number of shows that a run skips. If more shows fail, the shows are not the cause.
 const MAX_PASSED_OVER: usize = 100;
 
 /// The Lambda behind the schedule.
 #[derive(Clone, Debug)]
 pub struct SweepHolds {
     db: Db,
-    /// How far this instance has looked for broken invariants.
+    /// How far this instance has checked the invariants.
     checked: Arc<Mutex<CheckCursor>>,
 }
 
-/// Any event: what is due is in the database, not in the message.
+/// Any event. It is not read, because the database has what is due.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(from = "serde::de::IgnoredAny")]
 pub struct Tick;
@@ -65,12 +66,12 @@ impl From<serde::de::IgnoredAny> for Tick {
     }
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Swept {
-    /// Holds that were expired.
+    /// The number of holds that were expired.
     pub expired: u64,
-    /// Broken invariants that were found.
+    /// The number of broken invariants that were found.
     pub violations: u64,
 }
 
@@ -85,14 +86,14 @@ impl Worker for SweepHolds {
         Ok(Self { db: start(database, connections).await?.0, checked: Arc::new(Mutex::new(CheckCursor::START)) })
     }
 
-    /// Sweeps in batches until nothing is due or the time is up; what is left then is for the next minute. Then measures the oldest
-    /// snapshot, and looks for broken invariants in as many rows as the time allows, and goes on from there in the next minute.
+    /// Sweeps in batches until nothing is due or the time is over; the next run does the rest. Then measures the age of the oldest
+    /// snapshot, and checks the invariants of as many rows as the time allows. The next run goes on from there.
     async fn work(&self, _: Tick) -> Result<Swept, Error> {
         let begun = Instant::now();
         let expired = self.sweep(begun).await?;
         let mut swept = Swept { expired, violations: 0 };
         if swept.expired > 0 {
-            tracing::info!(expired = swept.expired, "swept holds whose message had not come");
+            tracing::info!(expired = swept.expired, "expired holds whose message had not arrived");
         }
         if deadline::has(ENOUGH) {
             self.measure().await;
@@ -105,7 +106,7 @@ impl Worker for SweepHolds {
 }
 
 impl SweepHolds {
-    /// Sweeps batch after batch until nothing is due or the time is up, and gives the number of holds that were expired.
+    /// Sweeps in batches until nothing is due or the time is over, and gives the number of expired holds.
     async fn sweep(&self, begun: Instant) -> Result<u64, Error> {
         let (mut expired, mut passed_over) = (0, BTreeSet::new());
         while begun.elapsed() <= BUDGET && deadline::has(ENOUGH) {
@@ -120,9 +121,9 @@ impl SweepHolds {
                 }
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
-                    tracing::warn!(cause = ?error.source(), "a batch failed as one; each show is tried by itself: {error}");
+                    tracing::warn!(cause = ?error.source(), "a batch failed; each show will be tried on its own: {error}");
                     expired += self.sweep_each(&mut passed_over, begun).await?;
-                    // It was no show's fault, or that of too many.
+                    // The shows are not the cause, or there are too many.
                     if before == (expired, passed_over.len()) {
                         return Err(error);
                     }
@@ -132,8 +133,8 @@ impl SweepHolds {
         Ok(expired)
     }
 
-    /// Expires what is due show by show, and adds those to `passed_over` whose holds could not be: a show that is damaged,
-    /// a row that is locked for too long.
+    /// Expires the holds show by show. Adds a show whose holds could not be expired to `passed_over`, because it is damaged or one of
+    /// its rows is locked for too long.
     async fn sweep_each(&self, passed_over: &mut BTreeSet<ShowId>, begun: Instant) -> Result<u64, Error> {
         let mut expired = 0;
         for (show, holds) in bookings::due(&self.db, passed_over).await? {
@@ -156,7 +157,7 @@ impl SweepHolds {
         Ok(expired)
     }
 
-    /// Measures what slows everybody down and is nobody's error. That it cannot be measured is no reason to call the sweep failed.
+    /// Measures the oldest snapshot, which slows down all bookings. If that fails, the sweep does not fail.
     async fn measure(&self) {
         match checks::oldest_snapshot(&self.db).await {
             Ok(None) => Gauge::SnapshotAge.set(0),
@@ -164,19 +165,15 @@ impl SweepHolds {
                 Gauge::SnapshotAge.set(snapshot.age);
                 if snapshot.age >= OLD_SNAPSHOT {
                     let (age, holder) = (snapshot.age, snapshot.holder);
-                    tracing::warn!(
-                        age,
-                        ?holder,
-                        "an old snapshot keeps the server from cleaning up: pools grow until it ends"
-                    );
+                    tracing::warn!(age, ?holder, "an old snapshot prevents vacuum; bookings slow down until it ends");
                 }
             }
-            Err(error) => tracing::warn!(cause = ?error.source(), "snapshots were not measured: {error}"),
+            Err(error) => tracing::warn!(cause = ?error.source(), "the age of snapshots was not measured: {error}"),
         }
     }
 
-    /// Looks for broken invariants, says and counts them, and gives their number. A look that fails is no reason to call
-    /// the sweep failed: the next minute looks again.
+    /// Checks the invariants, logs and counts the broken ones, and gives their number. If a check fails, the sweep does not fail:
+    /// the next run checks again.
     async fn check(&self) -> u64 {
         let begun = Instant::now();
         let mut at = Some(self.checked.lock().unwrap_or_else(PoisonError::into_inner).clone());
@@ -189,9 +186,9 @@ impl SweepHolds {
                     at = next;
                 }
                 Err(error) => {
-                    tracing::error!(cause = ?error.source(), "no look at the invariants: {error}");
+                    tracing::error!(cause = ?error.source(), "the invariants were not checked: {error}");
                     Counter::CheckFailed.add(1);
-                    // The next time what comes after this part: not at this place for ever, if it is here that it fails.
+                    // Next time with the following part, so that a part that always fails does not stop the others.
                     at = cursor.next_part();
                     break;
                 }
@@ -202,13 +199,13 @@ impl SweepHolds {
     }
 }
 
-/// Says, and counts where it will not mend itself, that a show's holds were not expired.
+/// Logs that a show was skipped. Counts it, unless a lock is the cause, which goes away.
 fn pass_over(show: ShowId, error: &Error) {
     let cause = error.source();
     if matches!(error, Error::Busy(_)) {
-        tracing::warn!(show_id = %show, ?cause, "a show is passed over by this sweep: {error}");
+        tracing::warn!(show_id = %show, ?cause, "skipped a show in this sweep: {error}");
     } else {
-        tracing::error!(show_id = %show, ?cause, "a show is damaged, and passed over by this sweep: {error}");
+        tracing::error!(show_id = %show, ?cause, "skipped a damaged show in this sweep: {error}");
         Counter::ShowPassedOver.add(1);
     }
 }

@@ -1,4 +1,4 @@
-//! Payment events: listed, and replayed.
+//! Lists and replays the payment events that could not be read.
 
 use boxoffice_shared::{Error, payments};
 
@@ -26,7 +26,7 @@ impl Admin {
         let event = read_again(provider, &kept, &payload, &self.stripe_scope)?;
         let recorded = payments::replay(&self.db, &event, &self.limits).await?;
         recorded.count();
-        tracing::info!(%provider, %event_id, ?recorded, "an event that had not been understood was replayed by an operator");
+        tracing::info!(%provider, %event_id, ?recorded, "an operator replayed a payment event");
         Ok(Reply::ok(&payments::get_event(&self.db, provider, event_id).await?.0))
     }
 }

@@ -1,4 +1,4 @@
-//! The Lambda `admin`: what operators do, a file for each resource.
+//! The Lambda `admin`: the calls of operators, a file per resource.
 
 use boxoffice_shared::{
     error::Cause,
@@ -18,8 +18,8 @@ use crate::{
     serve::Handler,
 };
 
-/// What an operation says of the first of some ids that it knows: a segment of a path may mean several. (No function: an async
-/// closure's future is not known to be `Send`.)
+/// Calls an operation with one id after the other, until it knows one: a path segment may stand for several ids. (Not a function,
+/// because the future of an async closure is not known to be `Send`.)
 macro_rules! first_known {
     ($ids:expr, $unknown:expr, |$id:ident| $ask:expr) => {{
         let mut answer = Err($unknown);

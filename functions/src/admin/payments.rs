@@ -1,4 +1,4 @@
-//! Payments: listed, settled, and their disputes decided.
+//! Lists payments, records refunds, and decides disputes.
 
 use boxoffice_shared::{
     Error,
@@ -20,7 +20,7 @@ impl Admin {
         let settled = first_known!(payment_ids, Error::PaymentNotFound, |id| payments::settle(&self.db, provider, id))?;
         if settled.changed {
             let payment_id = settled.payment.payment_id();
-            tracing::info!(%provider, %payment_id, "a refund that was due was settled by an operator");
+            tracing::info!(%provider, %payment_id, "an operator recorded that a payment was refunded");
         }
         Ok(Reply::ok(&settled.payment))
     }
@@ -35,7 +35,7 @@ impl Admin {
         ))?;
         if decided.changed {
             let payment_id = decided.payment.payment_id();
-            tracing::info!(%provider, %payment_id, ?decision, "a lost dispute was decided by an operator");
+            tracing::info!(%provider, %payment_id, ?decision, "an operator decided a lost dispute");
         }
         Ok(Reply::ok(&decided.payment))
     }

@@ -1,4 +1,4 @@
-//! Shows: created, and changed in how they are sold.
+//! Creates and changes shows.
 
 use boxoffice_shared::{
     inventory::{Pools, SeatCount, TotalSeats},
@@ -31,7 +31,7 @@ impl Admin {
             let (pending, in_all) = (change.max_pending_seats_per_holder, change.max_seats_per_holder);
             show = Some(shows::set_holder_limits(&self.db, show_id, pending, in_all).await?);
         }
-        // The two are transactions of their own: after a failure between them the same call is made again.
+        // Two transactions. After a failure between them, the caller repeats the call.
         if let Some(pools) = change.pools {
             show = Some(shows::set_pools(&self.db, show_id, pools).await?);
         }
@@ -42,10 +42,10 @@ impl Admin {
     }
 }
 
-/// The show that a call asks for.
+/// Reads the show that a call wants to create.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the request.
 pub fn read_new(call: &Call<'_>, expected_writers: Pools) -> Result<NewShow, Problem> {
     let mut fields = Fields::read(call.request())?;
     let (name, start_time) = (fields.required("name"), fields.required("start_time"));
@@ -70,11 +70,11 @@ pub fn read_new(call: &Call<'_>, expected_writers: Pools) -> Result<NewShow, Pro
     })
 }
 
-/// The members for a show's own limits of one holder.
+/// The members for the show's limits per holder.
 const MAX_PENDING: &str = "max_pending_seats_per_holder";
 const MAX_IN_ALL: &str = "max_seats_per_holder";
 
-/// What is to change of a show: what is `None` stays.
+/// The changes of a show. What is `None` stays.
 #[derive(Debug)]
 pub struct Change {
     pools: Option<Pools>,
@@ -82,10 +82,10 @@ pub struct Change {
     max_seats_per_holder: LimitChange,
 }
 
-/// The change that a call asks for.
+/// Reads the change that a call asks for.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the request.
 pub fn read_change(call: &Call<'_>) -> Result<Change, Problem> {
     let mut fields = Fields::read(call.request())?;
     let pools = fields.maybe("pools");
@@ -95,7 +95,7 @@ pub fn read_change(call: &Call<'_>) -> Result<Change, Problem> {
     Ok(Change { pools, max_pending_seats_per_holder, max_seats_per_holder })
 }
 
-/// A limit that may be left out; `null` is the deployment's own.
+/// Reads a limit that may be left out. `null` means the deployment's limit.
 fn read_limit(fields: &mut Fields, name: &str) -> Option<LimitChange> {
     if fields.take_null(name) { Some(Some(None)) } else { Some(fields.maybe(name)?.map(Some)) }
 }

@@ -1,19 +1,19 @@
-//! The token in a request's headers.
+//! The token in the `Authorization` header.
 
 use std::collections::BTreeMap;
 
 use super::refused::Refused;
 
-/// The longest token that is read, in bytes. API Gateway takes 10,240 bytes of headers in all.
+/// The maximum length of a token, in bytes. API Gateway accepts 10,240 bytes of headers in total.
 const MAX_TOKEN: usize = 8 * 1024;
 
-/// Headers with all their values, under the names that the client gave them.
+/// Headers with all their values, under the names that the client sent.
 pub(super) type Headers = BTreeMap<String, Vec<String>>;
 
 /// The token of `Authorization: Bearer <token>`; `None` if there is no such header.
 ///
 /// # Errors
-/// There are several, or there is something else in it.
+/// There are several, or it is something else.
 pub(super) fn token(headers: &Headers) -> Result<Option<&str>, Refused> {
     let named = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
     let mut values = named.flat_map(|(_, values)| values);
@@ -32,7 +32,7 @@ fn of_value(value: &str) -> Result<&str, Refused> {
     if token.len() > MAX_TOKEN {
         return Err(Refused::TooLong);
     }
-    // Base64url and dots, and so no white space and no second token behind a comma.
+    // Base64url and dots only, so there is no white space and no second token after a comma.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if token.is_empty() || !token.bytes().all(plain) { Err(Refused::NotBearer) } else { Ok(token) }
 }

@@ -1,7 +1,6 @@
-//! OpenSSL's signatures for `jsonwebtoken`, which otherwise would bring a second stack of cryptography.
+//! A crypto provider for `jsonwebtoken` with OpenSSL, so that the binary has no second crypto library.
 //!
-//! It verifies RS256, ES256 and EdDSA on Ed25519, and does nothing else: what the crate might ask for besides, to sign
-//! or to make keys, is an error and no panic.
+//! It verifies RS256, ES256 and EdDSA with Ed25519. Everything else that the crate could call, such as signing, is an error.
 
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind,
@@ -20,7 +19,7 @@ use openssl::{
     sign::Verifier,
 };
 
-/// Half of a signature of ES256, in bytes.
+/// Half of an ES256 signature, in bytes.
 const ES256_HALF: usize = 32;
 
 static PROVIDER: CryptoProvider = CryptoProvider {
@@ -38,16 +37,16 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     },
 };
 
-/// Makes these the process's. It must come before any token is read, for without it the crate panics.
+/// Installs the provider for the process. It must be called before a token is read; without a provider the crate panics.
 pub(super) fn install() {
-    // An error says that there are some already: these, since nothing else here brings any.
+    // An error means that a provider is installed. It is this one, because there is no other.
     let _ = PROVIDER.install_default();
 }
 
-/// The key for OpenSSL.
+/// Converts a key for OpenSSL.
 ///
 /// # Errors
-/// It is no key, or not for this algorithm: a point that is not on the curve, another family.
+/// The key is invalid, such as a point that is not on the curve, or of another algorithm.
 pub(super) fn public_key(algorithm: Algorithm, key: &DecodingKey) -> Result<PKey<Public>, ErrorStack> {
     match (algorithm, key.family(), key.kind()) {
         (Algorithm::RS256, AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => {
@@ -62,7 +61,7 @@ pub(super) fn public_key(algorithm: Algorithm, key: &DecodingKey) -> Result<PKey
         (Algorithm::EdDSA, AlgorithmFamily::Ed, DecodingKeyKind::SecretOrDer(key)) => {
             PKey::public_key_from_raw_bytes(key, Id::ED25519)
         }
-        // OpenSSL has said nothing: no errors in the stack is an error all the same.
+        // OpenSSL was not called, so this stack of errors is empty. It is an error all the same.
         _ => Err(ErrorStack::get()),
     }
 }
@@ -71,7 +70,7 @@ fn unsupported() -> Error {
     ErrorKind::UnsupportedAlgorithm.into()
 }
 
-/// A key that verifies by one algorithm.
+/// A key with its algorithm.
 struct OpenSsl {
     algorithm: Algorithm,
     key: PKey<Public>,
@@ -91,7 +90,7 @@ impl OpenSsl {
     }
 }
 
-/// A signature of ES256, two numbers one behind the other, in the form that OpenSSL reads.
+/// Converts an ES256 signature, which is two numbers in a row, to DER, which OpenSSL reads.
 fn der(signature: &[u8]) -> Result<Option<Vec<u8>>, ErrorStack> {
     if signature.len() != 2 * ES256_HALF {
         return Ok(None);

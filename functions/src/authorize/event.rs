@@ -1,4 +1,4 @@
-//! What API Gateway asks an authorizer of the type `REQUEST`.
+//! The event of an authorizer of type `REQUEST`.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use serde::Deserialize;
 
 use super::bearer::Headers;
 
-/// A request that is to be allowed or not: what we look at of it.
+/// The parts of the event that are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request {
     pub(super) method_arn: String,
     pub(super) http_method: String,
-    /// The route as the template names it.
+    /// The route's path, as in the template.
     pub(super) resource: String,
     #[serde(default)]
     multi_value_headers: Option<Headers>,

@@ -1,4 +1,4 @@
-//! The issuer's keys, as it publishes them (RFC 7517).
+//! The issuer's keys, in the form in which it publishes them (RFC 7517).
 
 use base64::{
     Engine,
@@ -13,32 +13,32 @@ use serde_json::Value;
 
 use super::{crypto::public_key, refused::Refused};
 
-/// RFC 7515 leaves the padding out; some issuers write it.
+/// RFC 7515 has no padding, but some issuers write it.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Keys of one issuer at most. Those of large ones are two to ten.
+/// The maximum number of an issuer's keys. Large issuers have two to ten.
 const MAX_KEYS: usize = 64;
 
-/// The bits of an RSA key's modulus. Shorter ones can be broken; longer ones take long to verify with, for anyone who asks.
+/// The bits of an RSA key's modulus. A shorter key can be broken. A longer key makes each call of anybody expensive.
 const RSA_BITS: std::ops::RangeInclusive<i32> = 2048..=8192;
 
-/// The bits of an RSA key's exponent. It is 65,537 nearly everywhere.
+/// The bits of an RSA key's exponent, which is nearly always 65,537.
 const RSA_EXPONENT_BITS: std::ops::RangeInclusive<i32> = 2..=33;
 
-/// The bytes of a coordinate of P-256, and of a key of Ed25519.
+/// The bytes of a P-256 coordinate and of an Ed25519 key.
 const COORDINATE: usize = 32;
 
-/// A key that verifies signatures by the one algorithm that it is for.
+/// A key with the one algorithm that it may be used for.
 pub(super) struct Key {
     id: Option<String>,
     pub(super) algorithm: Algorithm,
     pub(super) decoding: DecodingKey,
 }
 
-/// A key as it is published: what we look at.
+/// The members of a published key that are read.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -54,10 +54,10 @@ struct Jwk {
     y: Option<String>,
 }
 
-/// The keys of a set that can be used. An issuer may have others, for other purposes: they are passed over.
+/// Reads the usable keys of a key set. Keys for other purposes are skipped.
 ///
 /// # Errors
-/// It is no set of keys, has too many, or none that can be used.
+/// It is not a key set, or it has too many keys or no usable one.
 pub(super) fn read(set: &[u8]) -> Result<Vec<Key>, Cause> {
     #[derive(Deserialize)]
     struct Set {
@@ -68,13 +68,13 @@ pub(super) fn read(set: &[u8]) -> Result<Vec<Key>, Cause> {
         return Err(format!("the issuer has more than {MAX_KEYS} keys").into());
     }
     let keys: Vec<_> = set.keys.into_iter().filter_map(|key| Key::read(serde_json::from_value(key).ok()?)).collect();
-    if keys.is_empty() { Err("the issuer has no key that can be used".into()) } else { Ok(keys) }
+    if keys.is_empty() { Err("the issuer has no usable key".into()) } else { Ok(keys) }
 }
 
-/// The key of this id for this algorithm.
+/// Finds the key with this id for this algorithm.
 ///
 /// # Errors
-/// There is none; without an id, it is none if there are several.
+/// There is none. Or the token names no key and the issuer has several.
 pub(super) fn find<'a>(keys: &'a [Key], id: Option<&str>, algorithm: Algorithm) -> Result<&'a Key, Refused> {
     let mut named = keys.iter().filter(|key| id.is_none() || key.id.as_deref() == id).peekable();
     match (named.peek(), id) {
@@ -82,7 +82,7 @@ pub(super) fn find<'a>(keys: &'a [Key], id: Option<&str>, algorithm: Algorithm) 
         (Some(_), None) if keys.len() > 1 => return Err(Refused::KeyNotNamed),
         (Some(_), _) => {}
     }
-    // One id may be that of two keys of different kinds.
+    // Two keys of different kinds may have the same id.
     named.find(|key| key.algorithm == algorithm).ok_or(Refused::Algorithm)
 }
 
@@ -98,11 +98,11 @@ impl Key {
             ("OKP", Some("Ed25519")) => (Algorithm::EdDSA, "EdDSA", DecodingKey::from_ed_der(&bytes(jwk.x)?)),
             _ => return None,
         };
-        // A key that says what it is for is for nothing else: one for PS256 does not verify RS256.
+        // A key with an `alg` is for that algorithm only: a key for PS256 does not verify RS256.
         if jwk.alg.is_some_and(|alg| alg != name) {
             return None;
         }
-        // Said once, now: the length of a key of Ed25519, and whether a point is on its curve.
+        // Checks the length of an Ed25519 key, and that a point is on the curve.
         public_key(algorithm, &decoding).ok()?;
         Some(Self { id: jwk.kid, algorithm, decoding })
     }
@@ -119,7 +119,7 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<DecodingKey> {
 }
 
 fn ec(x: &[u8], y: &[u8]) -> Option<DecodingKey> {
-    // 4: both coordinates follow, uncompressed.
+    // 4 means that both coordinates follow, uncompressed.
     let point = [&[4], x, y].concat();
     (x.len() == COORDINATE && y.len() == COORDINATE).then(|| DecodingKey::from_ec_der(&point))
 }

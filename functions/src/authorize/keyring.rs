@@ -1,4 +1,4 @@
-//! The issuer's keys while we run: read when they are needed, kept, and read again when they may have changed.
+//! The cache of the issuer's keys: read when they are needed, and again when they may have changed.
 
 use std::time::Duration;
 
@@ -15,28 +15,28 @@ use serde::Deserialize;
 
 use super::key::{self, Key};
 
-/// When keys are read.
+/// When the keys are read.
 const RULES: Rules = Rules {
-    // One that the issuer took back verifies nothing after this, but for the token that finds its age.
+    // After this time a key that the issuer revoked verifies at most one more token, which triggers the refresh.
     keep: Duration::from_secs(600),
-    // Whoever makes up key ids, as anybody can, makes us read no oftener.
+    // Anybody can send tokens with invented key ids. They cause no more reads than this.
     again: Duration::from_secs(30),
-    // An issuer's outage of a night stops nobody.
+    // An outage of the issuer for a night has no effect.
     trust: Duration::from_secs(24 * 3600),
-    // Two documents, 2 s each at most.
+    // Two documents, at most 2 s each.
     wait: Duration::from_millis(4500),
 };
 
 /// The keys of one issuer. Clones share them.
 pub(super) type Keyring = Refreshed<Published>;
 
-/// What an issuer publishes.
+/// The source of an issuer's keys.
 pub(super) struct Published {
     issuer: Issuer,
     web: Web,
 }
 
-/// The keys of this issuer, none of them read yet.
+/// The cache of this issuer's keys, which starts empty.
 pub(super) fn keyring(issuer: Issuer, web: Web) -> Keyring {
     Refreshed::new(Published { issuer, web }, RULES)
 }
@@ -62,7 +62,7 @@ impl Published {
         }
         let discovery: Discovery = serde_json::from_slice(&self.web.get(self.issuer.discovery()).await?)?;
         if !self.issuer.is(&discovery.issuer) {
-            return Err("the issuer's own document names another issuer".into());
+            return Err("the issuer's discovery document names another issuer".into());
         }
         let url = SafeUrl::try_from(discovery.jwks_uri.as_str()).map_err(|invalid| format!("jwks_uri {invalid}"))?;
         key::read(&self.web.get(&url).await?)

@@ -1,16 +1,16 @@
-//! The authorizer of the API (API Gateway, type `REQUEST`): who calls, and which routes they may call.
+//! The Lambda `authorize`: API Gateway's authorizer (type `REQUEST`). It identifies the caller and says which routes they may call.
 //!
-//! A call without a token may call what is open to anybody. A token must be an access token of the one issuer that this
-//! deployment believes, for its audience; a bad one is refused on every route that asks. Its keys are read when the first
-//! token comes, so that calls without one cost nothing.
+//! A call without a token may use the routes that need none. A token must be an access token of the deployment's issuer, for its
+//! audience. An invalid token is refused on every route that has the authorizer. The issuer's keys are read when the first token
+//! comes, so calls without a token cost nothing.
 //!
-//! | module | knows |
+//! | module | contents |
 //! |---|---|
-//! | `event`, `policy` | what API Gateway asks, and what it is told |
-//! | `bearer` | the header |
-//! | `token` | what a token must be |
-//! | `key`, `keyring` | the issuer's keys, and when to read them |
-//! | `crypto` | signatures, by OpenSSL |
+//! | `event`, `policy` | API Gateway's request and the answer |
+//! | `bearer` | the `Authorization` header |
+//! | `token` | the checks of a token |
+//! | `key`, `keyring` | the issuer's keys, and when they are read |
+//! | `crypto` | signatures, with OpenSSL |
 
 mod bearer;
 mod crypto;
@@ -56,20 +56,20 @@ pub async fn serve() -> ExitCode {
     .await
 }
 
-/// What it has at hand for every event. Clones share the keys.
+/// The Lambda that verifies tokens. Clones share the keys.
 #[derive(Clone)]
 struct Authorizer {
-    /// `None`: no issuer is believed.
+    /// `None` if the deployment has no issuer.
     issuer: Option<(Rules, Keyring)>,
 }
 
 /// Why there is no policy.
 enum Failure {
-    /// The caller is not let in.
+    /// The token is missing or invalid.
     Refused(Refused),
-    /// The issuer's keys are needed and cannot be read. It is not the caller's fault.
+    /// The issuer's keys cannot be read. It is not the caller's fault.
     NoKeys(Cause),
-    /// The event names no method of an API.
+    /// The event does not name a method of an API.
     NoMethod,
 }
 
@@ -79,7 +79,7 @@ impl Authorizer {
         let mut reader = Reader::new(&Environment);
         let issuer = reader.issuer();
         let Some(issuer) = reader.finish(issuer)? else {
-            tracing::warn!("OIDC_ISSUER is not set: every token is refused");
+            tracing::warn!("OIDC_ISSUER is not set; every token will be refused");
             return Ok(Self { issuer: None });
         };
         let web = Web::new(&tls::connector(None)?);
@@ -112,21 +112,21 @@ impl Authorizer {
 }
 
 impl Failure {
-    /// Logged and counted, as the error that API Gateway reads: it answers 401 to exactly this word, and 5xx to any other.
+    /// Logs and counts the failure, and gives the error for API Gateway. It answers 401 to exactly `Unauthorized`, and 5xx to any other.
     fn reported(self) -> Error {
         match self {
             Self::Refused(reason) => {
                 Counter::TokenRefused.add(1);
-                tracing::info!(?reason, "a call was refused");
+                tracing::info!(?reason, "refused a call");
                 "Unauthorized".into()
             }
             Self::NoKeys(cause) => {
-                tracing::error!(%cause, "no token can be verified: the issuer's keys cannot be read");
+                tracing::error!(%cause, "cannot verify tokens, because the issuer's keys cannot be read");
                 "the issuer's keys cannot be read".into()
             }
             Self::NoMethod => {
-                tracing::error!("the event names no method of an API");
-                "the event names no method of an API".into()
+                tracing::error!("the event does not name a method of an API");
+                "the event does not name a method of an API".into()
             }
         }
     }

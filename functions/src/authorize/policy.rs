@@ -1,7 +1,7 @@
-//! What API Gateway is told: the policy that lists the routes, and what the functions are told of the caller.
+//! The authorizer's answer: a policy with the routes that the caller may call, and the caller's identity for the functions.
 //!
-//! It keeps a policy for some minutes and takes it for every route that the same token calls: so it lists all that the
-//! token allows, and not only what was asked for.
+//! API Gateway caches a policy for some minutes and applies it to every call with the same token. So it lists all routes that the
+//! token allows, not only the one of this call.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::{
     routes::{ROUTES, Route},
 };
 
-/// The answer to an authorizer's event.
+/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer {
@@ -36,7 +36,7 @@ struct Statement {
     resource: Vec<String>,
 }
 
-/// What the functions find in `requestContext.authorizer`: text, for API Gateway hands nothing else on.
+/// What the functions find in `requestContext.authorizer`. API Gateway passes on text only.
 #[derive(Debug, Serialize)]
 struct Context {
     sub: String,
@@ -45,7 +45,7 @@ struct Context {
 }
 
 impl Answer {
-    /// For this caller, or for anybody. `stage` is the part of a method's ARN that names the API and its stage.
+    /// The answer for this caller, or for a call without a token. `stage` is the part of a method's ARN that names API and stage.
     pub(super) fn new(caller: Option<Principal>, stage: &str) -> Self {
         let scopes = caller.as_ref().map_or_else(Scopes::default, |caller| caller.scopes);
         let resource = allowed(scopes).flat_map(patterns).map(|pattern| format!("{stage}/{pattern}")).collect();
@@ -70,18 +70,18 @@ impl Context {
     }
 }
 
-/// The API and its stage in a method's ARN: `arn:aws:execute-api:region:account:api/stage/METHOD/path`. `None` if it is
-/// no such ARN.
+/// The part of a method's ARN that names API and stage. The ARN is `arn:aws:execute-api:region:account:api/stage/METHOD/path`;
+/// `None` if it is not.
 pub(super) fn stage(method_arn: &str) -> Option<&str> {
     let (api, rest) = method_arn.split_once('/')?;
     let (stage, _) = rest.split_once('/')?;
     let named = api.split(':').nth(2) == Some("execute-api") && !api.ends_with(':') && !stage.is_empty();
-    // A star here would be a pattern for other APIs.
+    // A star here would be a pattern that matches other APIs.
     let exact = !api.contains(['*', '?']) && !stage.contains(['*', '?']);
     (named && exact).then(|| &method_arn[..api.len() + 1 + stage.len()])
 }
 
-/// The routes that these scopes open, and those that are open to anybody.
+/// The routes that these scopes allow, and those that need no token.
 fn allowed(scopes: Scopes) -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(move |route| match route.access {
         Access::Public | Access::Webhook | Access::PartnerKey => false,
@@ -90,8 +90,8 @@ fn allowed(scopes: Scopes) -> impl Iterator<Item = &'static Route> {
     })
 }
 
-/// The route in a policy: `POST/shows/*/bookings`, and `HEAD` where there is `GET`. A star stands for any characters, slashes
-/// too; the tests show that no pattern is also another route's.
+/// The patterns of a route, such as `POST/shows/*/bookings`. A star matches any characters, also slashes. A test shows that no
+/// pattern matches another route.
 fn patterns(route: &Route) -> impl Iterator<Item = String> {
     let segments = route.path.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
     let path = segments.collect::<Vec<_>>().join("/");

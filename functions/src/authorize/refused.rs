@@ -1,42 +1,42 @@
-//! Why a token is not believed.
+//! Why a token is refused.
 
-/// The log says it and a metric counts it; the client is not told, and the log has no token and no subject.
+/// It is logged and counted. The client is not told, and the log contains neither the token nor the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// The route needs a token, and there is none.
     Missing,
-    /// This deployment believes no issuer.
+    /// The deployment has no issuer.
     NoIssuer,
-    /// There are several `Authorization` headers: another reader might take another one.
+    /// There are several `Authorization` headers, of which another program might read another one.
     SeveralHeaders,
-    /// The header is no `Bearer` and one token.
+    /// The header is not `Bearer` and one token.
     NotBearer,
-    /// The token has more bytes than any that we need to read.
+    /// The token is too long.
     TooLong,
-    /// It is not three parts in base64url, or not of the JSON that it must be.
+    /// It is not three parts of JSON in base64url, or the JSON has another form.
     Malformed,
-    /// Its header asks for something that we do not know (`crit`).
+    /// Its header has critical extensions (`crit`), and we support none.
     Critical,
-    /// It is said to be another kind of token.
+    /// It is another kind of token.
     NoAccessToken,
-    /// Its algorithm is none of ours, or not its key's.
+    /// Its algorithm is not supported, or not that of its key.
     Algorithm,
     /// It names no key, and the issuer has several.
     KeyNotNamed,
-    /// It names a key that is not the issuer's.
+    /// It names a key that the issuer does not have.
     UnknownKey,
-    /// The key did not make the signature.
+    /// The signature is invalid.
     Signature,
-    /// It is another issuer's.
+    /// It is of another issuer.
     Issuer,
-    /// It is for somebody else.
+    /// It is for another audience.
     Audience,
-    /// It does not say when it ends, or not by a number that can be a time.
+    /// It has no valid expiry.
     NoExpiry,
-    /// It has ended.
+    /// It has expired.
     Expired,
-    /// It has not begun.
+    /// It is not valid yet.
     NotYetValid,
-    /// It does not say whose it is, or by a name that is too long or has control characters.
+    /// It has no subject, or one that is too long or has control characters.
     Subject,
 }

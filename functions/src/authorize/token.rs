@@ -1,4 +1,4 @@
-//! An access token: who calls, and what they may do.
+//! Verifies access tokens.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use boxoffice_shared::{holders::Subject, platform::config::Issuer};
@@ -19,21 +19,21 @@ use super::{
 };
 use crate::access::{LEEWAY, Scopes};
 
-/// The end of the year 9999. Whatever ends later than that is no time.
+/// The end of the year 9999. A later expiry is invalid.
 const MAX_EXPIRY: u64 = 253_402_300_799;
 
-/// Who calls.
+/// The caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Principal {
-    /// The token's subject. Its `Debug` shows nothing of it.
+    /// The token's subject. Its `Debug` output does not show it.
     pub(super) subject: Subject,
-    /// What they may do.
+    /// The token's scopes.
     pub(super) scopes: Scopes,
-    /// When the token ends, in seconds since 1970.
+    /// When the token expires, in seconds since 1970.
     pub(super) expires_at: u64,
 }
 
-/// What a token's header says, and all of it that we follow: never a key, or where to find one.
+/// The members of a token's header that are used. A key in the header, or a URL of one, is never used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
     algorithm: Algorithm,
@@ -41,10 +41,10 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The header of a token that is not yet verified.
+    /// Reads the header of a token, before it is verified.
     ///
     /// # Errors
-    /// No key could verify such a token.
+    /// Such a token is never accepted.
     pub(super) fn read(token: &str) -> Result<Self, Refused> {
         #[derive(Deserialize)]
         struct Json {
@@ -70,19 +70,18 @@ impl Header {
     }
 }
 
-/// Any value, also `null`.
+/// Whether the member is there, with any value, also `null`.
 fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(value).map(|_| true).map_err(D::Error::custom)
 }
 
-/// `JWT` says nothing; `at+jwt` is RFC 9068's. A logout token, a proof of possession and the like are signed by the same
-/// keys.
+/// `JWT` is unspecific, and `at+jwt` is that of RFC 9068. The same keys sign other kinds of tokens, such as logout tokens.
 fn is_access_token(kind: &str) -> bool {
     let kind = kind.to_ascii_lowercase();
     matches!(kind.strip_prefix("application/").unwrap_or(&kind), "jwt" | "at+jwt")
 }
 
-/// The three that we know: by public keys, so that what verifies cannot sign.
+/// The supported algorithms. All have public keys, so that a key that verifies cannot sign.
 fn algorithm(name: &str) -> Result<Algorithm, Refused> {
     match name {
         "RS256" => Ok(Algorithm::RS256),
@@ -92,7 +91,7 @@ fn algorithm(name: &str) -> Result<Algorithm, Refused> {
     }
 }
 
-/// What a token must be.
+/// The checks of a token.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
     issuer: Issuer,
@@ -100,12 +99,12 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// A token of this issuer, for its audience.
+    /// Checks for tokens of this issuer.
     pub(super) fn new(issuer: Issuer) -> Self {
         crypto::install();
         let mut validation = Validation::default();
         validation.set_issuer(&issuer.names());
-        // By us: an access token of Cognito has none.
+        // Checked by `Claims::is_for`, because Cognito's access tokens have no audience.
         validation.validate_aud = false;
         validation.set_required_spec_claims(&["iss", "exp"]);
         validation.validate_nbf = true;
@@ -113,20 +112,20 @@ impl Rules {
         Self { issuer, validation }
     }
 
-    /// Who the token is of, if one of these keys signed it and it is good now.
+    /// Verifies a token with these keys, and gives its caller.
     ///
     /// # Errors
-    /// It is not; the first reason that is found.
+    /// The token is refused; the first reason that was found.
     pub(super) fn verify(&self, token: &str, header: &Header, keys: &[Key]) -> Result<Principal, Refused> {
         let key = key::find(keys, header.key_id.as_deref(), header.algorithm)?;
-        // The key's algorithm and not the token's: it is the issuer who says what a key is for.
+        // The algorithm of the key and not that of the token, because the issuer decides what a key is for.
         let validation = Validation { algorithms: vec![key.algorithm], ..self.validation.clone() };
         let claims = decode::<Claims>(token, &key.decoding, &validation).map_err(|error| refused(&error))?.claims;
         claims.principal(&self.issuer)
     }
 }
 
-/// What we read of a token's claims, of whatever form.
+/// The claims that are read, whatever their form.
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
@@ -151,20 +150,20 @@ struct Claims {
 
 impl Claims {
     fn principal(&self, issuer: &Issuer) -> Result<Principal, Refused> {
-        // `jsonwebtoken` would take a list with our issuer in it.
+        // `jsonwebtoken` would accept a list that contains our issuer.
         self.iss.as_str().filter(|name| issuer.is(name)).ok_or(Refused::Issuer)?;
         self.is_for(issuer)?;
         let subject = self.sub.as_str().and_then(|text| Subject::try_from(text).ok()).ok_or(Refused::Subject)?;
-        // RFC 8693 has `scope`; some issuers write `scp`, a list or a text, or `permissions`, a list.
+        // RFC 8693 has `scope`. Some issuers write `scp`, a list or a text, or `permissions`, a list.
         let words = [&self.scope, &self.scp, &self.permissions].into_iter().flat_map(words);
         let scopes = words.filter_map(|word| issuer.own_scope(word)).fold(Scopes::default(), Scopes::with);
         Ok(Principal { subject, scopes, expires_at: seconds(&self.exp)? })
     }
 
-    /// Whether it is an access token that is for us: by its audience, or, of Amazon Cognito, which writes none, by the client that it
-    /// was given to. API Gateway's own authorizers of HTTP APIs look at the two in this order as well.
+    /// Checks that it is an access token for us: by its audience, or by its client, because Amazon Cognito writes no audience. API
+    /// Gateway's authorizers of HTTP APIs check the two in the same order.
     ///
-    /// Cognito alone says what a token is to be used for. Its ID token's audience is the client: it must not pass for an access token.
+    /// Cognito also writes what a token is used for. Its ID tokens have the client as audience, and must not be accepted.
     fn is_for(&self, issuer: &Issuer) -> Result<(), Refused> {
         let is_for_access = match &self.token_use {
             Value::Null => false,
@@ -181,13 +180,13 @@ impl Claims {
     }
 }
 
-/// The words of a text, or of a list of them; none of anything else.
+/// The words of a text or of a list of texts; none for other values.
 fn words(value: &Value) -> impl Iterator<Item = &str> {
     let list = value.as_array().into_iter().flatten().filter_map(Value::as_str);
     value.as_str().into_iter().flat_map(|text| text.split(' ')).chain(list)
 }
 
-/// A time that may have a fraction: its whole seconds.
+/// The whole seconds of a time that may have a fraction.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates, and a bound follows")]
 fn seconds(value: &Value) -> Result<u64, Refused> {
     let seconds = value.as_u64().or_else(|| value.as_f64().map(|seconds| seconds as u64));

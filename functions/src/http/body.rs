@@ -1,4 +1,4 @@
-//! JSON bodies to typed members, with every fault found and not only the first.
+//! Reads typed members from JSON bodies, and finds every fault instead of only the first.
 
 use std::fmt;
 
@@ -19,14 +19,14 @@ use super::{
     problem::{Fault, MAX_FAULTS},
 };
 
-/// The greatest body, in bytes. The largest valid one, two names of 200 four-byte characters escaped to 12 bytes each,
-/// has some 5 KiB.
+/// The maximum size of a body, in bytes. The largest valid body has some 5 KiB: two names of 200 characters, each escaped to 12
+/// bytes.
 const MAX_BODY: usize = 16 * 1024;
 
-/// 2^53: the greatest integer that a JSON number, a double to many programs, has exactly.
+/// 2^53. Up to here a double, which many programs use for JSON numbers, has every integer exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// The bytes of the body as the client sent them, before anything is made of them.
+/// The bytes of the body as the client sent them.
 ///
 /// # Errors
 /// There are more than `limit`.
@@ -35,7 +35,7 @@ pub(crate) fn raw_body(request: &Request, limit: usize) -> Result<&[u8], Problem
     if bytes.len() > limit { Err(Problem::BodyTooLarge(limit)) } else { Ok(bytes) }
 }
 
-/// The members of a JSON object, taken out one by one. What is left at the end is unknown.
+/// The members of a JSON object. They are taken out one by one, and those that are left at the end are unknown.
 #[derive(Debug)]
 pub struct Fields {
     members: Vec<(String, Value)>,
@@ -46,7 +46,7 @@ impl Fields {
     /// Reads the body.
     ///
     /// # Errors
-    /// It is not said to be JSON in UTF-8, is packed, is larger than 16 KiB, or is no JSON object.
+    /// Its media type is not JSON in UTF-8, it has a `Content-Encoding`, it is larger than 16 KiB, or it is not a JSON object.
     pub fn read(request: &Request) -> Result<Self, Problem> {
         media_type::check(request)?;
         let Members(members) =
@@ -62,7 +62,7 @@ impl Fields {
         Ok(fields)
     }
 
-    /// A hash of all members, whatever their order and the spaces between them: the same for the same request.
+    /// A hash of all members. It does not depend on their order or on white space, so the same request has the same hash.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut members: Vec<_> = self.members.iter().map(|(name, value)| (name, value.to_string())).collect();
         members.sort_unstable();
@@ -72,7 +72,7 @@ impl Fields {
         hash.finalize().into()
     }
 
-    /// A member that must be there.
+    /// A required member.
     pub fn required<T: FromJson>(&mut self, name: &str) -> Option<T> {
         match self.take(name) {
             Some(value) => self.parse(name, &value),
@@ -80,7 +80,7 @@ impl Fields {
         }
     }
 
-    /// A member that may be left out.
+    /// An optional member with a default.
     pub fn optional<T: FromJson>(&mut self, name: &str, default: T) -> Option<T> {
         match self.take(name) {
             Some(value) => self.parse(name, &value),
@@ -88,7 +88,7 @@ impl Fields {
         }
     }
 
-    /// A member that may be left out: `Some(None)` then.
+    /// An optional member without a default: `Some(None)` if it is missing.
     pub(crate) fn maybe<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
         match self.take(name) {
             Some(value) => self.parse(name, &value).map(Some),
@@ -96,13 +96,13 @@ impl Fields {
         }
     }
 
-    /// Takes a member out if it is `null`.
+    /// Takes a member out if it is `null`, and says whether it was.
     pub(crate) fn take_null(&mut self, name: &str) -> bool {
         let at = self.members.iter().position(|(known, value)| known == name && value.is_null());
         at.map(|at| self.members.remove(at)).is_some()
     }
 
-    /// `price_minor` and `currency`: a price, if both are there; none, if neither is.
+    /// `price_minor` and `currency`: a price if both are given, no price if neither is.
     pub fn price(&mut self) -> Option<Option<Price>> {
         let (minor, currency) = (self.take("price_minor"), self.take("currency"));
         let (minor, currency) = match (minor, currency) {
@@ -112,8 +112,8 @@ impl Fields {
             (None, Some(_)) => return self.fault("price_minor", "is required with currency"),
         };
         let currency: Option<Currency> = self.parse("currency", &currency);
-        // What is no integer is out of the range, as for other integers. With a bad currency the amount's fault is told as
-        // well: its range is the same in all of them.
+        // A value that is not an integer is reported as out of range, as for other integers. The amount is checked even if the
+        // currency is invalid, because the range is the same in all currencies.
         let minor = integer(&minor).filter(|minor| *minor >= 0).unwrap_or(i64::MAX);
         let code = currency.as_ref().map_or("EUR", Currency::as_str);
         match Money::new(minor, code).and_then(Price::try_from) {
@@ -125,9 +125,9 @@ impl Fields {
     /// Ends the reading, and gives the members: one, or a tuple of several.
     ///
     /// # Errors
-    /// All that is wrong with the body, up to 20 faults. A member that is left is unknown.
+    /// All faults of the body, at most 20. A member that is left is unknown.
     pub fn finish<A: All>(mut self, input: A) -> Result<A::Values, Problem> {
-        let unknown = self.members.iter().map(|(name, _)| Fault::member(name, "is not known"));
+        let unknown = self.members.iter().map(|(name, _)| Fault::member(name, "is unknown"));
         self.faults.extend(unknown);
         match input.all() {
             Some(input) if self.faults.is_empty() => Ok(input),
@@ -156,9 +156,9 @@ impl Fields {
     }
 }
 
-/// A value that can be had from a JSON value.
+/// A type that is read from a JSON value.
 pub trait FromJson: Sized {
-    /// The value.
+    /// Reads the value.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -182,7 +182,7 @@ macro_rules! from_integer {
     ($($type:ty),*) => {$(
         impl FromJson for $type {
             fn from_json(value: &Value) -> Result<Self, Invalid> {
-                // What is no integer, or beyond an i64, is out of any range: the range is the message.
+                // A value that is not an integer, or beyond an i64, is out of every range, so the message names the range.
                 Self::try_from(integer(value).unwrap_or(i64::MIN))
             }
         }
@@ -213,7 +213,7 @@ impl FromJson for jiff::Timestamp {
     }
 }
 
-/// What is told of a body that is no JSON object. Of JSON of another kind serde_json would repeat the whole text.
+/// The problem of a body that is not a JSON object. For other JSON, serde_json's message would repeat the whole text.
 fn malformed(error: &serde_json::Error) -> Problem {
     Problem::MalformedJson(match error.classify() {
         Category::Data => "The body is JSON, but not an object.".into(),
@@ -221,16 +221,16 @@ fn malformed(error: &serde_json::Error) -> Problem {
     })
 }
 
-/// An integer as JSON Schema has it: `2` and `2.0`.
+/// An integer as JSON Schema defines it: `2` and `2.0`.
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| {
         let number = value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() <= MAX_EXACT)?;
-        // Exact: it is whole and within 2^53.
+        // Exact, because it is whole and within 2^53.
         Some(number as i64)
     })
 }
 
-/// The members of an object in their order, doubled ones too: serde_json's map would keep the last and say nothing.
+/// The members of an object in their order. It has repeated members too, of which serde_json's map would keep only the last.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -278,14 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_told_at_once() {
+    fn all_faults_are_reported_at_once() {
         assert_eq!(errors(r#"{"user_name": 7, "seats": "2", "seat": 2}"#), ["/user_name", "/seats", "/seat"]);
         assert_eq!(errors("{}"), ["/user_name", "/seats"]);
         assert_eq!(errors(r#"{"user_name": "a", "seats": 1, "seats": 2}"#), ["/seats"]);
     }
 
     #[test]
-    fn a_price_is_an_amount_and_a_currency() {
+    fn a_price_needs_an_amount_and_a_currency() {
         let read = |body: &str| {
             let mut fields = Fields::read(&request(body)).unwrap();
             let price = fields.price();
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_what_rfc_3339_says() {
+    fn a_time_is_rfc_3339() {
         let read = |value: Value| jiff::Timestamp::from_json(&value).map(|time| time.to_string());
         assert_eq!(read(json!("2031-05-01T20:00:00+02:00")).as_deref(), Ok("2031-05-01T18:00:00Z"));
         for bad in
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_is_what_json_schema_says() {
+    fn an_integer_may_be_written_as_json_schema_allows() {
         for good in [json!(2), json!(2.0), json!(2e0)] {
             assert_eq!(integer(&good), Some(2), "{good}");
         }
@@ -332,8 +332,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_object_is_malformed() {
-        // Bytes that are no UTF-8 are not replaced and not guessed at.
+    fn a_body_that_is_not_a_json_object_is_malformed() {
+        // Bytes that are not UTF-8 are neither replaced nor guessed.
         for body in [
             &b"{\"a\":\"\xff\"}"[..],
             b"{\"a\":\"\xe9\"}",
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_in_a_bounded_length() {
+    fn the_report_of_faults_has_a_limited_length() {
         let many: Vec<_> = (0..1_500).map(|i| format!("\"{i}\":1")).collect();
         assert_eq!(errors(&format!("{{{}}}", many.join(","))).len(), MAX_FAULTS);
         let long = errors(&format!(r#"{{"{}":1}}"#, "ä".repeat(5_000)));

@@ -1,4 +1,4 @@
-//! Who calls, as the gateway's authorizer found out, and whether they may.
+//! The caller, as the gateway's authorizer identified them, and whether they may make the call.
 
 use boxoffice_shared::holders::{Holder, Subject};
 use jiff::Timestamp;
@@ -9,10 +9,10 @@ use crate::{
     routes::Route,
 };
 
-/// The header for a client that must show a token.
+/// The value of `WWW-Authenticate` for a client without a valid token.
 pub(crate) const CHALLENGE: &str = "Bearer";
 
-/// Who calls: somebody with a token that the authorizer verified, or anybody.
+/// The caller: the subject of a token that the authorizer verified, or anybody.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
     subject: Option<Subject>,
@@ -22,12 +22,12 @@ pub struct Caller {
 impl Caller {
     /// The caller of this request, if they may call this route.
     ///
-    /// The gateway has asked the authorizer before: this is the second lock, for a route that was given no authorizer by
-    /// mistake, and for a token that expired while the gateway still remembered it as good. Nothing that a client sends
-    /// can get into what it reads.
+    /// The gateway has called the authorizer before. This is a second check, for a route that has no authorizer by mistake, and
+    /// for a token that expired while the gateway cached its policy. It reads only what the gateway adds, which a client cannot
+    /// change.
     ///
     /// # Errors
-    /// The route needs a token and there is none, or the token has expired; it does not have the scope that the route needs.
+    /// The route needs a token and there is none, or it has expired, or it does not have the route's scope.
     pub(super) fn admit(route: &Route, request: &Request, now: Timestamp) -> Result<Self, Problem> {
         match route.access {
             Access::Public | Access::Webhook | Access::PartnerKey => Ok(Self::default()),
@@ -53,16 +53,16 @@ impl Caller {
         self.scopes.contains(scope)
     }
 
-    /// Who a booking that this call makes belongs to: the token's subject, else the partner behind the API key, else whoever
-    /// is at the address that the gateway saw.
+    /// The holder of a booking that this call makes: the token's subject, else the API key, else the IP address that the gateway
+    /// saw.
     ///
     /// # Errors
-    /// The gateway did not say an address: not a request of the gateway's.
+    /// There is no address, so the request did not come from the gateway.
     pub(crate) fn holder(&self, request: &Request) -> Result<Holder, Problem> {
         if let Some(subject) = &self.subject {
             return Ok(Holder::of_subject(subject));
         }
-        // Only where the route asks for a key does the gateway check it, and only then does it say its id.
+        // The gateway checks a key, and passes its id on, only for routes that require one.
         if let Some(holder) = request.api_key_id().and_then(|id| Holder::of_api_key(id).ok()) {
             return Ok(holder);
         }
@@ -74,7 +74,7 @@ impl Caller {
         let subject = Subject::try_from(subject).map_err(|_| Problem::Unauthorized)?;
         let expires =
             request.told("exp").and_then(|text| text.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
-        // In whole seconds and with the authorizer's leeway: what it let in must not be refused here.
+        // In whole seconds and with the authorizer's leeway, so that a token that it accepted is not refused here.
         if expires.is_none_or(|at| at.as_second().saturating_add(LEEWAY.as_secs() as i64) < now.as_second()) {
             return Err(Problem::Unauthorized);
         }

@@ -1,8 +1,7 @@
-//! The event that API Gateway makes of a request (REST API, proxy integration), as it is.
+//! The event that API Gateway makes of a request (REST API, proxy integration).
 //!
-//! `lambda_http` makes a URL of a request's `Host`, `X-Forwarded-Proto`, path and query, and panics where that is none: so
-//! a header was a way to a 502. Nothing here is a URL. What a client sends stays text, and who needs a part of it reads
-//! that part.
+//! `lambda_http` builds a URL from the request's `Host`, `X-Forwarded-Proto`, path and query, and panics if it is not valid. So
+//! a header could cause a 502. Here, everything that a client sends stays text.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -13,7 +12,7 @@ use serde_json::Value;
 
 use super::{Problem, problem::Fault};
 
-/// A request as the gateway handed it over. Its texts are the client's, and nothing was made of them yet.
+/// A request as the gateway passed it on, not yet interpreted.
 #[derive(Debug)]
 pub struct Request {
     event: Event,
@@ -21,10 +20,10 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request in an event. Whatever a client sent, this neither panics nor fails in another way than this.
+    /// Reads the request in an event. It never panics, whatever a client sent.
     ///
     /// # Errors
-    /// It is no event of a REST API, or its body is not the base64 that it is said to be.
+    /// It is not an event of a REST API, or its body is not valid base64.
     pub fn read(event: &str) -> Result<Self, Problem> {
         let unreadable = |_| {
             let fault = Fault::parameter("request", &Invalid::new("cannot be read"));
@@ -39,27 +38,27 @@ impl Request {
         Ok(Self { event, body })
     }
 
-    /// The method, `GET` for `HEAD`: what is done is the same, and [`is_head`](Self::is_head) says what is not answered.
+    /// The method; `GET` for `HEAD`, which does the same. See [`is_head`](Self::is_head).
     pub(crate) fn method(&self) -> &str {
         if self.is_head() { "GET" } else { &self.event.http_method }
     }
 
-    /// Whether only the headers of the answer are asked for.
+    /// Whether the client wants the headers only.
     pub(crate) fn is_head(&self) -> bool {
         self.event.http_method == "HEAD"
     }
 
-    /// The route as the template names it: `/shows/{show_id}`.
+    /// The route's path, as in the template: `/shows/{show_id}`.
     pub(crate) fn resource(&self) -> &str {
         &self.event.request_context.resource_path
     }
 
-    /// The path as the client sent it, with whatever a custom domain has before the API's own.
+    /// The path as the client sent it, with the base path of a custom domain.
     pub(crate) fn path(&self) -> &str {
         &self.event.path
     }
 
-    /// A parameter of the path. AWS hands it over as it was sent, percent-encoded.
+    /// A path parameter. It is percent-encoded, as it was sent.
     pub(crate) fn path_parameter(&self, name: &str) -> Option<&str> {
         self.event.path_parameters.get(name)?.as_deref()
     }
@@ -78,7 +77,7 @@ impl Request {
         single.keys().filter(|name| !multi.contains_key(*name)).chain(multi.keys()).map(String::as_str)
     }
 
-    /// All values of a header, in any case of its name. The gateway says all of them, and in another place the last.
+    /// All values of a header; the case of its name does not matter. The event has all values in one place, and the last in another.
     pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
         let is_it = |known: &str| known.eq_ignore_ascii_case(name);
         let multi = self.event.multi_value_headers.iter().filter(|(known, _)| is_it(known));
@@ -99,12 +98,12 @@ impl Request {
         &self.body
     }
 
-    /// What the authorizer told under this name, if it was asked.
+    /// A value that the authorizer added, if the route has one.
     pub(crate) fn told(&self, name: &str) -> Option<&str> {
         self.event.request_context.authorizer.get(name)?.as_str()
     }
 
-    /// The id of the API key: only where the route asks for one does the gateway check it, and only then is this there.
+    /// The id of the API key. It is there only if the route requires a key, which the gateway then checks.
     pub(crate) fn api_key_id(&self) -> Option<&str> {
         self.event.request_context.identity.api_key_id.as_deref()
     }
@@ -115,7 +114,7 @@ impl Request {
     }
 }
 
-/// What of the event is read. Of a part that is `null` there is nothing, as of one that is missing.
+/// The parts of the event that are read. A part that is `null` counts as missing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Event {
@@ -141,21 +140,21 @@ struct Event {
     request_context: Context,
 }
 
-/// What the gateway says of the request by itself. Nothing that a client sends gets in here but the path.
+/// What the gateway adds to the request. A client can change nothing of it but the path.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Context {
-    /// The route as the template names it: `/shows/{show_id}`.
+    /// The route's path, as in the template: `/shows/{show_id}`.
     #[serde(deserialize_with = "or_default")]
     resource_path: String,
     #[serde(deserialize_with = "or_default")]
     identity: Identity,
-    /// What the authorizer told, if one was asked. Its values are texts, but for the gateway's own.
+    /// What the authorizer added. Its values are texts; the gateway's own may not be.
     #[serde(deserialize_with = "or_default")]
     authorizer: BTreeMap<String, Value>,
 }
 
-/// Whom the gateway saw.
+/// The client as the gateway saw it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Identity {

@@ -1,19 +1,19 @@
-//! What a body is said to be: `Content-Type` and `Content-Encoding`.
+//! Checks `Content-Type` and `Content-Encoding` of a body.
 
 use super::{Problem, Request};
 
 const NOT_JSON: Problem = Problem::UnsupportedMediaType("The Content-Type must be application/json.");
 const NOT_UTF_8: Problem =
-    Problem::UnsupportedMediaType("The body must be in UTF-8, and its charset, if it says one, utf-8.");
-const PACKED: Problem = Problem::UnsupportedMediaType("The body must be sent as it is, without a Content-Encoding.");
+    Problem::UnsupportedMediaType("The body must be in UTF-8. If the Content-Type has a charset, it must be utf-8.");
+const ENCODED: Problem = Problem::UnsupportedMediaType("The body must have no Content-Encoding.");
 
-/// Whether the body is said to be JSON in UTF-8, and not packed.
+/// Checks that the body is JSON in UTF-8 without an encoding, by its headers.
 ///
-/// JSON between systems is UTF-8 (RFC 8259), and defines no `charset`; a client that says one means it, and another one than
-/// UTF-8 would be read wrongly.
+/// JSON between systems is UTF-8 (RFC 8259) and has no `charset` parameter. But a client that sends another charset than UTF-8
+/// probably uses it, and its body would be misread.
 ///
 /// # Errors
-/// It is said to be something else, or in two ways at once.
+/// The headers say something else, or contradict each other.
 pub(super) fn check(request: &Request) -> Result<(), Problem> {
     let types = request.headers("content-type");
     if types.is_empty() {
@@ -21,7 +21,7 @@ pub(super) fn check(request: &Request) -> Result<(), Problem> {
     }
     types.into_iter().try_for_each(check_type)?;
     let is_plain = |value: &&str| value.split(',').all(|coding| coding.trim().eq_ignore_ascii_case("identity"));
-    if request.headers("content-encoding").iter().all(is_plain) { Ok(()) } else { Err(PACKED) }
+    if request.headers("content-encoding").iter().all(is_plain) { Ok(()) } else { Err(ENCODED) }
 }
 
 fn check_type(value: &str) -> Result<(), Problem> {
@@ -46,8 +46,8 @@ fn check_type(value: &str) -> Result<(), Problem> {
 /// A name, and its value without quotes.
 type Parameter<'a> = Option<(&'a str, String)>;
 
-/// The first parameter of a list, and what comes after its semicolon, if there is one (RFC 9110, 5.6.6: a parameter may be
-/// empty, its value a token or a quoted string). `None`: it is none.
+/// The first parameter of a list, and the rest after its semicolon, if there is one. By RFC 9110, 5.6.6, a parameter may be empty,
+/// and its value is a token or a quoted string. `None` if it is invalid.
 fn parameter(text: &str) -> Option<(Parameter<'_>, Option<&str>)> {
     let text = text.trim_start_matches([' ', '\t']);
     let end = text.find(|c: char| !is_token(c)).unwrap_or(text.len());
@@ -72,13 +72,13 @@ fn parameter(text: &str) -> Option<(Parameter<'_>, Option<&str>)> {
     Some((Some((name, value)), after(text)?))
 }
 
-/// What comes after the semicolon that ends a parameter; `Some(None)` at the end of the list.
+/// The rest after the semicolon that ends a parameter; `Some(None)` at the end of the list.
 fn after(text: &str) -> Option<Option<&str>> {
     let text = text.trim_start_matches([' ', '\t']);
     if text.is_empty() { Some(None) } else { text.strip_prefix(';').map(Some) }
 }
 
-/// A quoted string whose first quote is gone, and what comes after its last one.
+/// A quoted string whose first quote was removed, and the rest after its last quote.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let (mut value, mut characters) = (String::new(), text.char_indices());
     while let Some((at, character)) = characters.next() {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn utf_8_is_taken_however_it_is_said() {
+    fn utf_8_is_accepted_in_every_spelling() {
         for value in [
             "application/json",
             "Application/JSON",
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_charset_is_not_supported() {
+    fn other_charsets_are_not_supported() {
         for charset in [
             "iso-8859-1",
             "ISO-8859-1",
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_twice_or_not_well_is_not_supported() {
+    fn repeated_or_invalid_media_types_are_not_supported() {
         for value in [
             "application/json; charset=utf-8; charset=iso-8859-1",
             "application/json; charset=iso-8859-1; charset=utf-8",
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_body_is_not_supported() {
+    fn a_content_encoding_is_not_supported() {
         let json = ["application/json"];
         for coding in
             ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "identity, gzip", "gzip, identity", "", "*"]

@@ -1,4 +1,4 @@
-//! HTTP in and out: the only place that knows status codes, headers and JSON pointers.
+//! HTTP requests and responses. Only this module knows status codes, headers and JSON pointers.
 
 mod body;
 mod caller;

@@ -1,4 +1,4 @@
-//! Lists, a page at a time: what a call asks for, and the answer.
+//! Pages of lists: the query and the answer.
 
 use std::str::FromStr;
 
@@ -15,13 +15,13 @@ use serde_json::json;
 
 use super::{Call, Problem, Reply, problem::Fault, request::finish};
 
-/// What a list has only some things by. A cursor is good for its own list and filter only.
+/// A filter of a list. A cursor works only with the filter that it was made with.
 pub trait Filter {
-    /// Its text, which tells it from the list's other filters.
+    /// The text that tells this filter from others of the same list.
     fn as_str(&self) -> &str;
 }
 
-/// A list without a filter.
+/// For a list without a filter.
 impl Filter for () {
     fn as_str(&self) -> &str {
         ""
@@ -40,7 +40,7 @@ impl Filter for Subject {
     }
 }
 
-/// The events that were not understood: the only ones that are listed.
+/// The events that could not be read, which are the only ones that are listed.
 #[derive(Clone, Copy, Debug)]
 pub struct Unreadable;
 
@@ -58,26 +58,26 @@ impl FromStr for Unreadable {
     }
 }
 
-/// What a call of a list asks for: of which filter, how many, and after what.
+/// The page that a call asks for: its filter, its size, and where it starts.
 pub type Wanted<F, P> = (F, PageLimit, Option<P>);
 
 impl Call<'_> {
-    /// The query of the list of shows.
+    /// The query for a page of shows.
     pub fn show_page(&self) -> Result<Wanted<(), ShowCursor>, Problem> {
         self.page_of(|_| Some(()))
     }
 
-    /// The query of the list of payments: by default of those whose refund is due.
+    /// The query for a page of payments, by default of those that must be refunded.
     pub fn payment_page(&self) -> Result<Wanted<PaymentState, PaymentCursor>, Problem> {
         self.page_of(|faults| Some(self.query("state", faults).unwrap_or(PaymentState::RefundDue)))
     }
 
-    /// The query of the list of events.
+    /// The query for a page of events.
     pub fn event_page(&self) -> Result<Wanted<Unreadable, EventCursor>, Problem> {
         self.page_of(|faults| Some(self.query("change", faults).unwrap_or(Unreadable)))
     }
 
-    /// The query of the list of what is kept about a subject.
+    /// The query for a page of a subject's data.
     pub fn subject_page(&self) -> Result<Wanted<Subject, SubjectCursor>, Problem> {
         self.page_of(|faults| self.required_query("subject", faults))
     }
@@ -96,7 +96,7 @@ impl Call<'_> {
 }
 
 impl Reply {
-    /// 200 with a page of a list: `{<name>: [...], next_cursor}`.
+    /// 200 with a page: `{<name>: [...], next_cursor}`.
     pub fn page(name: &str, page: &Page<impl Serialize, impl Position>, filter: &impl Filter) -> Self {
         let next_cursor = page.next.as_ref().map(|last| last.cursor(filter.as_str()));
         Self::ok(&json!({ name: page.items, "next_cursor": next_cursor }))

@@ -6,47 +6,47 @@ use boxoffice_shared::{Error, Invalid};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// Where the types live. They are names, not pages; `openapi.yaml` describes each.
+/// The base of the problem types. They are names, not pages; `openapi.yaml` describes each.
 const TYPES: &str = "https://boxoffice.example/problems/";
 
-/// Why a request was not done.
+/// Why a request failed.
 #[derive(Debug)]
 pub enum Problem {
-    /// The operation said no.
+    /// The operation failed.
     Refused(Error),
-    /// Members of the body that are missing, wrong or unknown: all of them.
+    /// The body has members that are missing, invalid or unknown. All faults.
     InvalidBody(Vec<Fault>),
-    /// A path, query or header value that is wrong.
+    /// Query parameters or headers are invalid. All faults.
     InvalidRequest(Vec<Fault>),
-    /// The body is no JSON object.
+    /// The body is not a JSON object.
     MalformedJson(String),
-    /// The body is not said to be JSON in UTF-8, or is packed. What it must be.
+    /// The media type or the encoding of the body is not supported. What it must be.
     UnsupportedMediaType(&'static str),
-    /// The body is larger than this many bytes.
+    /// The body has more than this number of bytes.
     BodyTooLarge(usize),
-    /// The route needs a token, and there is none that is good.
+    /// The route needs a token, and there is no valid one.
     Unauthorized,
     /// The token does not allow this.
     Forbidden,
-    /// A webhook that is not signed as it must be. The sender is not told why.
+    /// The signature of a webhook is missing or invalid. The answer does not say why.
     NotSigned,
-    /// No such route in this Lambda.
+    /// There is no such route, or this Lambda does not serve it.
     RouteNotFound,
-    /// The path has these methods, and not the request's.
+    /// The path has only these methods.
     MethodNotAllowed(Vec<&'static str>),
 }
 
-/// A member's name in a pointer is cut after so many characters: none of ours is that long, and a body may be one name.
+/// A member's name in a pointer is cut after this number of characters. Our names are shorter, and a body may consist of one name.
 const MAX_NAME_CHARS: usize = 64;
 
-/// Faults of one request that are told, at most. A body of small unknown members has thousands, and its answer would be ten
-/// times as long as itself.
+/// The maximum number of faults in an answer. A body may have thousands of small unknown members, and the answer would be ten times
+/// as long as the body.
 pub(super) const MAX_FAULTS: usize = 20;
 
-/// What is wrong with one part of a request.
+/// A fault of one part of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// A sentence part: "must be an integer from 1 to 1000".
+    /// The predicate of a sentence: "must be an integer from 1 to 1000".
     detail: String,
     /// A JSON pointer into the body, or the name of a parameter or header.
     pointer: String,
@@ -55,20 +55,20 @@ pub struct Fault {
 impl Fault {
     /// A fault of a member of the body.
     pub(crate) fn member(name: &str, detail: impl ToString) -> Self {
-        // RFC 6901: the two characters that mean something in a pointer.
+        // RFC 6901: the two characters with a meaning in a pointer.
         let name = cut(name).replace('~', "~0").replace('/', "~1");
         Self { detail: detail.to_string(), pointer: format!("/{name}") }
     }
 
     /// A fault of a query parameter or header.
     pub(crate) fn parameter(name: &str, invalid: &Invalid) -> Self {
-        // A pointer must say something, and a parameter may have no name.
+        // A pointer must not be empty, and a parameter may have an empty name.
         let pointer = if name.is_empty() { "?".into() } else { cut(name) };
         Self { detail: invalid.to_string(), pointer }
     }
 }
 
-/// The start of a name that a client made up.
+/// The name, cut if it is too long.
 fn cut(name: &str) -> String {
     match name.char_indices().nth(MAX_NAME_CHARS) {
         Some((end, _)) => format!("{}…", &name[..end]),
@@ -81,8 +81,7 @@ type Kind = (StatusCode, &'static str, &'static str);
 
 impl Problem {
     fn kind(&self) -> Kind {
-        const VALIDATION: Kind =
-            (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "The request's body is not valid");
+        const VALIDATION: Kind = (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "The request body is invalid");
         match self {
             Self::Refused(error) => match error {
                 Error::ShowNotFound => (StatusCode::NOT_FOUND, "show-not-found", "Show not found"),
@@ -90,8 +89,8 @@ impl Problem {
                 Error::SoldOut { .. } => (StatusCode::CONFLICT, "sold-out", "Not enough seats"),
                 Error::ShowStarted => (StatusCode::CONFLICT, "show-started", "The show has started"),
                 Error::ShowInPast | Error::TooManySeats { .. } => VALIDATION,
-                Error::PendingLimit { .. } => (StatusCode::CONFLICT, "pending-limit", "Too many seats held"),
-                Error::HolderLimit { .. } => (StatusCode::CONFLICT, "holder-limit", "Too many seats in all"),
+                Error::PendingLimit { .. } => (StatusCode::CONFLICT, "pending-limit", "Too many unpaid seats"),
+                Error::HolderLimit { .. } => (StatusCode::CONFLICT, "holder-limit", "Too many seats"),
                 Error::HolderWaits { .. } => (StatusCode::TOO_MANY_REQUESTS, "holder-waits", "Too many unpaid holds"),
                 Error::HolderBusy => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
                 Error::IdempotencyKeyReused => {
@@ -103,18 +102,18 @@ impl Problem {
                 Error::BookingRefunded => (StatusCode::CONFLICT, "booking-refunded", "The booking was refunded"),
                 Error::PaymentNotFound => (StatusCode::NOT_FOUND, "payment-not-found", "Payment not found"),
                 Error::PaymentNotDue => (StatusCode::CONFLICT, "payment-not-due", "No refund is due"),
-                Error::DisputeNotLost => (StatusCode::CONFLICT, "dispute-not-lost", "No lost dispute waits"),
+                Error::DisputeNotLost => (StatusCode::CONFLICT, "dispute-not-lost", "No lost dispute to decide"),
                 Error::EventNotFound => (StatusCode::NOT_FOUND, "event-not-found", "Event not found"),
-                Error::EventUnreadable { .. } => {
-                    (StatusCode::CONFLICT, "event-unreadable", "The event is not understood")
+                Error::EventUnreadable { .. } => (StatusCode::CONFLICT, "event-unreadable", "The event cannot be read"),
+                Error::EventIgnored => {
+                    (StatusCode::CONFLICT, "event-ignored", "The event belongs to another deployment")
                 }
-                Error::EventIgnored => (StatusCode::CONFLICT, "event-ignored", "The event is not this deployment's"),
                 Error::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy"),
                 Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
                 Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
             },
             Self::InvalidBody(_) => VALIDATION,
-            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "malformed-request", "The request is not valid"),
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "malformed-request", "The request is invalid"),
             Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed-json", "The body is not a JSON object"),
             Self::UnsupportedMediaType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
@@ -123,25 +122,23 @@ impl Problem {
             Self::Unauthorized | Self::NotSigned => (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "route-not-found", "Not found"),
-            Self::MethodNotAllowed(_) => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method")
-            }
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
         }
     }
 
     fn detail(&self) -> String {
         match self {
             Self::Refused(error) => error.to_string(),
-            Self::InvalidBody(_) => "Some members of the body are missing, wrong or unknown.".into(),
-            Self::InvalidRequest(_) => "Some parameters or headers are wrong.".into(),
+            Self::InvalidBody(_) => "Some members of the body are missing, invalid or unknown.".into(),
+            Self::InvalidRequest(_) => "Some parameters or headers are invalid.".into(),
             Self::MalformedJson(detail) => detail.clone(),
             Self::UnsupportedMediaType(detail) => (*detail).into(),
-            Self::BodyTooLarge(limit) => format!("The body may have {limit} bytes at most."),
-            Self::Unauthorized => "The request needs an access token that is valid now.".into(),
-            Self::Forbidden => "The access token does not allow this.".into(),
-            Self::NotSigned => "The request is not signed as it must be.".into(),
+            Self::BodyTooLarge(limit) => format!("The body may have at most {limit} bytes."),
+            Self::Unauthorized => "The call needs a valid access token.".into(),
+            Self::Forbidden => "The access token does not allow this call.".into(),
+            Self::NotSigned => "The signature of the request is missing or invalid.".into(),
             Self::RouteNotFound => "There is nothing at this path.".into(),
-            Self::MethodNotAllowed(methods) => format!("This path can be asked by {} only.", methods.join(", ")),
+            Self::MethodNotAllowed(methods) => format!("The methods of this path are {}.", methods.join(", ")),
         }
     }
 
@@ -156,16 +153,16 @@ impl Problem {
         }
     }
 
-    /// The answer's status.
+    /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.kind().0
     }
 
-    /// Whole seconds after which the same request may succeed.
+    /// The seconds after which the same request may succeed.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::Refused(Error::HolderWaits { seconds, .. }) => Some(*seconds),
-            // A lock that was too slow is free a moment later; a database needs a little longer to come back.
+            // A lock is free a moment later. A database needs a little longer to come back.
             Self::Refused(Error::Busy(_) | Error::HolderBusy) => Some(1),
             Self::Refused(Error::Unavailable(_)) => Some(2),
             _ => None,
@@ -196,24 +193,24 @@ impl Problem {
         document
     }
 
-    /// Whether it is ours to mend, and a retry helps then.
+    /// Whether it is a temporary error of ours.
     pub(crate) fn is_unavailable(&self) -> bool {
         self.status() == StatusCode::SERVICE_UNAVAILABLE
     }
 
-    /// Says once, in the log, what a client is not told.
+    /// Logs what the client is not told.
     pub(crate) fn log(&self) {
         match self {
             Self::Refused(error @ (Error::Busy(_) | Error::Unavailable(_))) => {
-                tracing::warn!(cause = ?error.source(), "a request was answered 503: {error}");
+                tracing::warn!(cause = ?error.source(), "answered 503: {error}");
             }
             Self::Refused(error @ Error::Internal(_)) => {
-                tracing::error!(cause = ?error.source(), "a request was answered 500");
+                tracing::error!(cause = ?error.source(), "answered 500");
             }
-            // Not what is wrong with it: there a client reads its own words again.
+            // Without the detail, which may repeat what the client sent.
             _ => {
                 let (status, problem, _) = self.kind();
-                tracing::debug!(status = status.as_u16(), problem, "a request was refused");
+                tracing::debug!(status = status.as_u16(), problem, "refused a request");
             }
         }
     }
@@ -230,28 +227,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_internal_error_tells_no_internals() {
+    fn an_internal_error_shows_no_internals() {
         let problem = Problem::from(Error::Internal("relation \"bookings\" does not exist".into()));
         assert_eq!(problem.status(), 500);
         assert!(!problem.document().to_string().contains("bookings"), "{}", problem.document());
     }
 
     #[test]
-    fn sold_out_says_how_many_are_left() {
+    fn sold_out_has_the_number_of_free_seats() {
         let document = Problem::from(Error::SoldOut { available: 3 }).document();
         assert_eq!(document["status"], 409);
         assert_eq!(document["available_seats"], 3);
     }
 
     #[test]
-    fn a_busy_holder_is_told_to_come_back_in_a_second() {
+    fn a_busy_holder_may_retry_after_a_second() {
         let problem = Problem::from(Error::HolderBusy);
         assert_eq!((problem.status().as_u16(), problem.retry_after()), (429, Some(1)));
         assert_eq!(problem.document()["type"], "https://boxoffice.example/problems/too-many-requests");
     }
 
     #[test]
-    fn a_pointer_escapes_what_means_something_in_it() {
+    fn a_pointer_is_escaped() {
         assert_eq!(Fault::member("a/b~c", "is unknown").pointer, "/a~1b~0c");
     }
 }

@@ -1,4 +1,4 @@
-//! Answers.
+//! Responses.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use super::{Problem, caller::CHALLENGE};
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The headers of draft-ietf-httpapi-ratelimit-headers: what is allowed, and what is left of it.
+/// The headers of draft-ietf-httpapi-ratelimit-headers: the limit, and what is left of it.
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// An answer on its way to the client. Written as JSON it is what API Gateway takes of a function.
+/// A response. Its JSON form is what API Gateway expects of a function.
 #[derive(Debug)]
 pub struct Reply {
     status: StatusCode,
@@ -28,17 +28,17 @@ impl Reply {
         Self::json(StatusCode::OK, "application/json", value)
     }
 
-    /// 201 with a JSON body and where that is which was made: a [`Call::location`](super::Call::location).
+    /// 201 with a JSON body and the [`Call::location`](super::Call::location) of what was created.
     pub(crate) fn created(location: &str, value: &impl Serialize) -> Self {
         Self::json(StatusCode::CREATED, "application/json", value).with(header::LOCATION, location)
     }
 
-    /// Says that an earlier request with the same key did it, if it was so.
+    /// Adds `Idempotency-Replayed`, if an earlier request with the same key had the effect.
     pub(crate) fn replayed(self, replayed: bool) -> Self {
         if replayed { self.with(IDEMPOTENCY_REPLAYED, "true") } else { self }
     }
 
-    /// The problem's document.
+    /// The problem as a response.
     pub(crate) fn problem(problem: &Problem) -> Self {
         let reply = Self::json(problem.status(), "application/problem+json", &problem.document());
         let reply = match problem.retry_after() {
@@ -55,7 +55,7 @@ impl Reply {
         }
     }
 
-    /// Adds a header. One that cannot be sent is left out: our own values can.
+    /// Adds a header. A value that is not a valid header value is left out; ours are valid.
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if HeaderValue::from_str(value).is_ok() {
             self.headers.push((name, value.to_owned()));
@@ -63,7 +63,7 @@ impl Reply {
         self
     }
 
-    /// The answer to `HEAD`: all of it but the body, whose length is told as to `GET` (RFC 9110, 8.6).
+    /// The response to `HEAD`: without the body, but with its length (RFC 9110, 8.6).
     pub(crate) fn without_body(self) -> Self {
         let length = self.body.len().to_string();
         Self { body: String::new(), ..self.with(header::CONTENT_LENGTH, &length) }
@@ -73,12 +73,12 @@ impl Reply {
         let (status, body) = match serde_json::to_string(value) {
             Ok(body) => (status, body),
             Err(error) => {
-                tracing::error!(%error, "an answer could not be written as JSON");
+                tracing::error!(%error, "a response could not be written as JSON");
                 (StatusCode::INTERNAL_SERVER_ERROR, String::new())
             }
         };
         let reply = Self { status, headers: Vec::new(), body };
-        // Availability and bookings change by the second, and a booking is its holder's alone.
+        // Availability and bookings change by the second, and bookings are private.
         reply.with(header::CONTENT_TYPE, media_type).with(header::CACHE_CONTROL, "no-store")
     }
 }

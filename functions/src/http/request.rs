@@ -1,4 +1,4 @@
-//! What a request asks for: its route, ids, parameters and headers.
+//! The parts of a request: its operation, ids, parameters and headers.
 
 use std::str::FromStr;
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::routes::{self, Operation, Query, Route};
 
-/// A request as a handler sees it: of somebody who may make it.
+/// A request as a handler sees it, after its caller was admitted.
 #[derive(Debug)]
 pub struct Call<'a> {
     request: &'a Request,
@@ -27,10 +27,10 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// The view of this request, if its caller may make it now.
+    /// Admits a request, if its caller may make it now.
     ///
     /// # Errors
-    /// There is no such route, or the path has other methods; those of `Caller::admit`; a query of a route that takes none.
+    /// There is no such route, or the path has other methods; those of `Caller::admit`; unknown query parameters.
     pub fn admit(request: &'a Request, now: Timestamp) -> Result<Self, Problem> {
         let route = routes::find(request.method(), request.resource()).ok_or_else(|| {
             match routes::methods(request.resource()) {
@@ -40,7 +40,7 @@ impl<'a> Call<'a> {
         })?;
         let call = Self { request, route, caller: Caller::admit(route, request, now)? };
         match route.query() {
-            // Where there are parameters, their reader tells of all faults at once.
+            // A route with parameters reports unknown ones together with its other faults.
             Query::Only(&[]) => {
                 let faults = call.unknown();
                 finish(Some(call), faults)
@@ -49,49 +49,49 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What it asks for.
+    /// The operation that it asks for.
     pub fn operation(&self) -> Operation {
         self.route.operation
     }
 
-    /// Who makes it.
+    /// The caller.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// Whose a booking is that it makes.
+    /// The holder of a booking that it makes.
     pub fn holder(&self) -> Result<Holder, Problem> {
         self.caller.holder(self.request)
     }
 
-    /// The show in the path. What cannot be an id is no show's: 404, as any id that is not there.
+    /// The show in the path. A text that cannot be an id is 404, as an id that does not exist.
     pub fn show_id(&self) -> Result<ShowId, Problem> {
         self.path("show_id").ok_or(Problem::Refused(Error::ShowNotFound))
     }
 
-    /// The booking in the path. What cannot be an id is no booking's: 404.
+    /// The booking in the path. A text that cannot be an id is 404.
     pub fn booking_id(&self) -> Result<BookingId, Problem> {
         self.path("booking_id").ok_or(Problem::Refused(Error::BookingNotFound))
     }
 
-    /// The payments that the path may mean, the likeliest first. What cannot be an id is no payment's: 404.
+    /// The ids of the payment that the path may stand for, the likeliest first. A text that cannot be an id is 404.
     pub fn payment(&self) -> Result<(Provider, Vec<PaymentId>), Problem> {
         self.of_provider("payment_id", PaymentId::of_path).ok_or(Problem::Refused(Error::PaymentNotFound))
     }
 
-    /// The events that the path may mean, the likeliest first. What cannot be an id is no event's: 404.
+    /// The ids of the event that the path may stand for, the likeliest first. A text that cannot be an id is 404.
     pub fn event(&self) -> Result<(Provider, Vec<EventId>), Problem> {
         self.of_provider("event_id", EventId::of_path).ok_or(Problem::Refused(Error::EventNotFound))
     }
 
-    /// The query that is about one subject.
+    /// The subject in the query.
     pub fn about_subject(&self) -> Result<Subject, Problem> {
         let mut faults = self.unknown();
         let subject = self.required_query("subject", &mut faults);
         finish(subject, faults)
     }
 
-    /// The `Idempotency-Key`, if there is one. Of several, the last counts: API Gateway's own rule for `headers`.
+    /// The `Idempotency-Key`, if there is one. Of several the last counts, as in API Gateway's `headers`.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         const NAME: &str = "Idempotency-Key";
         let Some(value) = self.request.headers(NAME).pop() else { return Ok(None) };
@@ -99,39 +99,38 @@ impl<'a> Call<'a> {
         key.map(Some).map_err(|invalid| Problem::InvalidRequest(vec![Fault::parameter(NAME, &invalid)]))
     }
 
-    /// Where something is that this call made, as its `Location` says it: `../../bookings/7-...`. It is a reference relative to
-    /// the request's own URL (RFC 9110), so whatever stands there before the API's path stays: the stage of `execute-api`,
-    /// the base path of a custom domain, a proxy's prefix. No function has to know which.
+    /// The `Location` of something that this call created, such as `../../bookings/7-...`. It is relative to the request's URL (RFC
+    /// 9110), so it works behind any stage, base path of a custom domain, or proxy.
     pub fn location(&self, path: &str) -> String {
         let depth = self.route.path.split('/').filter(|part| !part.is_empty()).count();
         let mut met = 0;
-        // The segments that the route stands for, from the last one; those that are empty count for a client and not here.
+        // The segments of the route, from the last one. Empty segments are part of the client's URL, but not of the route.
         let segments = self.request.path().rsplit('/').take_while(|part| {
             let more = met < depth;
             met += usize::from(!part.is_empty());
             more
         });
-        // The last segment is where a relative reference begins.
+        // A relative reference starts at the last segment.
         format!("{}{}", "../".repeat(segments.count().saturating_sub(1)), path.trim_start_matches('/'))
     }
 
-    /// The request itself, for its body.
+    /// The request, for its body.
     pub fn request(&self) -> &'a Request {
         self.request
     }
 
-    /// The faults of query parameters that the route does not take. Their case matters.
+    /// The faults of unknown query parameters. Names are case-sensitive.
     pub(super) fn unknown(&self) -> Vec<Fault> {
         let Query::Only(known) = self.route.query() else { return Vec::new() };
         let names = self.request.query_names().filter(|name| !known.contains(name)).take(MAX_FAULTS);
-        names.map(|name| Fault::parameter(name, &Invalid::new("is not known"))).collect()
+        names.map(|name| Fault::parameter(name, &Invalid::new("is unknown"))).collect()
     }
 
     fn path<T: FromStr>(&self, name: &str) -> Option<T> {
         self.request.path_parameter(name)?.parse().ok()
     }
 
-    /// The provider in the path, and what this id of its own may mean.
+    /// The provider in the path, and the ids that this parameter may stand for.
     fn of_provider<T>(&self, name: &str, ids: impl Fn(&str) -> Vec<T>) -> Option<(Provider, Vec<T>)> {
         let provider = Provider::try_from(self.request.path_parameter("provider")?).ok()?;
         Some((provider, ids(self.request.path_parameter(name)?)))
@@ -165,7 +164,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What was read from a query, unless something was wrong with it.
+/// The input, or the faults that were found.
 pub(super) fn finish<T>(input: Option<T>, faults: Vec<Fault>) -> Result<T, Problem> {
     match input {
         Some(input) if faults.is_empty() => Ok(input),

@@ -6,14 +6,14 @@ use boxoffice_shared::Invalid;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Secrets of one endpoint at once, at most: two while one is rotated, and some to spare.
+/// The maximum number of an endpoint's secrets. Two are needed during a rotation.
 const MAX_KEYS: usize = 10;
 
-/// One key of HMAC-SHA256, ready for use. Its `Debug` shows nothing of it.
+/// An HMAC-SHA256 key. Its `Debug` output does not show it.
 #[derive(Clone)]
 pub struct Key(Hmac<Sha256>);
 
-/// The keys of one endpoint: a message is good if any of them signed it.
+/// The keys of an endpoint. A message is valid if any of them signed it.
 pub type Keys = Vec<Key>;
 
 impl Key {
@@ -28,9 +28,8 @@ impl Key {
         }
     }
 
-    /// Whether this key made any of these signatures of the parts, one after the other. The parts are read once, however
-    /// many signatures there are: nobody has vouched for their number yet. Each comparison takes as long wherever they
-    /// differ.
+    /// Whether this key made any of these signatures of the concatenated parts. The parts are hashed once for all signatures,
+    /// because anybody can send many signatures. The comparison takes constant time.
     pub(super) fn signed(&self, parts: &[&[u8]], signatures: &[Vec<u8>]) -> bool {
         let mut hmac = self.0.clone();
         parts.iter().for_each(|part| hmac.update(part));
@@ -44,10 +43,10 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The keys of a list of secrets, separated by commas or white space, each read by `key`.
+/// Reads a list of secrets, separated by commas or white space. `key` reads each.
 ///
 /// # Errors
-/// There is none, there are more than 10, or one is not what `key` reads. The message does not show it.
+/// There are none or more than 10, or one is invalid. The message does not show any.
 pub(super) fn read_list(text: &str, key: impl Fn(&str) -> Result<Key, Invalid>) -> Result<Keys, Invalid> {
     let secrets = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|secret| !secret.is_empty());
     let keys = secrets.map(key).collect::<Result<Keys, Invalid>>()?;

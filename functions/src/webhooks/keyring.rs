@@ -1,4 +1,4 @@
-//! An endpoint's keys, wherever they are kept: those in Secrets Manager may be rotated while we run.
+//! The keys of an endpoint: fixed, or from Secrets Manager, where they may be rotated.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,26 +15,27 @@ use native_tls::TlsConnector;
 
 use super::key::Keys;
 
-/// When keys in Secrets Manager are read.
+/// When the keys are read from Secrets Manager.
 const RULES: Rules = Rules {
-    // A secret that was taken out of the list signs nothing after this, but for the request that finds its age.
+    // After this time a secret that was removed verifies at most one more message, which triggers the refresh.
     keep: Duration::from_secs(300),
-    // Whoever sends rubbish can make us read no oftener.
+    // Messages with invalid signatures cause no more reads than this.
     again: Duration::from_secs(30),
-    // A list that was deleted, or is no list any more, is good for no longer: then messages are answered 503, and come again.
+    // If the secret is deleted or becomes invalid, the old keys are used for this long. Then messages are answered 503, and the
+    // provider sends them again.
     trust: Duration::from_secs(3_600),
     wait: Duration::from_millis(1500),
 };
 
-/// Reads the text of secrets.
+/// Reads keys from the text of a secret.
 type Parse = fn(&str) -> Result<Keys, Invalid>;
 
 /// The keys of one endpoint. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) enum Keyring {
-    /// Those that do not change while we run; none where the endpoint is not connected.
+    /// Keys that do not change. None if the endpoint is not used.
     Fixed(Arc<Keys>),
-    /// Those in Secrets Manager.
+    /// Keys in Secrets Manager.
     Stored(Refreshed<Stored>),
 }
 
@@ -49,7 +50,7 @@ impl Source for Stored {
     type Value = Keys;
 
     fn name(&self) -> &'static str {
-        "the webhooks' secret"
+        "the webhook secret"
     }
 
     async fn read(&self) -> Result<Keys, Cause> {
@@ -73,7 +74,7 @@ impl Keyring {
     /// The keys to verify a message with.
     ///
     /// # Errors
-    /// There are none, since they cannot be read.
+    /// The keys cannot be read.
     pub(super) async fn keys(&self) -> Result<Arc<Keys>, Cause> {
         match self {
             Self::Fixed(keys) => Ok(Arc::clone(keys)),
@@ -81,10 +82,10 @@ impl Keyring {
         }
     }
 
-    /// Newer keys than these, of which none made a signature; `None` if there are none.
+    /// Newer keys than these, if none of these made the signature; `None` if there are none.
     ///
     /// # Errors
-    /// There may be some, but they cannot be read: whether the signature is good is not known.
+    /// The keys cannot be read, so it is unknown whether the signature is valid.
     pub(super) async fn newer_than(&self, keys: &Arc<Keys>) -> Result<Option<Arc<Keys>>, Cause> {
         match self {
             Self::Fixed(_) => Ok(None),

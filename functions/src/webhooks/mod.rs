@@ -1,7 +1,7 @@
-//! What payment providers tell us: signed messages, over and over, in any order.
+//! Webhooks of payment providers: signed messages, which may be repeated and in any order.
 //!
-//! The signature is over the raw body, so it is verified before anything is parsed. After that nothing is turned away:
-//! an event that the database cannot take now goes to the payments queue, and one that we do not understand is kept.
+//! The signature covers the raw body, so it is verified before anything is parsed. After that no event is refused: an event that
+//! the database cannot take now is queued, and an event that cannot be read is stored.
 
 mod json;
 mod key;
@@ -36,12 +36,11 @@ use crate::http::{Problem, Reply, Request, raw_body};
 use keyring::Keyring;
 use stripe_scope::Ignored;
 
-/// The greatest body of a webhook, in bytes: no signed event is turned away for its size. API Gateway passes no more than
-/// 10 MB, and Lambda takes 6 MB of event, in which a body is escaped or in base64: what is longer never reaches us. Events
-/// have some 5 KiB; those with many line items have more.
+/// The maximum size of a webhook's body, in bytes. No signed event is refused for its size: API Gateway accepts 10 MB, and Lambda
+/// accepts events of 6 MB, in which the body is base64. Most events have some 5 KiB, and more with many line items.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// Takes the events of payment providers. Clones share connections and keys.
+/// Receives events of payment providers. Clones share connections and keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Webhooks {
     stripe: Keyring,
@@ -52,7 +51,7 @@ pub(crate) struct Webhooks {
 }
 
 impl Webhooks {
-    /// With the keys of these sources; of Stripe's events, those of this scope; a late payment counts for its holder's `limits`.
+    /// `scope` says which events of Stripe are ours. `limits` apply to the holder of a booking that is paid late.
     pub(crate) fn new(
         stripe: SecretSource<Keys>,
         standard: SecretSource<Keys>,
@@ -70,29 +69,29 @@ impl Webhooks {
         }
     }
 
-    /// Verifies a message, and answers 200 once its event is in the database or the queue, or is known to be another
-    /// stack's: then nothing of it is kept.
+    /// Verifies a message, and answers 200 when its event is in the database or the queue. An event of another stack is not stored
+    /// and is answered 200 as well.
     pub(crate) async fn receive(&self, db: &Db, provider: Provider, request: &Request) -> Result<Reply, Problem> {
         let body = raw_body(request, MAX_BODY)?;
         let event = match self.verified(provider, request, body).await? {
             Ok(event) => event,
             Err(ignored) => {
                 Counter::WebhookIgnored.add(1);
-                tracing::info!(%provider, why = ?ignored, "an event of another mode or account is ignored");
+                tracing::info!(%provider, why = ?ignored, "ignored an event of another mode or account");
                 return Ok(Reply::ok(&json!({ "outcome": "ignored" })));
             }
         };
         if event.change == PaymentChange::Unreadable {
             Counter::WebhookUnreadable.add(1);
-            tracing::error!(%provider, event_id = %event.event_id, "a signed event is not understood; it is kept");
+            tracing::error!(%provider, event_id = %event.event_id, "a signed event cannot be read; it will be stored");
         }
         let outcome = self.take(db, &event).await?;
         Ok(Reply::ok(&json!({ "outcome": outcome })))
     }
 
-    /// Does what the event asks for, or has it done later.
+    /// Applies the event, or queues it.
     async fn take(&self, db: &Db, event: &PaymentEvent) -> Result<&'static str, Problem> {
-        // The queue has its time whatever the database takes of it.
+        // Leaves time for the queue, however long the database takes.
         let error = match deadline::sparing(PAYMENT_SEND, payments::record(db, event, &self.limits)).await {
             Ok(recorded) => {
                 recorded.count();
@@ -101,13 +100,13 @@ impl Webhooks {
             Err(error) => error,
         };
         let (provider, event_id) = (event.provider, &event.event_id);
-        tracing::warn!(%provider, %event_id, cause = ?std::error::Error::source(&error), "a payment event is queued: {error}");
+        tracing::warn!(%provider, %event_id, cause = ?std::error::Error::source(&error), "the database did not take a payment event; it will be queued: {error}");
         match self.queue.send(event).await {
             Ok(()) => {
                 Counter::PaymentQueued.add(1);
                 Ok("queued")
             }
-            // The provider comes again, for days: by then one of the two is back.
+            // The provider sends it again, for days.
             Err(cause) => {
                 Counter::PaymentNotTaken.add(1);
                 Err(Error::Unavailable(cause).into())
@@ -129,16 +128,16 @@ impl Webhooks {
         }
         verdict.map_err(|refused| {
             Counter::WebhookRefused.add(1);
-            tracing::warn!(%provider, ?refused, "a webhook's signature is not good");
+            tracing::warn!(%provider, ?refused, "refused a webhook with an invalid signature");
             Problem::NotSigned
         })
     }
 }
 
-/// The event of a message whose signature is good, unless it is not this stack's.
+/// The event of a message with a valid signature, unless it is of another stack.
 type Received = Result<PaymentEvent, Ignored>;
 
-/// The event of a message, if one of the keys signed it.
+/// Reads the event of a message, if one of the keys signed it.
 fn verify(
     provider: Provider,
     request: &Request,
@@ -164,7 +163,7 @@ fn verify(
     }
 }
 
-/// A header that must be there, once.
+/// A header that must be given once.
 fn header<'a>(request: &'a Request, name: &str) -> Result<&'a str, Refused> {
     match request.headers(name).as_slice() {
         [value] => Ok(*value),
@@ -172,7 +171,7 @@ fn header<'a>(request: &'a Request, name: &str) -> Result<&'a str, Refused> {
     }
 }
 
-/// What the provider, or whoever watches its deliveries, is told.
+/// The answer for the provider, which people see who watch its deliveries.
 fn outcome(recorded: Recorded) -> &'static str {
     match recorded {
         Recorded::Repeated => "repeated",

@@ -1,4 +1,4 @@
-//! Events that were not understood when they came, read once more: by the parsers of this version.
+//! Reads stored events again, with the parsers of this version.
 
 use boxoffice_shared::{
     Error,
@@ -7,11 +7,11 @@ use boxoffice_shared::{
 
 use super::{standard_event, stripe_event};
 
-/// What the kept body of an event says by now. Its signature was good when it came, and its id stays the inbox's.
+/// Reads the stored body of an event. Its signature was verified when it arrived, and its id stays.
 ///
 /// # Errors
-/// [`Error::EventUnreadable`]: what it said then, nothing. [`Error::EventIgnored`]: it was kept by a version or a
-/// deployment that took events of every mode and account.
+/// [`Error::EventUnreadable`]: this version cannot read it either. [`Error::EventIgnored`]: it is of another mode or account, which
+/// the version or deployment that stored it accepted.
 pub(crate) fn read_again(
     provider: Provider,
     kept: &KeptEvent,

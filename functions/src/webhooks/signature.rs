@@ -1,4 +1,4 @@
-//! What both schemes of signatures share.
+//! The parts that both signature schemes have in common.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::key::Key;
 
-/// How far a message's time may be from ours, before or after: a message that somebody recorded is of no use later.
+/// The maximum difference between a message's time and ours, so that a recorded message cannot be sent again later.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
 
-/// Signatures of one message that are looked at. A sender puts as many as it has active secrets.
+/// The maximum number of signatures of a message that are checked. A sender adds one for each active secret.
 const MAX_SIGNATURES: usize = 16;
 
-/// Why a message is not taken for its sender's. For our log: whoever sent it is told nothing.
+/// Why a message is refused. It is logged, and the sender is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// A header is missing, doubled or not of its form.
+    /// A header is missing, repeated or malformed.
     Malformed,
     /// It was signed more than 300 s ago.
     TooOld,
-    /// It was signed more than 300 s from now.
+    /// It was signed more than 300 s in the future.
     FromTheFuture,
-    /// No key of ours made any of its signatures.
+    /// None of our keys made any of its signatures.
     NoMatch,
 }
 
-/// The time in a header: whole seconds since 1970, digits only.
+/// Reads the time in a header: seconds since 1970, digits only.
 pub(super) fn time(text: &str) -> Result<Timestamp, Refused> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Refused::Malformed);
@@ -34,7 +34,7 @@ pub(super) fn time(text: &str) -> Result<Timestamp, Refused> {
     Timestamp::from_second(seconds).map_err(|_| Refused::Malformed)
 }
 
-/// Whether a message of this time is taken now.
+/// Checks that a message's time is close enough to now.
 pub(super) fn in_time(signed_at: Timestamp, now: Timestamp) -> Result<(), Refused> {
     let age = now.duration_since(signed_at);
     let tolerance = SignedDuration::try_from(TOLERANCE).unwrap_or(SignedDuration::ZERO);
@@ -47,7 +47,7 @@ pub(super) fn in_time(signed_at: Timestamp, now: Timestamp) -> Result<(), Refuse
     }
 }
 
-/// Whether any key made any of the signatures of the parts.
+/// Checks that any of the keys made any of the signatures.
 pub(super) fn any_signed(
     keys: &[Key],
     parts: &[&[u8]],

@@ -1,8 +1,8 @@
 //! The signatures of [Standard Webhooks 1.0](https://www.standardwebhooks.com): the headers `webhook-id`,
 //! `webhook-timestamp` and `webhook-signature: v1,<base64> v1,<base64>`.
 //!
-//! A v1 is the HMAC-SHA256 of `{id}.{timestamp}.{raw body}`; its key is base64 after `whsec_`. There may be several,
-//! while a secret is rotated. Other versions (`v1a`, of public keys) are passed over.
+//! A v1 signature is the HMAC-SHA256 of `{id}.{timestamp}.{raw body}`. The key is base64 after `whsec_`. There may be several
+//! signatures while a secret is rotated. Other versions, such as `v1a` with public keys, are ignored.
 
 use base64::{
     Engine,
@@ -17,22 +17,22 @@ use super::{
     signature::{Refused, any_signed, in_time, time},
 };
 
-/// The header of the message's id.
+/// The header with the message's id.
 pub const ID_HEADER: &str = "webhook-id";
 
-/// The header of the time at which it was signed.
+/// The header with the time of the signature.
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 
-/// The header of its signatures.
+/// The header with the signatures.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
 
-/// Secrets are written with padding and without.
+/// Secrets may have padding or not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The headers of a message, as they came.
+/// The headers of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
     /// `webhook-id`
@@ -43,10 +43,10 @@ pub struct Headers<'a> {
     pub signature: &'a str,
 }
 
-/// The keys of a list of secrets.
+/// Reads the keys in a list of secrets.
 ///
 /// # Errors
-/// It is no such list. The message does not show it.
+/// The list is invalid. The message does not show it.
 pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
     let invalid = || Invalid::new("must be secrets of the form whsec_<base64>, separated by commas");
     read_list(secrets, |secret| {
@@ -55,7 +55,7 @@ pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
     })
 }
 
-/// When the message was signed, if one of our keys signed it, not long from `now`.
+/// Verifies a message, and gives the time of its signature.
 ///
 /// ```
 /// use boxoffice_functions::webhooks::standard;
@@ -71,7 +71,7 @@ pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
 /// ```
 ///
 /// # Errors
-/// Why it is not taken.
+/// Why it is refused.
 pub fn verify(headers: Headers<'_>, body: &[u8], keys: &[Key], now: Timestamp) -> Result<Timestamp, Refused> {
     if headers.id.is_empty() {
         return Err(Refused::Malformed);
@@ -81,7 +81,7 @@ pub fn verify(headers: Headers<'_>, body: &[u8], keys: &[Key], now: Timestamp) -
     let signatures = versioned.filter(|(version, _)| *version == "v1").filter_map(|(_, text)| BASE64.decode(text).ok());
     let parts = [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body];
     any_signed(keys, &parts, signatures)?;
-    // After the signature: a time that nobody vouches for says nothing.
+    // After the signature, because the time cannot be trusted before.
     in_time(signed_at, now)?;
     Ok(signed_at)
 }

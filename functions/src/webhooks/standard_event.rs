@@ -1,18 +1,18 @@
-//! Events of providers that follow Standard Webhooks, which leaves their bodies open. Ours:
+//! Events of providers that follow Standard Webhooks. The standard does not define bodies; this is our format:
 //!
 //! `{"type": "payment.succeeded", "timestamp": "2026-07-01T12:00:00Z",
 //! "data": {"booking_id": "42-...", "payment_id": "pay_1", "amount": 5000, "currency": "EUR"}}`
 //!
-//! | type | says |
+//! | type | meaning |
 //! |---|---|
-//! | `payment.succeeded` | `amount`, in minor units, arrived |
-//! | `payment.failed`, `payment.cancelled` | an attempt failed, the payment was given up |
-//! | `payment.refunded` | `amount` was given back so far; all of it where there is no `amount` |
-//! | `refund.pending`, `refund.succeeded`, `refund.failed`, `refund.cancelled` | one refund of `amount`, named by `refund_id`: on its way, done, not done |
-//! | `refund.failed` without `refund_id` | a refund failed, nobody says which: what had been given back did not go back |
-//! | `payment.disputed` | the buyer's bank takes `amount` back, or all of it where there is no `amount`; `dispute_id` tells one dispute from another |
-//! | `dispute.won`, `dispute.lost`, `dispute.closed` | it was decided for us, for the buyer, or ended without a decision |
-//! | others | nothing that matters here |
+//! | `payment.succeeded` | `amount`, in minor units, was paid |
+//! | `payment.failed`, `payment.cancelled` | an attempt failed, or the payment was cancelled |
+//! | `payment.refunded` | the total refunded so far is `amount`, or the whole payment without `amount` |
+//! | `refund.pending`, `refund.succeeded`, `refund.failed`, `refund.cancelled` | the state of the refund `refund_id` of `amount` |
+//! | `refund.failed` without `refund_id` | a refund failed, and it is not known which: nothing was refunded |
+//! | `payment.disputed` | the buyer's bank disputes `amount`, or the whole payment without `amount`; `dispute_id` identifies the dispute |
+//! | `dispute.won`, `dispute.lost`, `dispute.closed` | the dispute was decided for us, for the buyer, or ended without a decision |
+//! | others | ignored |
 
 use boxoffice_shared::{
     payments::{
@@ -26,8 +26,8 @@ use serde_json::Value;
 
 use super::json::{id_of, money, plausible, read};
 
-/// The event in a verified body. Its id is the `webhook-id`. What cannot be understood is an event too: an unreadable
-/// one.
+/// Reads the event in a verified body. Its id is the `webhook-id`. An event that cannot be read is unreadable, which is not an
+/// error.
 pub fn parse(webhook_id: &str, body: &[u8], signed_at: Timestamp) -> PaymentEvent {
     let event = read(body);
     let data = &event["data"];
@@ -51,7 +51,7 @@ fn timestamp(event: &Value) -> Option<Timestamp> {
     rfc_3339(event["timestamp"].as_str()?).ok().filter(|time| plausible(*time))
 }
 
-/// What the event says, or `None` if it does not say it in a way that we know.
+/// What the event says, or `None` if it cannot be read.
 fn change(event_type: &str, data: &Value, payment_id: Option<&PaymentId>) -> Option<PaymentChange> {
     let (amount, currency) = (&data["amount"], &data["currency"]);
     let refund = |state| {
@@ -59,7 +59,7 @@ fn change(event_type: &str, data: &Value, payment_id: Option<&PaymentId>) -> Opt
         Some(PaymentChange::Refund { id, amount: money(amount, currency)?, state })
     };
     let dispute = |state| {
-        // Most payments are disputed once at most, and some providers have no word for it but the payment's.
+        // Most payments are disputed at most once, and some providers have no ids for disputes.
         let id = match &data["dispute_id"] {
             Value::Null => payment_id?.as_str(),
             id => id.as_str()?,
@@ -83,6 +83,6 @@ fn change(event_type: &str, data: &Value, payment_id: Option<&PaymentId>) -> Opt
         "dispute.closed" => dispute(DisputeState::Closed)?,
         _ => return Some(PaymentChange::Other),
     };
-    // Without a payment there is nothing that it could be said of: somebody should look.
+    // An event without a payment is unreadable, so that an operator sees it.
     payment_id.is_some().then_some(change)
 }

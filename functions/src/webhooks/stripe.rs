@@ -1,7 +1,7 @@
 //! Stripe's signatures: `Stripe-Signature: t=1700000000,v1=5257a869...,v1=...`.
 //!
-//! A v1 is the HMAC-SHA256, in lower-case hex, of `{t}.{raw body}`; its key is the whole text of the secret, `whsec_`
-//! included. There may be several, while a secret is rotated. Other schemes (`v0`, of tests) prove nothing.
+//! A v1 signature is the HMAC-SHA256 of `{t}.{raw body}`, in lower-case hex. The key is the whole text of the secret, with
+//! `whsec_`. There may be several signatures while a secret is rotated. Other schemes, such as `v0` for tests, are ignored.
 
 use boxoffice_shared::Invalid;
 use jiff::Timestamp;
@@ -11,13 +11,13 @@ use super::{
     signature::{Refused, any_signed, in_time, time},
 };
 
-/// The header.
+/// The header with the signatures.
 pub const HEADER: &str = "stripe-signature";
 
-/// The keys of a list of secrets of Stripe's endpoints.
+/// Reads the keys in a list of secrets.
 ///
 /// # Errors
-/// It is no such list. The message does not show it.
+/// The list is invalid. The message does not show it.
 pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
     read_list(secrets, |secret| match secret.strip_prefix("whsec_") {
         Some("") | None => Err(Invalid::new("must be secrets of the form whsec_..., separated by commas")),
@@ -25,7 +25,7 @@ pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
     })
 }
 
-/// When the message was signed, if one of our keys signed it, not long from `now`.
+/// Verifies a message, and gives the time of its signature.
 ///
 /// ```
 /// use boxoffice_functions::webhooks::{Refused, stripe};
@@ -37,7 +37,7 @@ pub fn keys(secrets: &str) -> Result<Keys, Invalid> {
 /// ```
 ///
 /// # Errors
-/// Why it is not taken.
+/// Why it is refused.
 pub fn verify(header: &str, body: &[u8], keys: &[Key], now: Timestamp) -> Result<Timestamp, Refused> {
     let elements = || header.split(',').filter_map(|element| element.split_once('='));
     let mut times = elements().filter(|(name, _)| *name == "t").map(|(_, value)| value);
@@ -47,12 +47,12 @@ pub fn verify(header: &str, body: &[u8], keys: &[Key], now: Timestamp) -> Result
     let signed_at = time(text)?;
     let signatures = elements().filter(|(name, _)| *name == "v1").filter_map(|(_, value)| from_hex(value));
     any_signed(keys, &[text.as_bytes(), b".", body], signatures)?;
-    // After the signature: a time that nobody vouches for says nothing.
+    // After the signature, because the time cannot be trusted before.
     in_time(signed_at, now)?;
     Ok(signed_at)
 }
 
-/// Lower case only: one signature, one spelling.
+/// Decodes lower-case hex only, so that a signature has one spelling.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     if text.bytes().any(|b| b.is_ascii_uppercase()) { None } else { hex::decode(text).ok() }
 }

@@ -1,21 +1,21 @@
 //! Stripe's events: <https://docs.stripe.com/api/events/types>.
 //!
-//! The booking is named by `metadata.booking_id` or `client_reference_id`, the payment by its payment intent: the only
-//! id that its attempts, checkout session, charge, refunds and disputes have in common.
+//! `metadata.booking_id` or `client_reference_id` names the booking. The payment intent identifies the payment, because it is the
+//! only id that attempts, checkout sessions, charges, refunds and disputes have in common.
 //!
-//! | events | say |
+//! | events | meaning |
 //! |---|---|
-//! | `payment_intent.succeeded`, `checkout.session.completed` and `.async_payment_succeeded` (paid, or nothing to pay) | money arrived; [`stripe_money`] says how much of it is for the booking |
+//! | `payment_intent.succeeded`, `checkout.session.completed` and `.async_payment_succeeded` (paid, or nothing to pay) | the payment succeeded; [`stripe_money`] says which part is for the booking |
 //! | `payment_intent.payment_failed`, `checkout.session.async_payment_failed` | an attempt failed |
-//! | `payment_intent.canceled`, `checkout.session.expired` | the payment was given up |
-//! | `charge.refunded` | all that went back so far, of what was captured |
-//! | `refund.created`, `.updated`, `.failed`, `charge.refund.updated` | one refund: where it is |
-//! | `charge.dispute.created`, `.updated`, `.funds_withdrawn`, `.funds_reinstated`, `.closed` | one dispute: where it is |
-//! | `charge.succeeded`, `.captured`, `.failed`, `.expired` of a charge without a payment intent | what the payment intent would have said |
-//! | others | nothing that matters here: an authorisation is no money yet (`payment_intent.amount_capturable_updated`, `.processing`), and an early fraud warning (`radar.early_fraud_warning.created`) moves none |
+//! | `payment_intent.canceled`, `checkout.session.expired` | the payment was cancelled |
+//! | `charge.refunded` | the total that was refunded so far, of what was captured |
+//! | `refund.created`, `.updated`, `.failed`, `charge.refund.updated` | the state of one refund |
+//! | `charge.dispute.created`, `.updated`, `.funds_withdrawn`, `.funds_reinstated`, `.closed` | the state of one dispute |
+//! | `charge.succeeded`, `.captured`, `.failed`, `.expired` of a charge without a payment intent | the same as the payment intent's events |
+//! | others | ignored. An authorisation (`payment_intent.amount_capturable_updated`, `.processing`) is not a payment yet, and an early fraud warning (`radar.early_fraud_warning.created`) moves no money |
 //!
-//! Only snapshot events are read (`"object": "event"`, with the whole object in `data`). Thin events (`v2.core.event`) name
-//! their object and do not show it, so that they say nothing of money: unreadable, which somebody sees.
+//! Only snapshot events are read (`"object": "event"`, with the whole object in `data`). Thin events (`v2.core.event`) do not
+//! contain their object, so they are unreadable, and an operator sees them.
 
 use boxoffice_shared::{
     bookings::BookingId,
@@ -34,19 +34,19 @@ use super::{
     stripe_scope::{self, Ignored},
 };
 
-/// The event in a verified body, whosever it is. What cannot be understood is an event too: an unreadable one.
+/// Reads the event in a verified body, of any account. An event that cannot be read is unreadable, which is not an error.
 pub fn parse(body: &[u8], signed_at: Timestamp) -> PaymentEvent {
-    understand(&read(body), body, signed_at)
+    parse_event(&read(body), body, signed_at)
 }
 
-/// The event in a verified body, if it is this stack's.
+/// Reads the event in a verified body, if it belongs to this stack.
 pub(super) fn parse_ours(body: &[u8], signed_at: Timestamp, scope: &StripeScope) -> Result<PaymentEvent, Ignored> {
     let event = read(body);
     stripe_scope::check(&event, scope)?;
-    Ok(understand(&event, body, signed_at))
+    Ok(parse_event(&event, body, signed_at))
 }
 
-fn understand(event: &Value, body: &[u8], signed_at: Timestamp) -> PaymentEvent {
+fn parse_event(event: &Value, body: &[u8], signed_at: Timestamp) -> PaymentEvent {
     let object = &event["data"]["object"];
     let event_id = event["id"].as_str().and_then(|id| EventId::try_from(id).ok());
     let event_type = event["type"].as_str();
@@ -68,23 +68,23 @@ fn understand(event: &Value, body: &[u8], signed_at: Timestamp) -> PaymentEvent 
     }
 }
 
-/// What the event says, or `None` if it does not say it in a way that we know.
+/// What the event says, or `None` if it cannot be read.
 fn change(event_type: &str, object: &Value, has_payment: bool) -> Option<PaymentChange> {
     let change = match event_type {
         "payment_intent.succeeded" => stripe_money::of_intent(object)?,
-        // The second of them is for ways to pay that take days: their session completes unpaid.
+        // The second is for payment methods that take days, whose session completes unpaid.
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => of_session(object)?,
         "payment_intent.payment_failed" | "checkout.session.async_payment_failed" => PaymentChange::Failed,
         "payment_intent.canceled" | "checkout.session.expired" => PaymentChange::Cancelled,
         "charge.refunded" => of_refunded_charge(object)?,
-        // The last of them is the word of older API versions, beside or instead of the others.
+        // Older API versions send the last, beside or instead of the others.
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => of_refund(object)?,
         "charge.dispute.created"
         | "charge.dispute.updated"
         | "charge.dispute.funds_withdrawn"
         | "charge.dispute.funds_reinstated"
         | "charge.dispute.closed" => of_dispute(event_type, object)?,
-        // Of a charge with a payment intent, that one's events tell the same, and more of its amount.
+        // If a charge has a payment intent, the events of the payment intent say the same, with more about the amount.
         "charge.succeeded" | "charge.captured" if is_alone(object) && is_captured(object) => {
             stripe_money::of_charge(object)?
         }
@@ -92,7 +92,7 @@ fn change(event_type: &str, object: &Value, has_payment: bool) -> Option<Payment
         "charge.expired" if is_alone(object) => PaymentChange::Cancelled,
         _ => PaymentChange::Other,
     };
-    // Money of no payment can be given to no booking and back to no buyer: somebody should look.
+    // An event about money without a payment is unreadable, so that an operator sees it.
     let is_about_money = match change {
         PaymentChange::Succeeded(_)
         | PaymentChange::SucceededFor { .. }
@@ -105,8 +105,8 @@ fn change(event_type: &str, object: &Value, has_payment: bool) -> Option<Payment
     if is_about_money && !has_payment { None } else { stripe_money::in_minor_units(change) }
 }
 
-/// A session that is done. Where nothing is to be paid, that is what was paid for it. One that only keeps a way to pay for
-/// later (`mode: setup`) sells nothing.
+/// A completed session. If there was nothing to pay, it is a payment of 0. A session that only saves a payment method
+/// (`mode: setup`) is not a payment.
 fn of_session(session: &Value) -> Option<PaymentChange> {
     if session["mode"] == "setup" {
         return Some(PaymentChange::Other);
@@ -118,9 +118,9 @@ fn of_session(session: &Value) -> Option<PaymentChange> {
     }
 }
 
-/// Of a charge, its amount is all that was refunded so far; what was authorised and never captured counts as refunded too,
-/// when it is released. That is nobody's money, so that only what exceeds it is: never too much, and the refunds themselves
-/// tell of the rest.
+/// The amount of a refunded charge is the total that was refunded so far. It includes the part that was authorised, never
+/// captured, and released, which is not a refund. So that part is subtracted. The result is never too much, and the events of the
+/// refunds report the rest.
 fn of_refunded_charge(charge: &Value) -> Option<PaymentChange> {
     let is_full = charge["refunded"].as_bool()?;
     if !is_captured(charge) {
@@ -131,7 +131,7 @@ fn of_refunded_charge(charge: &Value) -> Option<PaymentChange> {
     }
     let refunded = money(&charge["amount_refunded"], &charge["currency"])?;
     let released = match (&charge["amount"], &charge["amount_captured"]) {
-        // Of the time before partial captures were told of.
+        // From the time before Stripe reported partial captures.
         (_, Value::Null) => 0,
         (amount, captured) => amount.as_i64()?.checked_sub(captured.as_i64()?).filter(|released| *released >= 0)?,
     };
@@ -141,7 +141,7 @@ fn of_refunded_charge(charge: &Value) -> Option<PaymentChange> {
     })
 }
 
-/// Whether any of the charge's money was taken, and not only authorised.
+/// Whether any of the charge was captured, and not only authorised.
 fn is_captured(charge: &Value) -> bool {
     charge["captured"] != false && charge["amount_captured"] != 0
 }
@@ -151,10 +151,10 @@ fn is_alone(charge: &Value) -> bool {
     charge["object"] == "charge" && charge["payment_intent"].is_null()
 }
 
-/// One refund, by its id: its amount is its own.
+/// The state of one refund, with its amount.
 fn of_refund(refund: &Value) -> Option<PaymentChange> {
     let state = match &refund["status"] {
-        // Stripe's documentation lets it be without one.
+        // By Stripe's documentation the status may be missing.
         Value::Null => RefundState::Pending,
         status => match status.as_str()? {
             "pending" | "requires_action" => RefundState::Pending,
@@ -167,13 +167,12 @@ fn of_refund(refund: &Value) -> Option<PaymentChange> {
     Some(PaymentChange::Refund { id, amount: money(&refund["amount"], &refund["currency"])?, state })
 }
 
-/// One dispute. What is decided is in its status, whatever event tells it; where money went meanwhile, only in the event's
-/// type.
+/// The state of one dispute. Its status has the decision. Only the type of the event says whether money was withdrawn.
 fn of_dispute(event_type: &str, dispute: &Value) -> Option<PaymentChange> {
     let state = match (dispute["status"].as_str()?, event_type) {
         ("won", _) => DisputeState::Won,
         ("lost", _) => DisputeState::Lost,
-        // An inquiry that went no further, a chargeback that was kept from being made, and one whose money had gone back.
+        // An inquiry without a chargeback, a chargeback that was prevented, and one for a payment that was refunded.
         ("warning_closed" | "prevented" | "charge_refunded", _) => DisputeState::Closed,
         (_, "charge.dispute.closed") => return None,
         (_, "charge.dispute.funds_withdrawn") => DisputeState::FundsWithdrawn,
@@ -188,7 +187,7 @@ fn of_dispute(event_type: &str, dispute: &Value) -> Option<PaymentChange> {
     Some(PaymentChange::Disputed { id, amount, state })
 }
 
-/// When it happened: seconds since 1970 in a snapshot event, a text in a thin one.
+/// When it happened: seconds since 1970 in a snapshot event, text in a thin event.
 fn created(event: &Value) -> Option<Timestamp> {
     let time = match &event["created"] {
         Value::String(text) => text.parse().ok()?,
@@ -200,10 +199,10 @@ fn created(event: &Value) -> Option<Timestamp> {
 fn payment_id(object: &Value) -> Option<PaymentId> {
     let own = || match object["object"].as_str()? {
         "payment_intent" => object["id"].as_str(),
-        // Charges of the time before payment intents.
+        // Charges from the time before payment intents.
         "charge" => object["id"].as_str(),
         "refund" | "dispute" => id(&object["charge"]["payment_intent"]).or_else(|| id(&object["charge"])),
-        // One that was paid without a payment intent: a subscription's, or one of nothing.
+        // A session without a payment intent: of a subscription, or with nothing to pay.
         "checkout.session"
             if object["payment_status"] == "paid" || object["payment_status"] == "no_payment_required" =>
         {
@@ -214,13 +213,12 @@ fn payment_id(object: &Value) -> Option<PaymentId> {
     PaymentId::try_from(id(&object["payment_intent"]).or_else(own)?).ok()
 }
 
-/// Stripe writes another object's id, or the whole of it where it was asked to.
+/// The id of another object. Stripe sends the id, or the whole object if it is configured so.
 fn id(object: &Value) -> Option<&str> {
     object.as_str().or_else(|| object["id"].as_str())
 }
 
-/// The booking that the event names. Any other text there is another shop's order, or another stack's: it names no booking of
-/// ours, and there is nothing wrong with that.
+/// The booking that the event names. Any other text is an order of another shop or stack, which is not an error.
 fn booking_id(object: &Value) -> Option<BookingId> {
     let intent = &object["payment_intent"]["metadata"]["booking_id"];
     let names = [&object["metadata"]["booking_id"], &object["client_reference_id"], intent];

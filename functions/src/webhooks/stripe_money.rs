@@ -1,18 +1,18 @@
-//! Which part of what a buyer paid is for the booking.
+//! Finds the part of a payment that is for the booking.
 //!
-//! A booking has a price, and Stripe's amounts may have more in them, or be in the buyer's currency:
+//! A booking has a price. Stripe's amounts may include more, or be in the buyer's currency:
 //!
-//! | amount | is for the booking |
+//! | amount | for the booking? |
 //! |---|---|
-//! | shipping, a tip | no: they are on top of every price |
-//! | tax | perhaps: Stripe tells how much it is, and not whether the shop's price had it in it. Both are readings |
-//! | a discount | no: what was not paid pays nothing |
-//! | an amount in the buyer's currency (`presentment_details`) | no: the amount beside it is in the shop's |
-//! | a session of before 2025-03-31 in the buyer's currency | no: its `currency_conversion` has the amount in the shop's |
+//! | shipping, a tip | no, they are added to the price |
+//! | tax | perhaps. Stripe reports the tax, but not whether the shop's price includes it. Both readings are possible |
+//! | a discount | no, because it was not paid |
+//! | an amount in the buyer's currency (`presentment_details`) | no, the amount beside it is in the shop's currency |
+//! | a session before 2025-03-31 in the buyer's currency | no, its `currency_conversion` has the amount in the shop's currency |
 //!
-//! The readings go to the database, which knows the price: one of them must be it, to the last unit. No currency is converted and
-//! nothing rounded. Three currencies have other minor units at Stripe than ISO 4217 gives them
-//! (<https://docs.stripe.com/currencies#special-cases>), which are ours: [`in_minor_units`] says each amount in those.
+//! All possible readings go to the database, which knows the price: one of them must be equal to it. Nothing is converted or
+//! rounded. We use the minor units of ISO 4217. Stripe has other minor units for three currencies
+//! (<https://docs.stripe.com/currencies#special-cases>), which [`in_minor_units`] converts.
 
 use boxoffice_shared::{
     money::Money,
@@ -22,10 +22,10 @@ use serde_json::Value;
 
 use super::json::money;
 
-/// What Stripe's amounts are in the minor units of ISO 4217: it writes ISK and UGX, which have none, in hundredths, and MGA, which has
-/// hundredths, in whole ones.
+/// Converts Stripe's amounts to the minor units of ISO 4217. Stripe has hundredths of ISK and UGX, which have no minor unit, and
+/// whole MGA, which has hundredths.
 ///
-/// `None`: a part of an ISK or UGX, which there is not.
+/// `None` for a fraction of an ISK or UGX, which does not exist.
 pub(super) fn in_minor_units(change: PaymentChange) -> Option<PaymentChange> {
     Some(match change {
         PaymentChange::Succeeded(money) => PaymentChange::Succeeded(minor_units(money)?),
@@ -65,8 +65,8 @@ fn minor_units(money: Money) -> Option<Money> {
     Money::new(minor, currency).ok()
 }
 
-/// What a payment intent says when it succeeded. A tip is paid at a terminal; tax and shipping are known where the shop told
-/// Stripe of them (`amount_details`).
+/// A payment intent that succeeded. Tips are paid at a terminal. Tax and shipping are known if the shop passed them to Stripe
+/// (`amount_details`).
 pub(super) fn of_intent(intent: &Value) -> Option<PaymentChange> {
     let details = &intent["amount_details"];
     let extras = Extras {
@@ -76,7 +76,7 @@ pub(super) fn of_intent(intent: &Value) -> Option<PaymentChange> {
     succeeded(money(&intent["amount_received"], &intent["currency"])?, extras)
 }
 
-/// What a checkout session says when it is paid, or when there was nothing to pay.
+/// A checkout session that is paid, or with nothing to pay.
 pub(super) fn of_session(session: &Value) -> Option<PaymentChange> {
     let details = &session["total_details"];
     let shipping = part(&details["amount_shipping"])?;
@@ -85,8 +85,8 @@ pub(super) fn of_session(session: &Value) -> Option<PaymentChange> {
     if conversion.is_null() {
         return succeeded(received, Extras { on_top: shipping, tax: part(&details["amount_tax"])? });
     }
-    // Its subtotal is before discounts, tax and shipping, its total after all of them, and the parts between are told in the
-    // buyer's currency only.
+    // The subtotal is before discounts, tax and shipping, and the total is after them. The parts between are known in the buyer's
+    // currency only.
     let currency = &conversion["source_currency"];
     let (total, subtotal) = (money(&conversion["amount_total"], currency)?, &conversion["amount_subtotal"]);
     let mut prices = Vec::new();
@@ -102,13 +102,13 @@ pub(super) fn of_session(session: &Value) -> Option<PaymentChange> {
     Some(for_booking(received, prices))
 }
 
-/// What a charge without a payment intent says: what was captured, and nothing of its parts.
+/// A charge without a payment intent: the captured amount, whose parts are not known.
 pub(super) fn of_charge(charge: &Value) -> Option<PaymentChange> {
     let amount = if charge["amount_captured"].is_null() { &charge["amount"] } else { &charge["amount_captured"] };
     Some(PaymentChange::Succeeded(money(amount, &charge["currency"])?))
 }
 
-/// Minor units that are in an amount and not of its price.
+/// Parts of an amount that are not part of the price, in minor units.
 struct Extras {
     on_top: i64,
     tax: i64,
@@ -121,7 +121,8 @@ fn succeeded(received: Money, extras: Extras) -> Option<PaymentChange> {
     Some(for_booking(received, vec![with_tax, without]))
 }
 
-/// The plain change where what arrived is what it pays: as every version has written it into the queue.
+/// The payment with the prices that it may be for. If the only price is the amount itself, it is the plain change, which every
+/// version can read from the queue.
 fn for_booking(received: Money, mut prices: Vec<Money>) -> PaymentChange {
     prices.dedup();
     if prices == [received.clone()] {
@@ -131,7 +132,7 @@ fn for_booking(received: Money, mut prices: Vec<Money>) -> PaymentChange {
     }
 }
 
-/// A part of an amount, nothing where it is not told. Stripe's older versions write an empty object for no tip.
+/// A part of an amount; 0 if it is missing. Older versions of Stripe write an empty object for no tip.
 fn part(minor: &Value) -> Option<i64> {
     if minor.is_null() { Some(0) } else { minor.as_i64().filter(|minor| *minor >= 0) }
 }

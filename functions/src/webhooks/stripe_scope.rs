@@ -1,21 +1,21 @@
-//! Whose event one of Stripe's is: its mode and its account.
+//! Whether an event of Stripe belongs to this stack, by its mode and its account.
 
 use boxoffice_shared::payments::{StripeMode, StripeScope};
 use serde_json::Value;
 
-/// Why an event is not this stack's.
+/// Why an event does not belong to this stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ignored {
-    /// It is of test mode on a stack that sells for real, or the other way round.
+    /// It is of test mode, and the stack takes live mode, or the other way round.
     Mode,
-    /// It is of another account: another merchant's, or the platform's own.
+    /// It is of another account, such as that of another merchant or of the platform.
     Account,
 }
 
-/// Whether this stack takes the event, snapshot or thin.
+/// Checks that this stack takes the event, snapshot or thin.
 ///
-/// Stripe says the mode in each event, and the account in those of Connect (`account`) and of organizations (`context`
-/// alone). An event that says no mode is of the mode whose secret signed it.
+/// Each event has its mode. Events of Connect have their account in `account`, those of organizations in `context`. An event
+/// without a mode is of the mode whose secret signed it.
 pub(super) fn check(event: &Value, scope: &StripeScope) -> Result<(), Ignored> {
     let modes = [&event["livemode"], &event["data"]["object"]["livemode"]];
     let is_ours = |live: bool| scope.is_mode(if live { StripeMode::Live } else { StripeMode::Test });
@@ -29,7 +29,7 @@ pub(super) fn check(event: &Value, scope: &StripeScope) -> Result<(), Ignored> {
     if is_ours { Ok(()) } else { Err(Ignored::Account) }
 }
 
-/// Whether the event says its mode in a way that we know, or not at all.
+/// Whether the mode of the event is missing or valid.
 pub(super) fn says_its_mode(event: &Value) -> bool {
     matches!(event["livemode"], Value::Null | Value::Bool(_))
 }

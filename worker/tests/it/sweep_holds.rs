@@ -124,10 +124,7 @@ async fn a_damaged_show_does_not_hold_up_the_others() {
     }
     assert!(worker.logged(r#""ShowPassedOver":1"#).await);
     let output = worker.stdout() + &worker.stderr();
-    assert!(
-        output.contains("a show is damaged, and passed over by this sweep") && output.contains("show_id=2"),
-        "{output}"
-    );
+    assert!(output.contains("skipped a damaged show in this sweep") && output.contains("show_id=2"), "{output}");
     // Once repaired, the show is swept like any other.
     stage
         .client
@@ -246,7 +243,7 @@ async fn an_old_snapshot_is_measured_and_its_owner_logged() {
     writer.batch_execute(&write(100_000)).await.unwrap();
     worker.invoke(&schedule_event()).await.unwrap();
     assert!(ages(&worker)[2] >= 101_000, "{:?}", ages(&worker));
-    assert!(worker.logged("an old snapshot keeps the server from cleaning up").await);
+    assert!(worker.logged("an old snapshot prevents vacuum").await);
     assert!(worker.logged("of postgres (nightly)").await, "{}", worker.stdout());
     backup.batch_execute("COMMIT").await.unwrap();
     worker.invoke(&schedule_event()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is read of an issuer; when it is, are the rules of [`Refreshed`] and their tests.
+//! Tests of what is read from an issuer. When it is read is tested with [`Refreshed`].
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use boxoffice_shared::platform::tls::connector;
@@ -13,7 +13,7 @@ fn of(issuer: &TestIssuer) -> Keyring {
 }
 
 #[tokio::test]
-async fn many_who_come_at_once_read_once() {
+async fn concurrent_calls_read_the_keys_once() {
     let issuer = TestIssuer::start().await;
     let keyring = of(&issuer);
     assert_eq!(issuer.fetches(), 0);
@@ -32,7 +32,7 @@ async fn many_who_come_at_once_read_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_issuers_answer_gives_no_keys() {
+async fn an_invalid_document_gives_no_keys() {
     let issuer = TestIssuer::start().await;
     let keys = format!("{}/keys", issuer.url());
     for discovery in [
@@ -51,7 +51,7 @@ async fn what_is_no_issuers_answer_gives_no_keys() {
     let good = || issuer.publish(&[issuer.ed.jwk()]);
     good();
     assert!(of(&issuer).get().await.is_ok());
-    // A slash more is the same issuer.
+    // A trailing slash makes no difference.
     issuer.discover(json!({ "issuer": format!("{}/", issuer.url()), "jwks_uri": keys }));
     assert!(of(&issuer).get().await.is_ok());
     let set = json!({ "keys": [issuer.ed.jwk()] }).to_string();

@@ -1,4 +1,4 @@
-//! Policies, read as API Gateway reads them.
+//! Tests of policies, which are read as API Gateway reads them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
@@ -8,11 +8,11 @@ use crate::access::Scope;
 
 const STAGE: &str = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1";
 
-/// What a client may put into a path's parameter to make one route look like another.
+/// Path parameters that make one route look like another.
 const PARAMETERS: [&str; 10] =
     ["1", "x", "*", "..", "admin", "1/bookings", "x/confirm", "x/extend", "../admin/shows", "%2Fextend"];
 
-/// `*` stands for any characters, slashes too.
+/// `*` matches any characters, also slashes.
 fn matches(pattern: &str, arn: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == arn,
@@ -32,7 +32,7 @@ fn allows(document: &Value, arn: &str) -> bool {
     resources.iter().any(|pattern| matches(pattern.as_str().unwrap(), arn))
 }
 
-/// A call's ARN, with this in the place of each parameter.
+/// The ARN of a call, with this value for each parameter.
 fn arn(route: &Route, parameter: &str) -> String {
     let segments = route.path.split('/').map(|part| if part.starts_with('{') { parameter } else { part });
     format!("{STAGE}/{}{}", route.method, segments.collect::<Vec<_>>().join("/"))
@@ -46,7 +46,7 @@ fn sets() -> impl Iterator<Item = Scopes> {
     })
 }
 
-/// The policy is kept and taken for every route that the same token calls.
+/// API Gateway caches a policy for every route that the same token calls.
 #[test]
 fn a_policy_allows_the_routes_of_its_scopes_and_no_others() {
     for scopes in sets() {
@@ -86,7 +86,7 @@ fn a_policy_is_for_this_stage_of_this_api_and_for_these_methods() {
 }
 
 #[test]
-fn what_the_functions_are_told_is_text() {
+fn the_functions_get_the_caller_as_text() {
     let scopes = Scopes::read("shows:write payments:read");
     let document = document(scopes);
     assert_eq!(document["principalId"], "ada");

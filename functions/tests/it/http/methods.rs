@@ -127,7 +127,7 @@ async fn repeated_query_parameter_is_400_and_all_errors_are_reported() {
             let detail =
                 |pointer: &str| errors.iter().find(|error| error["pointer"] == pointer).map(|error| &error["detail"]);
             assert_eq!(detail(name), Some(&json!("must be given once")), "{} {name}: {}", route.path, answer.body);
-            assert_eq!(detail("State"), Some(&json!("is not known")), "{}", answer.body);
+            assert_eq!(detail("State"), Some(&json!("is unknown")), "{}", answer.body);
         }
     }
     // The list of errors is bounded, even for thousands of parameters.
