@@ -11,7 +11,7 @@ SUB = operator
 .PHONY: help up demo down url dsn token logs check test test-unit test-db test-e2e lint fuzz sbom bench tools check-prereqs clean distclean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 up: ## start or update the local cloud; print its URL and what to try
 	@local/up.sh

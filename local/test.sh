@@ -34,8 +34,9 @@ print_times() {
   printf '      %s\n' "${times[@]}" >&2
 }
 
-# Most database tests wait for a lock, a clock or another process, and not for a core.
-threads() { echo $(($(nproc) * 4)); }
+# Many database tests wait for a lock, a clock or another process, and not for a core. More than two a core only makes those late
+# that measure a deadline.
+threads() { echo $(($(nproc) * 2)); }
 
 # compile ARGUMENT... builds the tests that `cargo test ARGUMENT...` runs.
 compile() {

@@ -103,7 +103,9 @@ fn is_path(word: &str) -> bool {
 /// The first target of a `make` command, if it names one.
 fn target<'a>(words: &[&'a str]) -> Option<&'a str> {
     let make = words.iter().position(|word| *word == "make" || word.ends_with("$(make"))?;
-    words[make + 1..].iter().find(|word| !word.starts_with('-') && !word.contains('=')).copied()
+    let word = words[make + 1..].iter().find(|word| !word.starts_with('-') && !word.contains('='))?;
+    // What follows a substitution: `$(make -s url)/webhooks`.
+    word.split(')').next()
 }
 
 fn document(text: &str) -> Document {
@@ -221,7 +223,7 @@ fn paths_are_found_in_code() {
 
 #[test]
 fn targets_are_found_in_make_commands() {
-    let text = "`make up`, `make`, `make test-db A=b`, make down\n```sh\nAPI=$(make -s url)\nx \"y $(make -s token)\"\nmake C=d bench\n```";
+    let text = "`make up`, `make`, `make test-db A=b`, make down\n```sh\nAPI=$(make -s url)/shows\nx \"y $(make -s token)\"\nmake C=d bench\n```";
     let expected = ["bench", "test-db", "token", "up", "url"];
     assert_eq!(document(text).targets().into_iter().collect::<Vec<_>>(), expected);
 }

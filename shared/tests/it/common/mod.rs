@@ -13,7 +13,8 @@ use std::{
 };
 
 use boxoffice_shared::{
-    bookings::{BookRequest, BookingId, Hold, UserName},
+    Error,
+    bookings::{self, BookRequest, BookingId, Hold, UserName},
     holders::{Holder, HolderLimits, IdempotencyKey},
     inventory::{Pools, SeatCount, TotalSeats},
     platform::{config, db::Db, tls::connector},
@@ -82,6 +83,17 @@ pub fn request(show: ShowId, seats: i64) -> BookRequest {
         holder: somebody(),
         limits: NO_LIMITS,
     }
+}
+
+/// Books as clients do: a client that is told that the database is busy tries again. On a loaded machine that may happen.
+pub async fn book_unless_busy(db: &Db, request: &BookRequest) -> Result<bookings::Booked, Error> {
+    for _ in 0..5 {
+        match bookings::book(db, request).await {
+            Err(Error::Busy(_)) => {}
+            decided => return decided,
+        }
+    }
+    bookings::book(db, request).await
 }
 
 /// Limits so high that no test reaches them.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::common::{
-    NO_LIMITS, age, db, free, instances,
+    NO_LIMITS, age, book_unless_busy, db, free, instances,
     pay::{event, priced_show, success},
     request, set_free, show,
 };
@@ -37,7 +37,7 @@ async fn bookings_skip_a_locked_pool() {
         for db in counters.clone() {
             clerks.spawn(async move {
                 for _ in 0..25 {
-                    bookings::book(&db, &request(show, 2)).await.unwrap();
+                    book_unless_busy(&db, &request(show, 2)).await.unwrap();
                 }
             });
         }

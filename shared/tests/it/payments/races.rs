@@ -164,7 +164,7 @@ fn success_of(action: &Action) -> Option<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_interleavings_neither_lose_nor_double_a_payment() {
     const LANES: usize = 3;
-    const ROUNDS: usize = 2_000;
+    const ROUNDS: usize = 1_000;
     let database = Database::create().await;
     let client = Arc::new(database.client().await);
     let all = instances(&database.url(), LANES * TASKS).await;
