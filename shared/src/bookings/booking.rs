@@ -165,7 +165,7 @@ fn status_members<S: Serializer>(status: &BookingStatus, serializer: S) -> Resul
 
 /// A booking in the state that the call asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct Changed {
     /// The booking.
     pub booking: Booking,
     /// Whether this call changed the booking. If not, an earlier one did and this call was a repetition.

@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use super::{Booking, Settled};
+use super::{Booking, Changed};
 use crate::{
     Error,
     bookings::{BookingId, BookingStatus, FailureReason},
@@ -33,14 +33,14 @@ static CANCEL: Statement = Statement {
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingConfirmed`], [`Error::BookingExpired`], [`Error::BookingRefunded`];
 /// nothing was changed.
-pub async fn cancel(db: &Db, id: BookingId, subject: Option<&Subject>) -> Result<Settled, Error> {
+pub async fn cancel(db: &Db, id: BookingId, subject: Option<&Subject>) -> Result<Changed, Error> {
     let holder = subject.map(Holder::of_subject);
     let holder = holder.as_ref().map(Holder::as_str);
     let rows = db.run(&CANCEL, &[&id.show_id().get(), &id.uuid(), &holder], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = Booking::from_row(row)?;
     match booking.status() {
-        BookingStatus::Failed(FailureReason::Cancelled) => Ok(Settled { booking, changed: row::get(row, "changed")? }),
+        BookingStatus::Failed(FailureReason::Cancelled) => Ok(Changed { booking, changed: row::get(row, "changed")? }),
         // The hold has ended; the expiry releases its seats a moment later.
         BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Failed(FailureReason::Refunded) => Err(Error::BookingRefunded),

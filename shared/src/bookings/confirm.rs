@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use super::{Booking, Settled};
+use super::{Booking, Changed};
 use crate::{
     Error,
     bookings::{BookingId, BookingStatus, FailureReason},
@@ -20,12 +20,12 @@ static CONFIRM: Statement = Statement {
 ///
 /// # Errors
 /// [`Error::BookingNotFound`], [`Error::BookingExpired`], [`Error::BookingCancelled`], [`Error::BookingRefunded`]
-pub async fn confirm(db: &Db, id: BookingId) -> Result<Settled, Error> {
+pub async fn confirm(db: &Db, id: BookingId) -> Result<Changed, Error> {
     let rows = db.run(&CONFIRM, &[&id.show_id().get(), &id.uuid()], Repeat::Safe).await?;
     let row = rows.first().ok_or(Error::BookingNotFound)?;
     let booking = Booking::from_row(row)?;
     match booking.status() {
-        BookingStatus::Confirmed => Ok(Settled { booking, changed: row::get(row, "changed")? }),
+        BookingStatus::Confirmed => Ok(Changed { booking, changed: row::get(row, "changed")? }),
         // The hold has ended; the expiry releases its seats a moment later.
         BookingStatus::Pending | BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Failed(FailureReason::Cancelled) => Err(Error::BookingCancelled),

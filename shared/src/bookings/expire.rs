@@ -31,7 +31,7 @@ pub enum Outcome {
     /// It is not due yet. It will be after this time, by the database's clock.
     NotDue(Duration),
     /// It was confirmed, cancelled or expired before this call.
-    Settled,
+    Ended,
     /// There is no such booking: its insert failed after its message was sent.
     Unknown,
 }
@@ -62,7 +62,7 @@ fn read(row: &Row) -> Result<(BookingId, Outcome), Error> {
         (false, Some(seconds)) => {
             Outcome::NotDue(Duration::try_from_secs_f64(seconds).map_err(|e| Error::Internal(e.into()))?)
         }
-        (false, None) => Outcome::Settled,
+        (false, None) => Outcome::Ended,
     };
     Ok((id, outcome))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
-use super::{Booking, Settled};
+use super::{Booking, Changed};
 use crate::{
     Error,
     bookings::{BookingId, BookingStatus, FailureReason, Hold},
@@ -36,7 +36,7 @@ pub async fn extend(
     subject: Option<&Subject>,
     by: Hold,
     ceiling: Duration,
-) -> Result<Settled, Error> {
+) -> Result<Changed, Error> {
     let (by, ceiling) = (by.duration().as_secs_f64(), ceiling.as_secs_f64());
     let holder = subject.map(Holder::of_subject);
     let holder = holder.as_ref().map(Holder::as_str);
@@ -47,7 +47,7 @@ pub async fn extend(
     match booking.status() {
         // The hold has ended; the expiry releases its seats a moment later.
         BookingStatus::Pending if row::get(row, "over")? => Err(Error::BookingExpired),
-        BookingStatus::Pending => Ok(Settled { booking, changed: row::get(row, "changed")? }),
+        BookingStatus::Pending => Ok(Changed { booking, changed: row::get(row, "changed")? }),
         BookingStatus::Confirmed => Err(Error::BookingConfirmed),
         BookingStatus::Failed(FailureReason::Expired) => Err(Error::BookingExpired),
         BookingStatus::Failed(FailureReason::Cancelled) => Err(Error::BookingCancelled),

@@ -17,7 +17,8 @@ use crate::platform::{
     deadline, queue,
 };
 
-/// Timeout of one send attempt. SQS answers in about 10 ms. A buyer waits for this, and the sweep covers a failure.
+/// Timeout of one send attempt. SQS answers in about 10 ms. The instance takes no other request meanwhile; the
+/// sweep covers a failure.
 const ATTEMPT: Duration = Duration::from_millis(700);
 
 /// Timeout of a whole send, all attempts together.

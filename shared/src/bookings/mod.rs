@@ -19,7 +19,7 @@ mod sweep;
 mod user_name;
 
 pub use book::{Booked, Request as BookRequest, book, prepare_book};
-pub use booking::{Booking, BookingStatus, FailureReason, Settled};
+pub use booking::{Booking, BookingStatus, Changed, FailureReason};
 pub use booking_id::BookingId;
 pub use cancel::cancel;
 pub use confirm::confirm;

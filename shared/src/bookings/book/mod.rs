@@ -31,19 +31,19 @@ static TYPES: [Type; 12] = [
     Type::FLOAT8,
 ];
 
-static BOOK: Statement = Statement { sql: include_str!("own_pool.sql"), types: TYPES.split_at(11).0 };
+static OWN_POOL: Statement = Statement { sql: include_str!("own_pool.sql"), types: TYPES.split_at(11).0 };
 
-static BOOK_UNLOCKED: Statement = Statement { sql: include_str!("unlocked_pool.sql"), types: &TYPES };
+static UNLOCKED_POOL: Statement = Statement { sql: include_str!("unlocked_pool.sql"), types: &TYPES };
 
-static BOOK_SEARCH: Statement = Statement { sql: include_str!("any_pool.sql"), types: &TYPES };
+static ANY_POOL: Statement = Statement { sql: include_str!("any_pool.sql"), types: &TYPES };
 
-static BOOK_REFUSED: Statement =
+static REFUSAL: Statement =
     Statement { sql: concat!(include_str!("refusal.sql"), include_str!("../answer.sql")), types: TYPES.split_at(11).0 };
 
 static LOCK_HOLDER: Statement =
     Statement { sql: include_str!("lock_holder.sql"), types: &[Type::INT8, Type::TEXT, Type::INT4] };
 
-static BOOK_ACROSS: Statement = Statement { sql: include_str!("all_pools.sql"), types: TYPES.split_at(11).0 };
+static ALL_POOLS: Statement = Statement { sql: include_str!("all_pools.sql"), types: TYPES.split_at(11).0 };
 
 /// Searches for a pool before all pools are locked. A search is repeated only if a pool with seats ran out, or stayed
 /// locked, while this request waited for it. Pools run out only on the last seats of a show.
@@ -135,7 +135,7 @@ pub struct Booked {
 /// # Errors
 /// Only the errors that every operation can return.
 pub async fn prepare_book(db: &Db) -> Result<(), Error> {
-    Ok(db.prepare(&BOOK).await?)
+    Ok(db.prepare(&OWN_POOL).await?)
 }
 
 /// Holds seats for a limited time: takes them from the show's pools and makes a `PENDING` booking, in one transaction.
@@ -158,19 +158,19 @@ pub async fn prepare_book(db: &Db) -> Result<(), Error> {
 pub async fn book(db: &Db, request: &Request) -> Result<Booked, Error> {
     let mut search = match take_from_own_pool(db, request).await? {
         OwnPool::Took(booked) => return Ok(booked),
-        OwnPool::TookNothing => &BOOK_SEARCH,
-        OwnPool::Locked => &BOOK_UNLOCKED,
+        OwnPool::TookNothing => &ANY_POOL,
+        OwnPool::Locked => &UNLOCKED_POOL,
     };
     for looks in 1..=LOOKS {
         match take_from_any_pool(db, request, search).await? {
             Look::Found(booked) => return Ok(booked),
             Look::TooFewSeats(available) => return Err(Error::SoldOut { available }),
             // Under load all pools may be locked for a moment, so the next search waits for one of them.
-            Look::RanDry => search = &BOOK_SEARCH,
+            Look::RanDry => search = &ANY_POOL,
             Look::Locked if looks == LOOKS => {
                 return Err(Error::Busy("every search for seats met a locked pool".into()));
             }
-            Look::Locked => search = &BOOK_UNLOCKED,
+            Look::Locked => search = &UNLOCKED_POOL,
             Look::Scattered => break,
         }
     }
@@ -196,7 +196,7 @@ enum OwnPool {
 
 async fn take_from_own_pool(db: &Db, request: &Request) -> Result<OwnPool, Error> {
     let row = request.row();
-    let Some(rows) = db.run_unless_locked(&[(&BOOK, &row.values())], Repeat::Safe).await? else {
+    let Some(rows) = db.run_unless_locked(&[(&OWN_POOL, &row.values())], Repeat::Safe).await? else {
         return Ok(OwnPool::Locked);
     };
     match rows.first() {
@@ -226,7 +226,7 @@ async fn take_from_any_pool(db: &Db, request: &Request, how: &'static Statement)
     let start_at: f64 = rand::random();
     let mut search = row.values().to_vec();
     search.push(&start_at);
-    let statements: &[(_, Values<'_>)] = &[(how, &search), (&BOOK_REFUSED, &row.values())];
+    let statements: &[(_, Values<'_>)] = &[(how, &search), (&REFUSAL, &row.values())];
     match db.run_unless_locked(statements, Repeat::Safe).await? {
         Some(rows) => look(&rows, request),
         None => Ok(Look::Locked),
@@ -238,8 +238,8 @@ async fn take_from_all_pools(db: &Db, request: &Request) -> Result<Look, Error> 
     let statements: &[(_, Values<'_>)] = &[
         (&LOCK_HOLDER, &[&row.show_id, &row.holder, &row.times]),
         (&LOCK_POOLS, &[&row.show_id]),
-        (&BOOK_ACROSS, &row.values()),
-        (&BOOK_REFUSED, &row.values()),
+        (&ALL_POOLS, &row.values()),
+        (&REFUSAL, &row.values()),
     ];
     look(&db.run_all(statements, Repeat::Safe).await?, request)
 }

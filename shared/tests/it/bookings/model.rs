@@ -187,7 +187,7 @@ impl Twins {
                     (i64::from(seconds) - 30..=i64::from(seconds)).contains(&(left.as_secs_f64().ceil() as i64))
                 }
                 (ExpireOutcome::Expired, Expiry::Expired)
-                | (ExpireOutcome::Settled, Expiry::Settled)
+                | (ExpireOutcome::Ended, Expiry::Ended)
                 | (ExpireOutcome::Unknown, Expiry::Unknown) => true,
                 _ => false,
             };
@@ -246,7 +246,7 @@ impl Answer {
         }
     }
 
-    fn of_settled(said: Result<bookings::Settled, Error>) -> Self {
+    fn of_settled(said: Result<bookings::Changed, Error>) -> Self {
         match said {
             Ok(settled) => {
                 Self::Booking { id: settled.booking.id(), status: settled.booking.status(), again: !settled.changed }

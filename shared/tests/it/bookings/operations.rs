@@ -42,7 +42,7 @@ async fn cancelled_hold_releases_its_seats_once() {
     let show = show(&db, 10, 2).await;
     let id = bookings::book(&db, &request(show.id(), 3)).await.unwrap().booking.id();
     for first in [true, false] {
-        let bookings::Settled { booking: cancelled, changed } = bookings::cancel(&db, id, None).await.unwrap();
+        let bookings::Changed { booking: cancelled, changed } = bookings::cancel(&db, id, None).await.unwrap();
         assert_eq!(changed, first);
         assert_eq!(cancelled.status(), BookingStatus::Failed(FailureReason::Cancelled));
         assert_eq!(shows::get(&db, show.id()).await.unwrap().available_seats(), 10);
@@ -71,7 +71,7 @@ async fn hold_expires_at_its_end_and_not_before() {
         "an overdue hold should not be confirmed, swept or not"
     );
     assert_eq!(expire().await, ExpireOutcome::Expired);
-    assert_eq!(expire().await, ExpireOutcome::Settled);
+    assert_eq!(expire().await, ExpireOutcome::Ended);
     assert_eq!(bookings::sweep(&db).await.unwrap(), 0);
     assert!(matches!(bookings::confirm(&db, id).await, Err(Error::BookingExpired)));
     assert!(matches!(bookings::cancel(&db, id, None).await, Err(Error::BookingExpired)));

@@ -191,7 +191,7 @@ async fn the_clock_decides_between_confirm_and_expire() {
                 assert_eq!(expired, ExpireOutcome::Expired, "{case}");
             } else {
                 assert_eq!(confirmed.unwrap().booking.status(), BookingStatus::Confirmed);
-                assert_eq!(expired == ExpireOutcome::Settled, confirm_first, "{case}");
+                assert_eq!(expired == ExpireOutcome::Ended, confirm_first, "{case}");
                 assert_eq!(matches!(expired, ExpireOutcome::NotDue(_)), !confirm_first, "{case}");
             }
             let left = if over { 10 } else { 7 };

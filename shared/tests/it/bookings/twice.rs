@@ -48,7 +48,7 @@ async fn every_operation_is_idempotent() {
     age(&client, due, 120.0).await;
     let batch = BTreeSet::from([sold, mine, due, pending, BookingId::generate(show)]);
     let (one, two) = (bookings::expire(&db, &batch).await.unwrap(), bookings::expire(&db, &batch).await.unwrap());
-    assert_eq!((one[&due], two[&due]), (ExpireOutcome::Expired, ExpireOutcome::Settled));
+    assert_eq!((one[&due], two[&due]), (ExpireOutcome::Expired, ExpireOutcome::Ended));
     for id in batch.iter().filter(|id| **id != due && **id != pending) {
         assert_eq!(one[id], two[id]);
     }

@@ -2,7 +2,7 @@
 //!
 //! MiniStack takes the caller's address from `X-Forwarded-For`, so each attacker here sends a fixed one. On AWS,
 //! clients could put anything into that header, and the functions ignore it: the address is `identity.sourceIp`, that
-//! of the connection to the gateway. `functions/tests/callers.rs` tests that.
+//! of the connection to the gateway. `functions/tests/it/http/callers.rs` tests that.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
 //! Log injection: no client can forge a line in the functions' log, as `make logs` shows it in the local cloud.
-//! `functions/tests/log_lines.rs` tests the same for each binary, at the lowest log level and in JSON.
+//! `functions/tests/it/platform/log_lines.rs` tests the same for each binary, at the lowest log level and in JSON.
 
 use std::{process::Stdio, time::Duration};
 

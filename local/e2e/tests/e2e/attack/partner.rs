@@ -1,7 +1,7 @@
 //! Partners' API keys at the gateway.
 //!
 //! MiniStack checks the key and its usage plan, but does not pass the key's id (`identity.apiKeyId`) to the function.
-//! So a partner's holder is its address here. `functions/tests/callers.rs` tests with the real binary that the key's id
+//! So a partner's holder is its address here. `functions/tests/it/http/callers.rs` tests with the real binary that the key's id
 //! comes first and that its holder is limited.
 
 use boxoffice_e2e::{

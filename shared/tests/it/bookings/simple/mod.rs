@@ -27,7 +27,7 @@ pub(crate) enum Answer {
 pub(crate) enum Expiry {
     Expired,
     NotDue(i32),
-    Settled,
+    Ended,
     Unknown,
 }
 
@@ -173,7 +173,7 @@ impl Booking {
                 self.settle(BookingStatus::Failed(FailureReason::Expired));
                 Expiry::Expired
             }
-            BookingStatus::Confirmed | BookingStatus::Failed(_) => Expiry::Settled,
+            BookingStatus::Confirmed | BookingStatus::Failed(_) => Expiry::Ended,
         }
     }
 }

@@ -36,7 +36,7 @@ async fn a_late_payment_of_a_hold_not_yet_expired_keeps_the_seats() {
     assert_eq!(scene.pay("evt_1").await, Recorded::Confirmed);
     assert_eq!(scene.status().await, BookingStatus::Confirmed);
     let outcomes = bookings::expire(&scene.db, &BTreeSet::from([scene.id])).await.unwrap();
-    assert_eq!(outcomes[&scene.id], ExpireOutcome::Settled);
+    assert_eq!(outcomes[&scene.id], ExpireOutcome::Ended);
 }
 
 /// No single pool has enough seats.
