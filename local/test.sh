@@ -43,25 +43,25 @@ compile() {
   cargo test --quiet --locked "$@" --no-run 2>&1 | { grep -v '^  *Executable' || true; } >&2
 }
 
+# Always of the whole workspace: another selection of packages may need other features, and compile dependencies anew.
 unit_tests() {
-  # A fuzz target is a binary that never ends.
-  cargo test --locked --workspace --exclude boxoffice-fuzz --lib --bins --no-fail-fast
-  cargo test --locked --package boxoffice-fuzz --lib
-  cargo test --locked --no-fail-fast --doc
+  # Not --bins: a fuzz target is a binary that never ends.
+  cargo test --locked --workspace --no-fail-fast --lib --bin boxoffice-bench
+  cargo test --locked --workspace --no-fail-fast --doc
 }
 
 build_db_tests() {
-  compile --test it
-  cargo build --quiet --locked --package boxoffice-testkit --bin with-postgres
+  compile --workspace --test it
+  cargo build --quiet --locked --workspace --bin with-postgres
 }
 
 db_tests() {
   RUST_TEST_THREADS="${RUST_TEST_THREADS:-$(threads)}" "${CARGO_TARGET_DIR:-target}/debug/with-postgres" \
-    cargo test --locked --test it --no-fail-fast
+    cargo test --locked --workspace --no-fail-fast --test it
 }
 
 e2e_tests() {
-  cargo test --locked --package boxoffice-e2e --package boxoffice-bench --tests --no-fail-fast
+  cargo test --locked --workspace --no-fail-fast --test e2e --test quick
 }
 
 # The test cloud leaves nothing behind: no process, no data. It prints nothing either, so the test runner's lines come last.
@@ -107,7 +107,7 @@ case "$rung" in
     local/tools.sh lambda ministack sam schemathesis
     timed "fuzz the seeds" local/fuzz.sh
     timed "start the local cloud" start_cloud
-    timed "build the end-to-end tests" compile --package boxoffice-e2e --package boxoffice-bench --tests
+    timed "build the end-to-end tests" compile --workspace --test e2e --test quick
     print_times
     e2e_tests
     ;;
