@@ -2,8 +2,10 @@
 
 use boxoffice_migrations::apply;
 use boxoffice_shared::platform::config::Database as Target;
-use boxoffice_testkit::postgres::{Database, Options, Server};
-use tokio::time::{Duration, Instant, sleep};
+use boxoffice_testkit::{
+    postgres::{Database, Options, Server},
+    wait::until,
+};
 use tokio_postgres::{Client, error::SqlState};
 
 const APP: &str = "boxoffice_app";
@@ -326,11 +328,11 @@ async fn migration_is_retried_after_a_concurrent_change_of_a_role() {
     let meeting = tokio::spawn(async move { apply(&second_url).await.map_err(|error| error.to_string()) });
     let admin = server.admin_client().await;
     let waits = "SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
-    let patience = Instant::now() + Duration::from_secs(20);
-    while admin.query(waits, &[&second.name()]).await.unwrap().is_empty() {
-        assert!(Instant::now() < patience && !meeting.is_finished(), "the migration should wait for the other change");
-        sleep(Duration::from_millis(2)).await;
-    }
+    until("the migration waits for the other change", async || {
+        assert!(!meeting.is_finished(), "the migration should wait for the other change");
+        !admin.query(waits, &[&second.name()]).await.unwrap().is_empty()
+    })
+    .await;
     other.batch_execute("COMMIT").await.unwrap();
     let names = meeting.await.unwrap().unwrap();
     assert_eq!(names.len(), migrations_of(&first).await, "each migration is named once");

@@ -14,11 +14,9 @@ use boxoffice_shared::platform::config::Database as Target;
 use boxoffice_testkit::{
     invariants,
     postgres::{Database, Options, Server},
+    wait::until_within,
 };
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep},
-};
+use tokio::task::JoinHandle;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, error::SqlState};
 
 /// The last migration of the release whose statements are in `release_7/`.
@@ -226,12 +224,12 @@ async fn sales_succeed_while_a_migration_waits_for_a_long_report() {
     let target = scene.target.clone();
     let migration =
         tokio::spawn(async move { migrations().apply(&target, &Patience::default()).await.map_err(|e| e.to_string()) });
-    let patience = Instant::now() + Duration::from_secs(120);
-    while given_up(&scene.server) < 2 {
-        assert!(Instant::now() < patience, "the migration should give up its lock and try again");
-        assert!(!migration.is_finished(), "the migration should wait for the report: {:?}", migration.await);
-        sleep(Duration::from_millis(20)).await;
-    }
+    // The migration waits for its lock twice, and pauses between.
+    until_within(Duration::from_secs(120), "the migration gives up its lock and tries again", async || {
+        assert!(!migration.is_finished(), "the migration should wait for the report");
+        given_up(&scene.server) >= 2
+    })
+    .await;
     report.batch_execute("COMMIT").await.unwrap();
     assert!(!migration.await.unwrap().unwrap().is_empty());
     scene.end(&stop, selling).await;
@@ -248,11 +246,11 @@ async fn sale_is_refused_behind_a_migration_that_waits_longer_than_the_functions
         tokio::spawn(async move { migrations().apply(&target, &patience).await.map_err(|e| e.to_string()) });
     let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'bookings'::regclass";
     let owner = scene.database.client().await;
-    let until = Instant::now() + Duration::from_secs(120);
-    while owner.query(waits, &[]).await.unwrap().is_empty() {
-        assert!(Instant::now() < until && !migration.is_finished(), "the migration should wait for the report");
-        sleep(Duration::from_millis(5)).await;
-    }
+    until_within(Duration::from_secs(120), "the migration waits for the report", async || {
+        assert!(!migration.is_finished(), "the migration should wait for the report");
+        !owner.query(waits, &[]).await.unwrap().is_empty()
+    })
+    .await;
     let app = scene.database.client_as("boxoffice_app").await;
     let refused = app.batch_execute("SELECT FROM bookings LIMIT 1").await.unwrap_err();
     assert_eq!(refused.code(), Some(&SqlState::LOCK_NOT_AVAILABLE), "{refused}");

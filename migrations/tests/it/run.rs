@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use boxoffice_migrations::{Migrations, Patience};
 use boxoffice_shared::platform::config::Database as Target;
-use boxoffice_testkit::postgres::{Database, Options, Server};
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep},
+use boxoffice_testkit::{
+    postgres::{Database, Options, Server},
+    wait::until,
 };
+use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 const TABLE: (&str, &str) = ("V1__t", "CREATE TABLE t (a int)");
@@ -65,15 +65,6 @@ impl Scene {
 async fn apply(database: &Database, files: &[(&str, &str)], patience: Patience) -> Result<Vec<String>, String> {
     let target = Target::from_url(&database.owner_url(), None).unwrap();
     Migrations::of(files).unwrap().apply(&target, &patience).await.map_err(|error| error.to_string())
-}
-
-/// Waits until something is so; 30 s at most.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
-    while !is_so().await {
-        assert!(Instant::now() < patience, "{what}");
-        sleep(Duration::from_millis(2)).await;
-    }
 }
 
 const HISTORY: &str = "SELECT count(*) FROM refinery_schema_history WHERE version = 2";

@@ -9,6 +9,7 @@
 //! - [`token_server`]: a database that records the passwords that it is given;
 //! - [`failing_server`]: a database that returns any error at any moment;
 //! - [`proxy`]: a TCP proxy that adds delay, freezes and cuts;
+//! - [`wait`]: waits for a condition, with a deadline;
 //! - [`rng`]: random numbers that a seed repeats.
 //!
 //! Every helper process ends with the process that started it, however that ends.
@@ -27,4 +28,5 @@ pub mod rng;
 pub mod secrets;
 pub mod sqs;
 pub mod token_server;
+pub mod wait;
 mod watcher;

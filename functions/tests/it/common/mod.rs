@@ -15,6 +15,7 @@ use boxoffice_shared::{
     platform::{config, db::Db, tls::connector},
     shows::{self, NewShow, ShowName},
 };
+pub use boxoffice_testkit::wait::until;
 use boxoffice_testkit::{
     events::{api_event, with_token},
     lambda::{Builder, Instance},
@@ -22,7 +23,6 @@ use boxoffice_testkit::{
     sqs::FixedDelayQueue,
 };
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 pub const BOOK: &str = env!("CARGO_BIN_EXE_book");
 pub const BOOKINGS: &str = env!("CARGO_BIN_EXE_bookings");
@@ -174,13 +174,4 @@ pub async fn call(instance: &Instance, event: &Value) -> Answer {
 /// The number of bookings.
 pub async fn bookings(client: &tokio_postgres::Client) -> i64 {
     client.query_one("SELECT count(*) FROM bookings", &[]).await.unwrap().get(0)
-}
-
-/// Waits until the condition holds; panics after 20 s.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !is_so().await {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        sleep(Duration::from_millis(2)).await;
-    }
 }

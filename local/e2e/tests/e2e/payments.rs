@@ -212,6 +212,7 @@ async fn an_extended_hold_outlives_its_message() {
     let id = hold(&api, show_id).await;
     let first = booking(&api, &id).await["expires_at"].clone();
     let path = format!("/bookings/{id}/extend");
+    // The hold's age: its message comes this long before the new end.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let extended = api.post(&path).await.expect(200).clone();
     assert_ne!(extended["expires_at"], first);

@@ -16,6 +16,7 @@ async fn book_surely(api: Api, show_id: i64, seats: u32, key: String) -> Answer 
         if answer.status() != 503 && answer.status() != 429 {
             break;
         }
+        // The pause that the answer asks for: there is no state to wait for.
         tokio::time::sleep(Duration::from_secs(1)).await;
         answer = api.book_with_key(show_id, seats, &key).await;
     }

@@ -1,24 +1,7 @@
 //! Waits for a state of the server, with a deadline, in place of sleeps of a fixed length.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
+pub use boxoffice_testkit::wait::until;
 use tokio_postgres::Client;
-
-/// The deadline: a wait that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The pause between two polls.
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// Polls until the condition holds. Panics after 20 s.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !is_so().await {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        sleep(PAUSE).await;
-    }
-}
 
 /// Returns the process id of this client's backend.
 pub async fn pid(client: &Client) -> i32 {

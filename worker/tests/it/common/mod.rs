@@ -3,12 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+pub use boxoffice_testkit::wait::until;
 use boxoffice_testkit::{
     lambda::{Builder, Instance},
     postgres::Database,
 };
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 /// A show with two pools of 50 seats.
 const SHOW: &str = "WITH show AS (
@@ -144,13 +144,4 @@ pub fn failures(report: &Value) -> Vec<&str> {
     let mut ids: Vec<_> = failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect();
     ids.sort_unstable();
     ids
-}
-
-/// Waits for a condition, for 20 s at most.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !is_so().await {
-        assert!(Instant::now() < end, "timed out waiting until {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
 }
