@@ -1,5 +1,4 @@
-//! Counters and gauges in CloudWatch embedded metric format: a log line that CloudWatch reads as a metric. They need no
-//! agent and no call, and cost nothing where the log goes elsewhere.
+//! What is counted and measured. `platform::emf` writes it.
 
 use crate::platform::emf::write;
 

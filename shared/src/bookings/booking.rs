@@ -87,7 +87,7 @@ impl Booking {
         let status = BookingStatus::from_columns(row::get(row, "status")?, row::get(row, "failure_reason")?)
             .ok_or_else(|| Error::Internal("this version does not know the booking's status".into()))?;
         Ok(Self {
-            id: BookingId::of_row(row)?,
+            id: BookingId::from_row(row)?,
             user_name: row::get(row, "user_name")?,
             seats: row::get(row, "seats")?,
             status,

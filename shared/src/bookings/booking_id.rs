@@ -48,13 +48,14 @@ impl BookingId {
     }
 
     /// Reads the id from a row with the columns `show_id` and `id`.
-    pub(crate) fn of_row(row: &Row) -> Result<Self, Error> {
-        Ok(Self::from_row(ShowId::from_row(row::get(row, "show_id")?), row::get(row, "id")?))
+    pub(crate) fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self { show_id: ShowId::from_row(row::get(row, "show_id")?), uuid: row::get(row, "id")? })
     }
 
-    /// Makes an id from values in the database.
-    pub(crate) fn from_row(show_id: ShowId, uuid: Uuid) -> Self {
-        Self { show_id, uuid }
+    /// Reads the id that a row names in its columns `show_id` and `booking_id`, if it names a booking.
+    pub(crate) fn named_in(row: &Row) -> Result<Option<Self>, Error> {
+        let columns = row::get::<Option<i64>>(row, "show_id")?.zip(row::get(row, "booking_id")?);
+        Ok(columns.map(|(show_id, uuid)| Self { show_id: ShowId::from_row(show_id), uuid }))
     }
 }
 

@@ -11,7 +11,6 @@ use crate::{
     Error,
     bookings::BookingId,
     platform::db::{Db, Repeat, Statement, row},
-    shows::ShowId,
 };
 
 static EXPIRE: Statement = Statement {
@@ -56,7 +55,7 @@ pub async fn expire(db: &Db, ids: &BTreeSet<BookingId>) -> Result<BTreeMap<Booki
 }
 
 fn read(row: &Row) -> Result<(BookingId, Outcome), Error> {
-    let id = BookingId::from_row(ShowId::from_row(row::get(row, "show_id")?), row::get(row, "id")?);
+    let id = BookingId::from_row(row)?;
     let outcome = match (row::get(row, "expired")?, row::get::<Option<f64>>(row, "due_in")?) {
         (true, _) => Outcome::Expired,
         (false, Some(seconds)) => {

@@ -54,8 +54,8 @@ pub async fn due(db: &Db, except: &BTreeSet<ShowId>) -> Result<BTreeMap<ShowId, 
     let rows = db.run(&DUE, &[&i64::from(MAX_BATCH), &ids(except)], Repeat::Safe).await?;
     let mut due: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for row in &rows {
-        let show = ShowId::from_row(row::get(row, "show_id")?);
-        due.entry(show).or_default().insert(BookingId::from_row(show, row::get(row, "id")?));
+        let id = BookingId::from_row(row)?;
+        due.entry(id.show_id()).or_default().insert(id);
     }
     Ok(due)
 }

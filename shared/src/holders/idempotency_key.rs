@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Invalid;
+use crate::{Invalid, platform::text::visible_ascii};
 
 /// An `Idempotency-Key`: 1 to 255 visible ASCII characters, unique within one show. Anyone who has the key can get the
 /// booking, and a client may put personal data into it, so its `Debug` output hides it.
@@ -20,11 +20,7 @@ impl TryFrom<&str> for IdempotencyKey {
     type Error = Invalid;
 
     fn try_from(text: &str) -> Result<Self, Invalid> {
-        if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Invalid::new("must be 1 to 255 visible ASCII characters"))
-        }
+        visible_ascii(text).map(Self)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use tokio_postgres::Row;
 
@@ -112,22 +112,17 @@ impl TryFrom<Money> for Price {
 
 /// Serialises the members `amount_minor` and `currency`, both `null` if there is no amount. For `#[serde(flatten)]`.
 pub(crate) fn amount_members<S: Serializer>(amount: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Members<'a> {
-        amount_minor: Option<i64>,
-        currency: Option<&'a Currency>,
-    }
-    let amount = amount.as_ref();
-    Members { amount_minor: amount.map(Money::minor), currency: amount.map(Money::currency) }.serialize(serializer)
+    members("amount_minor", amount, serializer)
 }
 
 /// Serialises the members `price_minor` and `currency` in the same way.
 pub(crate) fn price_members<S: Serializer>(price: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Members<'a> {
-        price_minor: Option<i64>,
-        currency: Option<&'a Currency>,
-    }
-    let price = price.as_ref();
-    Members { price_minor: price.map(Money::minor), currency: price.map(Money::currency) }.serialize(serializer)
+    members("price_minor", price, serializer)
+}
+
+fn members<S: Serializer>(minor: &str, money: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut members = serializer.serialize_map(Some(2))?;
+    members.serialize_entry(minor, &money.as_ref().map(Money::minor))?;
+    members.serialize_entry("currency", &money.as_ref().map(Money::currency))?;
+    members.end()
 }

@@ -11,7 +11,6 @@ use crate::{
     bookings::BookingId,
     page::{Position, time_of, time_value},
     platform::db::row,
-    shows::ShowId,
 };
 
 /// A snapshot of a stored event, without its payload, which may contain personal data.
@@ -36,14 +35,13 @@ pub struct KeptEvent {
 impl KeptEvent {
     /// Reads an event from a row with the columns of `payment_events` except its payload, and `is_cut`.
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
-        let booking_id = row::get::<Option<i64>>(row, "show_id")?.zip(row::get(row, "booking_id")?);
         let payment_id = row::get::<Option<&str>>(row, "payment_id")?;
         Ok(Self {
             provider: Provider::from_row(row)?,
             event_id: EventId::try_from(row::get::<&str>(row, "event_id")?).map_err(row::unknown)?,
             event_type: row::get(row, "type")?,
             payment_id: payment_id.map(PaymentId::try_from).transpose().map_err(row::unknown)?,
-            booking_id: booking_id.map(|(show_id, id)| BookingId::from_row(ShowId::from_row(show_id), id)),
+            booking_id: BookingId::named_in(row)?,
             change: row::get(row, "change")?,
             outcome: row::get(row, "outcome")?,
             reason: row::get::<Option<&str>>(row, "reason")?.map(str::parse).transpose().map_err(row::unknown)?,

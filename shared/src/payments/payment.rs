@@ -14,7 +14,6 @@ use crate::{
     money::{Currency, Money, amount_members},
     page::{Position, time_of, time_value},
     platform::db::row,
-    shows::ShowId,
 };
 
 /// Defines an enum whose variants are the words of a text column.
@@ -197,12 +196,10 @@ pub struct Payment {
 impl Payment {
     /// Reads a payment from a row with the columns of `payments` and of the function `payment_report`.
     pub(crate) fn from_row(row: &Row) -> Result<Self, Error> {
-        let show_id: Option<i64> = row::get(row, "show_id")?;
-        let booking_id = show_id.zip(row::get(row, "booking_id")?);
         Ok(Self {
             provider: Provider::from_row(row)?,
             payment_id: PaymentId::try_from(row::get::<&str>(row, "payment_id")?).map_err(row::unknown)?,
-            booking_id: booking_id.map(|(show_id, id)| BookingId::from_row(ShowId::from_row(show_id), id)),
+            booking_id: BookingId::named_in(row)?,
             amount: Money::from_row(row, "amount_minor")?,
             state: row::get::<&str>(row, "shown_state")?.parse().map_err(row::unknown)?,
             reason: row::get::<Option<&str>>(row, "reason")?.map(str::parse).transpose().map_err(row::unknown)?,

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, platform::path_id};
+use crate::{
+    Invalid,
+    platform::{path_id, text::visible_ascii},
+};
 
 /// Defines a provider's id: 1 to 255 visible ASCII characters.
 macro_rules! provider_id {
@@ -37,11 +40,7 @@ macro_rules! provider_id {
             type Error = Invalid;
 
             fn try_from(text: &str) -> Result<Self, Invalid> {
-                if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(Invalid::new("must be 1 to 255 visible ASCII characters"))
-                }
+                visible_ascii(text).map(Self)
             }
         }
 

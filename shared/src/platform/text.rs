@@ -1,4 +1,4 @@
-//! Names that people enter.
+//! Texts from outside: names that people enter, and ids that clients and providers choose.
 
 use std::ops::RangeInclusive;
 
@@ -33,6 +33,18 @@ macro_rules! name {
 }
 
 pub(crate) use name;
+
+/// Returns the text if it is an id: 1 to 255 visible ASCII characters.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn visible_ascii(text: &str) -> Result<String, Invalid> {
+    if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err(Invalid::new("must be 1 to 255 visible ASCII characters"))
+    }
+}
 
 /// Returns the text if it is a valid name.
 ///

@@ -67,7 +67,7 @@ pub struct SubjectCursor(BookingId);
 impl SubjectCursor {
     /// The position of this row.
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
-        Ok(Self(BookingId::of_row(row)?))
+        Ok(Self(BookingId::from_row(row)?))
     }
 
     /// The position of this booking.

@@ -139,15 +139,8 @@ async fn seat_sum_does_not_read_failed_bookings() {
         bookings::book(&db, &request(show, 3)).await.unwrap();
     }
     let explain = format!("EXPLAIN (ANALYZE, FORMAT TEXT) {}", include_str!("../../src/checks/seats.sql"));
-    let plan = explain.replace("$1", "0::bigint").replace("$2", "10::bigint").replace("$3", "10::bigint");
-    let lines = client.simple_query(&plan).await.unwrap();
-    let plan: String = lines
-        .iter()
-        .filter_map(|line| match line {
-            tokio_postgres::SimpleQueryMessage::Row(row) => Some(format!("{}\n", row.get(0).unwrap())),
-            _ => None,
-        })
-        .collect();
+    let explain = explain.replace("$1", "0::bigint").replace("$2", "10::bigint").replace("$3", "10::bigint");
+    let plan = common::plan(&client, &explain).await;
     assert!(plan.contains("bookings_live"), "{plan}");
     assert!(!plan.contains("bookings_pkey") && !plan.contains("Seq Scan on bookings"), "{plan}");
     assert_reconciled(&db).await;
@@ -159,12 +152,7 @@ async fn plan(client: &Client, sql: &str, types: &str, values: &str) -> String {
         "SET plan_cache_mode = force_generic_plan; SET jit = off; PREPARE looked ({types}) AS {sql};
          EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE looked ({values}); DEALLOCATE looked"
     );
-    let lines = client.simple_query(&prepare).await.unwrap();
-    let line = |message: &tokio_postgres::SimpleQueryMessage| match message {
-        tokio_postgres::SimpleQueryMessage::Row(row) => Some(format!("{}\n", row.get(0).unwrap())),
-        _ => None,
-    };
-    lines.iter().filter_map(line).collect()
+    common::plan(client, &prepare).await
 }
 
 /// Payments and events are stored in the order of their arrival, and so are the bookings that they name. In the order

@@ -185,6 +185,23 @@ async fn a_silent_database_fails_the_batch_within_the_timeout() {
     assert_eq!(failures(&work(&instance, &messages).await).len(), 10);
 }
 
+/// Kills the worker while the statement for its payment waits for the booking's lock. Returns the client that has the lock, and the
+/// process id of the backend that still waits.
+async fn kill_at_the_lock(stage: &Stage, worker: &Instance, id: &str, body: &str) -> (tokio_postgres::Client, i32) {
+    // A superuser has no timeouts that end its transaction.
+    let holder = stage.database.admin_client().await;
+    holder.batch_execute("BEGIN").await.unwrap();
+    holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&id]).await.unwrap();
+    let event = sqs_event(&[("paid", body)]);
+    let (lost, pid) = tokio::join!(worker.invoke(&event), async {
+        let pid = stage.waiting_for(&holder).await;
+        worker.kill().await;
+        pid
+    });
+    assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
+    (holder, pid)
+}
+
 /// The worker is killed while its statement waits for a lock, and the statement is rolled back. The redelivery has the
 /// one effect.
 #[tokio::test]
@@ -194,17 +211,7 @@ async fn a_redelivery_after_a_kill_before_the_commit_has_one_effect() {
     let killed = worker(&url).await;
     let id = priced(&stage).await;
     let body = paid(1, &id);
-    // A superuser has no timeouts that end its transaction.
-    let holder = stage.database.admin_client().await;
-    holder.batch_execute("BEGIN").await.unwrap();
-    holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&id]).await.unwrap();
-    let event = sqs_event(&[("paid", &body)]);
-    let (lost, pid) = tokio::join!(killed.invoke(&event), async {
-        let pid = stage.waiting_for(&holder).await;
-        killed.kill().await;
-        pid
-    });
-    assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
+    let (holder, pid) = kill_at_the_lock(&stage, &killed, &id, &body).await;
     // Nothing is committed, and the dead process's statement still waits for the lock. Terminating its backend rolls it
     // back, as a crash of the server or a statement timeout would.
     assert_eq!(stage.client.query_one("SELECT count(*) FROM payment_events", &[]).await.unwrap().get::<_, i64>(0), 0);
@@ -230,16 +237,7 @@ async fn a_redelivery_during_a_dead_processs_statement_has_no_second_effect() {
     let (killed, next) = (worker(&url).await, worker(&url).await);
     let id = priced(&stage).await;
     let body = paid(1, &id);
-    let holder = stage.database.admin_client().await;
-    holder.batch_execute("BEGIN").await.unwrap();
-    holder.execute("SELECT FROM bookings WHERE show_id || '-' || id = $1 FOR UPDATE", &[&id]).await.unwrap();
-    let event = sqs_event(&[("paid", &body)]);
-    let (lost, pid) = tokio::join!(killed.invoke(&event), async {
-        let pid = stage.waiting_for(&holder).await;
-        killed.kill().await;
-        pid
-    });
-    assert!(matches!(lost, Err(InvokeError::Exited { .. })), "{lost:?}");
+    let (holder, pid) = kill_at_the_lock(&stage, &killed, &id, &body).await;
     let messages = [("paid", body.as_str())];
     let (report, ()) = tokio::join!(work(&next, &messages), async {
         // The redelivery waits for the transaction of the dead process, which has the event's key.

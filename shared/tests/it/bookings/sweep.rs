@@ -148,14 +148,7 @@ async fn sweep_does_not_read_holds_that_are_not_due() {
     for statement in [include_str!("../../../src/bookings/due.sql"), common::broken::SWEEP] {
         let explain =
             format!("EXPLAIN (ANALYZE) {statement}").replace("$1", "1000::bigint").replace("$2", "'{}'::bigint[]");
-        let lines = client.simple_query(&explain).await.unwrap();
-        let plan: String = lines
-            .iter()
-            .filter_map(|line| match line {
-                tokio_postgres::SimpleQueryMessage::Row(row) => Some(format!("{}\n", row.get(0).unwrap())),
-                _ => None,
-            })
-            .collect();
+        let plan = common::plan(&client, &explain).await;
         assert!(plan.contains("Index Cond: (expires_at <= statement_timestamp())"), "{plan}");
         assert!(!plan.contains("Rows Removed by Filter"), "{plan}");
     }

@@ -148,6 +148,16 @@ pub async fn set_free(client: &tokio_postgres::Client, show: ShowId, pool: i32, 
     assert_eq!(client.execute(sql, &[&show.get(), &pool, &seats]).await.unwrap(), 1);
 }
 
+/// Runs an `EXPLAIN`, with statements around it if it needs any. Returns the plan, a row a line.
+pub async fn plan(client: &tokio_postgres::Client, explain: &str) -> String {
+    let messages = client.simple_query(explain).await.unwrap();
+    let row = |message: &_| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => Some(format!("{}\n", row.get(0).unwrap())),
+        _ => None,
+    };
+    messages.iter().filter_map(row).collect()
+}
+
 /// Counts the bookings in a status.
 pub async fn count(client: &tokio_postgres::Client, status: &str) -> i64 {
     let sql = "SELECT count(*) FROM bookings WHERE status = $1";

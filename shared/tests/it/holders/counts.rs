@@ -25,7 +25,7 @@ use boxoffice_testkit::{
 };
 use rand::RngExt as _;
 use tokio::task::JoinSet;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::Client;
 
 /// With this many bookings of a show, the holder's next booking stores a count.
 const MANY: i32 = 33;
@@ -309,15 +309,7 @@ async fn blocks(client: &Client, show: ShowId) -> i64 {
     // The first call in a session also plans, and may store the count: the second one is measured.
     let mut plan = serde_json::Value::Null;
     for _ in 0..2 {
-        let lines = client.simple_query(&explain).await.unwrap();
-        let text: String = lines
-            .iter()
-            .filter_map(|line| match line {
-                SimpleQueryMessage::Row(row) => row.get(0),
-                _ => None,
-            })
-            .collect();
-        plan = serde_json::from_str(&text).unwrap();
+        plan = serde_json::from_str(&common::plan(client, &explain).await).unwrap();
     }
     client.batch_execute("COMMIT").await.unwrap();
     let read = |name: &str| plan[0]["Plan"][name].as_i64().unwrap();
